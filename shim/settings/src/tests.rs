@@ -1,0 +1,48 @@
+//! Settings from every source, and every way in which they can be wrong.
+
+use super::*;
+
+fn load(pairs: &[(&str, &str)], file: &str) -> Result<Settings, SettingsError> {
+    Settings::load(
+        |name| pairs.iter().find(|(n, _)| *n == name).map(|(_, v)| (*v).to_owned()),
+        |_| Ok(file.to_owned()),
+    )
+}
+
+#[test]
+fn defaults_are_coroutine_mode_on_cores() {
+    let settings = load(&[], "").unwrap();
+    assert_eq!((settings.mode, settings.engine), (Mode::Coroutine, EngineName::Cores));
+}
+
+#[test]
+fn a_variable_wins_over_the_file() {
+    let file = "mode = \"block\"\n[cores]\nthreads = 3\n";
+    let settings =
+        load(&[("INTERLUDE_CONFIG", "x.toml"), ("INTERLUDE_MODE", "spin")], file).unwrap();
+    assert_eq!((settings.mode, settings.cores.threads), (Mode::Spin, 3));
+}
+
+#[test]
+fn errors_name_the_key_and_the_reason_in_one_line() {
+    let cases: &[(&[(&str, &str)], &str, &[&str])] = &[
+        (&[("INTERLUDE_MODE", "fast")], "", &["INTERLUDE_MODE=fast", "must be off"]),
+        (&[("INTERLUDE_CORES_QUEUE", "0")], "", &["cores.queue", "1 to 65536"]),
+        (&[("INTERLUDE_CORES_NICE", "x")], "", &["INTERLUDE_CORES_NICE=x", "whole number"]),
+        (&[("INTERLUDE_CONFIG", "x.toml")], "moed = 1", &["x.toml", "moed"]),
+        (&[("INTERLUDE_RULES_OFF", "c9")], "", &["INTERLUDE_RULES_OFF", "own_fd"]),
+    ];
+    for (pairs, file, expected) in cases {
+        let line = load(pairs, file).unwrap_err().to_string();
+        assert!(!line.contains('\n'), "{line}");
+        for part in *expected {
+            assert!(line.contains(part), "{line:?} does not say {part:?}");
+        }
+    }
+}
+
+#[test]
+fn a_job_list_selects_only_what_it_names() {
+    let jobs = load(&[("INTERLUDE_JOBS", "sign, deflate")], "").unwrap().jobs;
+    assert_eq!((jobs.sign, jobs.deflate, jobs.derive), (true, true, false));
+}

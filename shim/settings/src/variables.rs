@@ -1,0 +1,133 @@
+//! The `INTERLUDE_*` variables: one row each, the only list of them.
+
+use crate::{EngineName, Mode, Settings};
+
+/// One environment variable and the setting that it overrides.
+pub struct Variable {
+    /// Its name.
+    pub name: &'static str,
+    /// The TOML key that it overrides.
+    pub key: &'static str,
+    /// One line for help texts.
+    pub help: &'static str,
+    pub(crate) apply: fn(&mut Settings, &str) -> Result<(), &'static str>,
+}
+
+/// Every variable but `INTERLUDE_CONFIG`, in the order in which they are applied.
+pub const VARIABLES: &[Variable] = &[
+    Variable {
+        name: "INTERLUDE_MODE",
+        key: "mode",
+        help: "off | inline | block | spin | coroutine",
+        apply: |s, v| mode(v).map(|m| s.mode = m),
+    },
+    Variable {
+        name: "INTERLUDE_ENGINE",
+        key: "engine",
+        help: "inline | cores",
+        apply: |s, v| engine(v).map(|e| s.engine = e),
+    },
+    Variable {
+        name: "INTERLUDE_PROGRAM",
+        key: "program",
+        help: "absolute path of the only executable to act in",
+        apply: |s, v| {
+            s.program = v.to_owned();
+            Ok(())
+        },
+    },
+    Variable {
+        name: "INTERLUDE_CORES_THREADS",
+        key: "cores.threads",
+        help: "helper threads; 0: one for each CPU of the process",
+        apply: |s, v| number(v).map(|n| s.cores.threads = n),
+    },
+    Variable {
+        name: "INTERLUDE_CORES_QUEUE",
+        key: "cores.queue",
+        help: "jobs that may wait before the engine refuses one",
+        apply: |s, v| number(v).map(|n| s.cores.queue = n),
+    },
+    Variable {
+        name: "INTERLUDE_CORES_NICE",
+        key: "cores.nice",
+        help: "nice value of the helper threads, 0 to 19",
+        apply: |s, v| number(v).map(|n| s.cores.nice = n),
+    },
+    Variable {
+        name: "INTERLUDE_JOBS",
+        key: "jobs",
+        help: "comma list of sign, derive, keygen, decrypt, deflate: only these become jobs",
+        apply: jobs,
+    },
+    Variable {
+        name: "INTERLUDE_DEFLATE_MIN",
+        key: "jobs.deflate_min",
+        help: "smallest input of a compression, in bytes, that becomes a job",
+        apply: |s, v| number(v).map(|n| s.jobs.deflate_min = n),
+    },
+    Variable {
+        name: "INTERLUDE_RULES_OFF",
+        key: "rules",
+        help: "comma list of own_fd, locks: rules switched off, for tests only",
+        apply: rules_off,
+    },
+];
+
+fn mode(text: &str) -> Result<Mode, &'static str> {
+    Ok(match text {
+        "off" => Mode::Off,
+        "inline" => Mode::Inline,
+        "block" => Mode::Block,
+        "spin" => Mode::Spin,
+        "coroutine" => Mode::Coroutine,
+        _ => return Err("must be off, inline, block, spin or coroutine"),
+    })
+}
+
+fn engine(text: &str) -> Result<EngineName, &'static str> {
+    Ok(match text {
+        "inline" => EngineName::Inline,
+        "cores" => EngineName::Cores,
+        _ => return Err("must be inline or cores"),
+    })
+}
+
+fn number(text: &str) -> Result<u32, &'static str> {
+    text.trim().parse().map_err(|_| "must be a whole number")
+}
+
+fn words(text: &str) -> impl Iterator<Item = &str> {
+    text.split(',').map(str::trim).filter(|word| !word.is_empty())
+}
+
+fn jobs(settings: &mut Settings, text: &str) -> Result<(), &'static str> {
+    let jobs = &mut settings.jobs;
+    for flag in
+        [&mut jobs.sign, &mut jobs.derive, &mut jobs.keygen, &mut jobs.decrypt, &mut jobs.deflate]
+    {
+        *flag = false;
+    }
+    for word in words(text) {
+        match word {
+            "sign" => jobs.sign = true,
+            "derive" => jobs.derive = true,
+            "keygen" => jobs.keygen = true,
+            "decrypt" => jobs.decrypt = true,
+            "deflate" => jobs.deflate = true,
+            _ => return Err("knows sign, derive, keygen, decrypt and deflate"),
+        }
+    }
+    Ok(())
+}
+
+fn rules_off(settings: &mut Settings, text: &str) -> Result<(), &'static str> {
+    for word in words(text) {
+        match word {
+            "own_fd" => settings.rules.own_fd = false,
+            "locks" => settings.rules.locks = false,
+            _ => return Err("knows own_fd and locks"),
+        }
+    }
+    Ok(())
+}
