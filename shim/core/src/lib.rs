@@ -2,6 +2,34 @@
 //!
 //! The shim asks (which event next, who owns this fd, may this coroutine have that lock) and acts
 //! on the answer. Everything here can be driven by a test with made-up events.
+//!
+//! | module | rule of conflict |
+//! |---|---|
+//! | [`interest`] | C6 order, C7 identity: one epoll instance as the server registered it |
+//! | [`ready`] | which event the server gets next, alone or in a batch |
+//! | [`habit`] | which fds lead to parks |
+//! | [`claims`] | C1 own fd, C3 locks, C4 busy objects, C8 shared regions: who has what |
+//! | [`page`] | the statistics page |
 #![forbid(unsafe_code)]
 
+pub mod claims;
+pub mod habit;
+pub mod interest;
 pub mod page;
+pub mod ready;
+
+/// A file descriptor of the server.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub struct Fd(pub i32);
+
+impl Fd {
+    /// As an index into a table, or `None` where the number is negative.
+    #[must_use]
+    pub fn index(self) -> Option<usize> {
+        usize::try_from(self.0).ok()
+    }
+}
+
+/// A coroutine of one thread: numbers rise, none is used twice.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub struct CoroutineId(pub u64);

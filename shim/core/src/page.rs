@@ -4,21 +4,31 @@
 //! reader of another build still understands it:
 //!
 //! ```text
-//! offset 0   magic, version, pid, text_offset, text_len, counters_offset, counters_len  (u64, LE)
+//! offset 0   magic, version, pid, text_offset, text_len, counters_offset, counters_len, shards
+//!            (u64, LE)
 //!            text: "#key=value" lines (facts), then one counter name a line, in counter order
-//!            counters: u64, LE, each written with relaxed atomics
+//!            shards: each `stride` bytes long, each a u64 (LE) for every counter
+//! ```
+//!
+//! A thread counts in a shard of its own, without locked instructions; the last shard is shared
+//! by the threads that found none free. The value of a counter is the sum over the shards.
+//!
+//! ```text
+//! stride = counters_len * 8, rounded up to 64
 //! ```
 
 /// Name of the memfd; `/proc/PID/maps` shows it as `/memfd:interlude-stats`.
 pub const NAME: &str = "interlude-stats";
 /// Size of the mapping, in bytes.
-pub const BYTES: usize = 64 * 1024;
+pub const BYTES: usize = 128 * 1024;
+/// Shards of the counters; the last one is shared.
+pub const SHARDS: usize = 16;
 /// First word of the page.
 pub const MAGIC: u64 = u64::from_le_bytes(*b"INTRLUDE");
 /// Version of the header.
-pub const VERSION: u64 = 1;
+pub const VERSION: u64 = 2;
 /// Words of the header.
-pub const HEADER_WORDS: usize = 7;
+pub const HEADER_WORDS: usize = 8;
 
 /// Where things lie in a page.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -39,7 +49,7 @@ impl Layout {
     pub fn new(text_len: usize, counters_len: usize) -> Option<Self> {
         let text_offset = HEADER_WORDS * 8;
         let counters_offset = (text_offset + text_len).next_multiple_of(64);
-        (counters_offset + counters_len * 8 <= BYTES).then_some(Self {
+        (counters_offset + stride(counters_len) * SHARDS <= BYTES).then_some(Self {
             text_offset,
             text_len,
             counters_offset,
@@ -58,8 +68,19 @@ impl Layout {
             self.text_len as u64,
             self.counters_offset as u64,
             self.counters_len as u64,
+            SHARDS as u64,
         ]
     }
+
+    /// Distance between two shards, in bytes.
+    #[must_use]
+    pub fn stride(&self) -> usize {
+        stride(self.counters_len)
+    }
+}
+
+fn stride(counters_len: usize) -> usize {
+    (counters_len * 8).next_multiple_of(64)
 }
 
 /// A page as read at one moment.
@@ -84,7 +105,10 @@ impl Snapshot {
         if word(0)? != MAGIC || word(8)? != VERSION {
             return None;
         }
-        let (text_offset, counters_offset) = (size(3)?, size(5)?);
+        let (text_offset, counters_offset, shards) = (size(3)?, size(5)?, size(7)?);
+        if shards > SHARDS {
+            return None;
+        }
         let text = page.get(text_offset..text_offset.checked_add(size(4)?)?)?;
         let text = std::str::from_utf8(text).ok()?;
         let (facts, names): (Vec<&str>, Vec<&str>) = text.lines().partition(|l| l.starts_with('#'));
@@ -99,7 +123,13 @@ impl Snapshot {
         let counters = names
             .iter()
             .enumerate()
-            .map(|(i, name)| Some(((*name).to_owned(), word(counters_offset + i * 8)?)))
+            .map(|(i, name)| {
+                let sum = (0..shards).try_fold(0u64, |sum, shard| {
+                    let offset = counters_offset + shard * stride(names.len()) + i * 8;
+                    Some(sum.wrapping_add(word(offset)?))
+                })?;
+                Some(((*name).to_owned(), sum))
+            })
             .collect::<Option<Vec<_>>>()?;
         Some(Self { pid: u32::try_from(word(16)?).ok()?, facts, counters })
     }
@@ -125,6 +155,8 @@ mod tests {
         page[layout.text_offset..layout.text_offset + text.len()].copy_from_slice(text.as_bytes());
         let second = layout.counters_offset + 8;
         page[second..second + 8].copy_from_slice(&7u64.to_le_bytes());
+        let other_shard = second + layout.stride();
+        page[other_shard..other_shard + 8].copy_from_slice(&5u64.to_le_bytes());
         page
     }
 
@@ -133,7 +165,7 @@ mod tests {
         let snapshot = Snapshot::parse(&page()).unwrap();
         assert_eq!(snapshot.pid, 42);
         assert_eq!(snapshot.facts, [("mode".to_owned(), "coroutine".to_owned())]);
-        assert_eq!(snapshot.counter("job.sign.submitted"), 7);
+        assert_eq!(snapshot.counter("job.sign.submitted"), 12);
         assert_eq!(snapshot.counter("event.delivered"), 0);
     }
 

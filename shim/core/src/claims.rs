@@ -1,0 +1,300 @@
+//! Who has what: the fds, locks, objects and memory regions that coroutines of one thread claim.
+//!
+//! A server was written for one thing at a time. While a coroutine is parked, what it claims is
+//! kept from the others:
+//!
+//! | claim | made by | ends | another coroutine that wants it |
+//! |---|---|---|---|
+//! | fd (C1) | its event, or touching it | with the coroutine | its event is held |
+//! | lock (C3) | taking it | with its release | parks until then |
+//! | object (C4) | a call on it, while inside | with the call | parks until then |
+//! | region (C8) | a call that reads or writes it | with the coroutine | parks until then |
+//!
+//! Only parked coroutines can conflict: the one that runs is alone on its thread, so its claims
+//! lie in [`Claims::running`] and cost a push to a list; they are published when it parks.
+//!
+//! Must not: know why a coroutine is parked, or resume one.
+
+use std::collections::{BTreeMap, HashMap};
+use std::ops::Range;
+
+use crate::{CoroutineId, Fd};
+
+/// Rules that can be switched off, in tests that show what they are for.
+#[derive(Debug, Clone, Copy)]
+pub struct Rules {
+    /// C1.
+    pub own_fd: bool,
+    /// C3.
+    pub locks: bool,
+}
+
+impl Default for Rules {
+    fn default() -> Self {
+        Self { own_fd: true, locks: true }
+    }
+}
+
+/// How a lock is held or wanted.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Access {
+    /// By readers, side by side.
+    Shared,
+    /// By one alone.
+    Exclusive,
+}
+
+/// Memory that a call reads or writes.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Region {
+    /// Its addresses.
+    pub range: Range<usize>,
+    /// Is it written?
+    pub written: bool,
+}
+
+impl Region {
+    fn conflicts(&self, other: &Self) -> bool {
+        (self.written || other.written)
+            && self.range.start < other.range.end
+            && other.range.start < self.range.end
+    }
+}
+
+/// What a coroutine wants, and may have to wait for.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Want {
+    /// A lock, by address.
+    Lock(usize, Access),
+    /// An object (`SSL *`, `z_stream *`), by address.
+    Object(usize),
+    /// Memory.
+    Region(Region),
+    /// An fd that another coroutine is in the middle of using.
+    Fd(Fd),
+    /// That no other coroutine is parked.
+    Alone,
+}
+
+/// What one coroutine claims.
+#[derive(Debug, Default)]
+struct Possessions {
+    fds: Vec<Fd>,
+    locks: Vec<(usize, Access)>,
+    objects: Vec<usize>,
+    regions: Vec<Region>,
+}
+
+impl Possessions {
+    fn clear(&mut self) {
+        self.fds.clear();
+        self.locks.clear();
+        self.objects.clear();
+        self.regions.clear();
+    }
+}
+
+/// The claims of one thread's coroutines.
+#[derive(Debug, Default)]
+pub struct Claims {
+    rules: Rules,
+    running: Possessions,
+    parked: BTreeMap<CoroutineId, Possessions>,
+    /// How many parked coroutines claim each fd, by number.
+    fd_owners: Vec<u16>,
+    /// Locks of parked coroutines: (shared holders, exclusive holders).
+    locks: HashMap<usize, (u32, u32)>,
+}
+
+impl Claims {
+    /// No claims, under these rules.
+    #[must_use]
+    pub fn new(rules: Rules) -> Self {
+        Self { rules, ..Self::default() }
+    }
+
+    /// How many coroutines are parked.
+    #[must_use]
+    pub fn parked_len(&self) -> usize {
+        self.parked.len()
+    }
+
+    /// A new coroutine begins: the running one's claims start with its events' fds.
+    pub fn begin(&mut self, fds: impl IntoIterator<Item = Fd>) {
+        self.running.clear();
+        self.running.fds.extend(fds);
+    }
+
+    /// The running coroutine uses `fd`.
+    pub fn touch(&mut self, fd: Fd) {
+        let fds = &mut self.running.fds;
+        if fds.iter().rev().take(4).any(|known| *known == fd) {
+            return;
+        }
+        fds.push(fd);
+        // A batch of hundreds of events may touch thousands of fds before it ends.
+        if fds.len().is_multiple_of(1024) {
+            fds.sort_unstable();
+            fds.dedup();
+        }
+    }
+
+    /// `fd` was closed: nobody owns what its number may mean next.
+    pub fn closed(&mut self, fd: Fd) {
+        self.running.fds.retain(|known| *known != fd);
+        if self.owners(fd) == 0 {
+            return;
+        }
+        for possessions in self.parked.values_mut() {
+            possessions.fds.retain(|known| *known != fd);
+        }
+        if let Some(count) = fd.index().and_then(|index| self.fd_owners.get_mut(index)) {
+            *count = 0;
+        }
+    }
+
+    /// Does a parked coroutine own `fd` (C1)?
+    #[must_use]
+    pub fn is_owned(&self, fd: Fd) -> bool {
+        self.rules.own_fd && self.owners(fd) > 0
+    }
+
+    /// The running coroutine has taken a lock.
+    pub fn locked(&mut self, lock: usize, access: Access) {
+        self.running.locks.push((lock, access));
+    }
+
+    /// A lock is released, by whichever coroutine holds it. True if a parked one held it.
+    pub fn unlocked(&mut self, lock: usize) -> bool {
+        let mine = self.running.locks.iter().rposition(|(known, _)| *known == lock);
+        if let Some(position) = mine {
+            self.running.locks.swap_remove(position);
+            return false;
+        }
+        for possessions in self.parked.values_mut() {
+            if let Some(position) = possessions.locks.iter().rposition(|(known, _)| *known == lock)
+            {
+                let (_, access) = possessions.locks.swap_remove(position);
+                unpublish(&mut self.locks, lock, access);
+                return true;
+            }
+        }
+        false
+    }
+
+    /// The running coroutine enters a call on an object.
+    pub fn entered(&mut self, object: usize) {
+        self.running.objects.push(object);
+    }
+
+    /// The running coroutine leaves a call on an object.
+    pub fn left(&mut self, object: usize) {
+        if let Some(position) = self.running.objects.iter().rposition(|known| *known == object) {
+            self.running.objects.swap_remove(position);
+        }
+    }
+
+    /// A call of the running coroutine uses `region`, until the coroutine ends.
+    pub fn uses(&mut self, region: Region) {
+        if !self.running.regions.contains(&region) {
+            self.running.regions.push(region);
+        }
+    }
+
+    /// Must the running coroutine wait for what it wants?
+    #[must_use]
+    pub fn conflicts(&self, want: &Want) -> bool {
+        self.conflicts_beside(want, None)
+    }
+
+    /// As [`Claims::conflicts`], for `asker`, which is parked itself.
+    #[must_use]
+    pub fn conflicts_for(&self, asker: CoroutineId, want: &Want) -> bool {
+        self.conflicts_beside(want, Some(asker))
+    }
+
+    fn conflicts_beside(&self, want: &Want, asker: Option<CoroutineId>) -> bool {
+        let mut others =
+            self.parked.iter().filter(|(id, _)| Some(**id) != asker).map(|(_, theirs)| theirs);
+        match want {
+            Want::Lock(lock, access) => {
+                // Most of the time no parked coroutine holds any lock.
+                self.rules.locks
+                    && self.locks.contains_key(lock)
+                    && others.any(|p| {
+                        p.locks.iter().any(|(known, held)| {
+                            known == lock && (*held, *access) != (Access::Shared, Access::Shared)
+                        })
+                    })
+            }
+            Want::Object(object) => others.any(|p| p.objects.contains(object)),
+            Want::Region(region) => {
+                others.any(|p| p.regions.iter().any(|theirs| theirs.conflicts(region)))
+            }
+            Want::Fd(fd) => {
+                self.rules.own_fd && self.owners(*fd) > 0 && others.any(|p| p.fds.contains(fd))
+            }
+            Want::Alone => others.next().is_some(),
+        }
+    }
+
+    /// The running coroutine parks: publishes its claims. Returns the fds that it owns.
+    pub fn park(&mut self, id: CoroutineId) -> &[Fd] {
+        let mut possessions = std::mem::take(&mut self.running);
+        possessions.fds.sort_unstable();
+        possessions.fds.dedup();
+        for fd in &possessions.fds {
+            publish_fd(&mut self.fd_owners, *fd);
+        }
+        for (lock, access) in &possessions.locks {
+            let holders = self.locks.entry(*lock).or_default();
+            match access {
+                Access::Shared => holders.0 += 1,
+                Access::Exclusive => holders.1 += 1,
+            }
+        }
+        &self.parked.entry(id).or_insert(possessions).fds
+    }
+
+    /// A parked coroutine goes on: its claims are the running one's again.
+    pub fn resume(&mut self, id: CoroutineId) {
+        let Some(possessions) = self.parked.remove(&id) else { return };
+        for fd in &possessions.fds {
+            if let Some(count) = fd.index().and_then(|index| self.fd_owners.get_mut(index)) {
+                *count = count.saturating_sub(1);
+            }
+        }
+        for (lock, access) in &possessions.locks {
+            unpublish(&mut self.locks, *lock, *access);
+        }
+        self.running = possessions;
+    }
+
+    fn owners(&self, fd: Fd) -> u16 {
+        fd.index().and_then(|index| self.fd_owners.get(index)).copied().unwrap_or(0)
+    }
+}
+
+fn publish_fd(owners: &mut Vec<u16>, fd: Fd) {
+    let Some(index) = fd.index() else { return };
+    if owners.len() <= index {
+        owners.resize(index + 1, 0);
+    }
+    if let Some(count) = owners.get_mut(index) {
+        *count = count.saturating_add(1);
+    }
+}
+
+fn unpublish(locks: &mut HashMap<usize, (u32, u32)>, lock: usize, access: Access) {
+    let Some(holders) = locks.get_mut(&lock) else { return };
+    match access {
+        Access::Shared => holders.0 = holders.0.saturating_sub(1),
+        Access::Exclusive => holders.1 = holders.1.saturating_sub(1),
+    }
+    if *holders == (0, 0) {
+        locks.remove(&lock);
+    }
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,107 @@
+//! The rules of conflict, one table each.
+
+use super::*;
+
+fn parked(claims: &mut Claims, id: u64, fill: impl FnOnce(&mut Claims)) {
+    claims.begin([]);
+    fill(claims);
+    claims.park(CoroutineId(id));
+}
+
+#[test]
+fn an_fd_is_owned_while_its_coroutine_is_parked_and_only_then() {
+    let mut claims = Claims::new(Rules::default());
+    claims.begin([Fd(7)]);
+    claims.touch(Fd(9));
+    assert!(!claims.is_owned(Fd(7)));
+    claims.park(CoroutineId(1));
+    assert!(claims.is_owned(Fd(7)) && claims.is_owned(Fd(9)) && !claims.is_owned(Fd(8)));
+    claims.resume(CoroutineId(1));
+    assert!(!claims.is_owned(Fd(7)) && !claims.is_owned(Fd(9)));
+}
+
+#[test]
+fn without_c1_no_fd_is_owned() {
+    let mut claims = Claims::new(Rules { own_fd: false, locks: true });
+    claims.begin([Fd(7)]);
+    claims.park(CoroutineId(1));
+    assert!(!claims.is_owned(Fd(7)));
+}
+
+#[test]
+fn a_closed_fd_belongs_to_nobody() {
+    let mut claims = Claims::new(Rules::default());
+    claims.begin([Fd(7)]);
+    claims.park(CoroutineId(1));
+    claims.begin([]);
+    claims.closed(Fd(7));
+    assert!(!claims.is_owned(Fd(7)));
+    claims.resume(CoroutineId(1));
+    claims.park(CoroutineId(1));
+    assert!(!claims.is_owned(Fd(7)));
+}
+
+#[test]
+fn locks_conflict_unless_both_read() {
+    use Access::{Exclusive, Shared};
+    for (held, wanted, waits) in [
+        (Exclusive, Exclusive, true),
+        (Exclusive, Shared, true),
+        (Shared, Exclusive, true),
+        (Shared, Shared, false),
+    ] {
+        let mut claims = Claims::new(Rules::default());
+        parked(&mut claims, 1, |c| c.locked(100, held));
+        assert_eq!(claims.conflicts(&Want::Lock(100, wanted)), waits, "{held:?} {wanted:?}");
+        assert!(!claims.conflicts(&Want::Lock(101, wanted)));
+    }
+}
+
+#[test]
+fn a_recursive_lock_is_free_after_its_last_release() {
+    let mut claims = Claims::new(Rules::default());
+    parked(&mut claims, 1, |c| {
+        c.locked(100, Access::Exclusive);
+        c.locked(100, Access::Exclusive);
+    });
+    claims.begin([]);
+    let want = Want::Lock(100, Access::Exclusive);
+    assert!(claims.unlocked(100) && claims.conflicts(&want));
+    assert!(claims.unlocked(100) && !claims.conflicts(&want));
+}
+
+#[test]
+fn objects_are_busy_only_while_a_call_is_inside() {
+    let mut claims = Claims::new(Rules::default());
+    parked(&mut claims, 1, |c| {
+        c.entered(5);
+        c.entered(6);
+        c.left(6);
+    });
+    assert!(claims.conflicts(&Want::Object(5)) && !claims.conflicts(&Want::Object(6)));
+}
+
+#[test]
+fn regions_conflict_where_they_overlap_and_one_writes() {
+    let region = |range: Range<usize>, written| Region { range, written };
+    for (theirs, mine, waits) in [
+        (region(0..10, true), region(9..20, true), true),
+        (region(0..10, true), region(10..20, true), false),
+        (region(0..10, false), region(5..6, true), true),
+        (region(0..10, false), region(0..10, false), false),
+    ] {
+        let mut claims = Claims::new(Rules::default());
+        parked(&mut claims, 1, |c| c.uses(theirs.clone()));
+        assert_eq!(claims.conflicts(&Want::Region(mine)), waits, "{theirs:?}");
+    }
+}
+
+#[test]
+fn a_waiter_does_not_wait_for_itself() {
+    let mut claims = Claims::new(Rules::default());
+    parked(&mut claims, 1, |c| c.locked(100, Access::Exclusive));
+    assert!(!claims.conflicts_for(CoroutineId(1), &Want::Alone));
+    assert!(!claims.conflicts_for(CoroutineId(1), &Want::Lock(100, Access::Exclusive)));
+    parked(&mut claims, 2, |_| ());
+    assert!(claims.conflicts_for(CoroutineId(1), &Want::Alone));
+}

@@ -1,0 +1,160 @@
+//! The events that the kernel has reported and the server has not seen: which ones it gets next.
+//!
+//! Events that will probably not park go together, as the kernel would give them; a parker goes
+//! alone, and after the others, which are short. An event whose fd a parked coroutine owns is held
+//! (see [`crate::interest`]).
+//!
+//! Must not: keep an event of a registration that is gone (C7): each is looked up when it is
+//! picked, not when it was fetched.
+
+use std::collections::VecDeque;
+
+use crate::claims::Claims;
+use crate::habit::Habits;
+use crate::interest::{InterestList, Operation, Token};
+use crate::{CoroutineId, Fd};
+
+/// An event as the server gets it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Delivered {
+    /// The fd that it is about.
+    pub fd: Fd,
+    /// `events`.
+    pub flags: u32,
+    /// The server's own `data`.
+    pub data: u64,
+}
+
+/// What came of picking the next events.
+#[derive(Debug, Default)]
+pub struct Pick {
+    /// For the server; empty if nothing can go to it now.
+    pub events: Vec<Delivered>,
+    /// For the kernel, in this order.
+    pub operations: Vec<Operation>,
+    /// Events held.
+    pub held: usize,
+    /// Events whose registration was gone.
+    pub stale: usize,
+}
+
+impl Pick {
+    /// Empties it, keeping its memory.
+    pub fn clear(&mut self) {
+        self.events.clear();
+        self.operations.clear();
+        self.held = 0;
+        self.stale = 0;
+    }
+}
+
+/// Events fetched from one epoll instance, and fds held.
+#[derive(Debug, Default)]
+pub struct Ready {
+    queue: VecDeque<(Token, u32)>,
+    held: Vec<Token>,
+}
+
+impl Ready {
+    /// Adds an event from the kernel.
+    pub fn push(&mut self, token: Token, flags: u32) {
+        self.queue.push_back((token, flags));
+    }
+
+    /// Are there events that were not yet looked at?
+    #[must_use]
+    pub fn is_empty(&self) -> bool {
+        self.queue.is_empty()
+    }
+
+    /// How many fds are held.
+    #[must_use]
+    pub fn held_len(&self) -> usize {
+        self.held.len()
+    }
+
+    /// Picks at most `max` events for the server into `pick` (which is emptied first).
+    pub fn pick(
+        &mut self,
+        interest: &mut InterestList,
+        claims: &Claims,
+        habits: &Habits,
+        max: usize,
+        pick: &mut Pick,
+    ) {
+        pick.clear();
+        let mut parkers = VecDeque::new();
+        while pick.events.len() < max {
+            let Some((token, flags)) = self.queue.pop_front() else { break };
+            let fd = token.fd();
+            if habits.is_parker(fd) && !claims.is_owned(fd) {
+                parkers.push_back((token, flags));
+                continue;
+            }
+            self.admit(token, flags, interest, claims, pick);
+        }
+        while pick.events.is_empty() {
+            let Some((token, flags)) = parkers.pop_front() else { break };
+            self.admit(token, flags, interest, claims, pick);
+        }
+        while let Some(parker) = parkers.pop_back() {
+            self.queue.push_front(parker);
+        }
+    }
+
+    fn admit(
+        &mut self,
+        token: Token,
+        flags: u32,
+        interest: &mut InterestList,
+        claims: &Claims,
+        pick: &mut Pick,
+    ) {
+        let fd = token.fd();
+        let Some(resolved) = interest.resolve(token, flags) else {
+            pick.stale += 1;
+            return;
+        };
+        if claims.is_owned(fd) {
+            pick.operations.extend(interest.hold(token));
+            pick.held += 1;
+            if !self.held.contains(&token) {
+                self.held.push(token);
+            }
+            return;
+        }
+        pick.events.push(Delivered { fd, flags: resolved.flags, data: resolved.data });
+    }
+
+    /// A coroutine has ended: lets go every held fd that nobody owns now. The kernel's answer to
+    /// the operations is the event, if there still is one.
+    pub fn release(&mut self, interest: &mut InterestList, claims: &Claims) -> Vec<Operation> {
+        let mut operations = Vec::new();
+        self.held.retain(|token| {
+            let owned = claims.is_owned(token.fd());
+            if !owned {
+                operations.extend(interest.release(*token));
+            }
+            owned
+        });
+        operations
+    }
+
+    /// Forgets everything: after a fork, in the child.
+    pub fn clear(&mut self) {
+        self.queue.clear();
+        self.held.clear();
+    }
+}
+
+/// A name for the next coroutine.
+#[derive(Debug, Default)]
+pub struct Numbering(u64);
+
+impl Numbering {
+    /// A number that was not used before.
+    pub fn next(&mut self) -> CoroutineId {
+        self.0 += 1;
+        CoroutineId(self.0)
+    }
+}
