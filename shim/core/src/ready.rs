@@ -51,20 +51,22 @@ impl Pick {
 /// Events fetched from one epoll instance, and fds held.
 #[derive(Debug, Default)]
 pub struct Ready {
-    queue: VecDeque<(Token, u32)>,
+    fetched: VecDeque<(Token, u32)>,
+    /// Taken from `fetched` as parkers: each goes alone.
+    parkers: VecDeque<(Token, u32)>,
     held: Vec<Token>,
 }
 
 impl Ready {
     /// Adds an event from the kernel.
     pub fn push(&mut self, token: Token, flags: u32) {
-        self.queue.push_back((token, flags));
+        self.fetched.push_back((token, flags));
     }
 
     /// Are there events that were not yet looked at?
     #[must_use]
     pub fn is_empty(&self) -> bool {
-        self.queue.is_empty()
+        self.fetched.is_empty() && self.parkers.is_empty()
     }
 
     /// How many fds are held.
@@ -83,22 +85,18 @@ impl Ready {
         pick: &mut Pick,
     ) {
         pick.clear();
-        let mut parkers = VecDeque::new();
         while pick.events.len() < max {
-            let Some((token, flags)) = self.queue.pop_front() else { break };
+            let Some((token, flags)) = self.fetched.pop_front() else { break };
             let fd = token.fd();
             if habits.is_parker(fd) && !claims.is_owned(fd) {
-                parkers.push_back((token, flags));
+                self.parkers.push_back((token, flags));
                 continue;
             }
             self.admit(token, flags, interest, claims, pick);
         }
         while pick.events.is_empty() {
-            let Some((token, flags)) = parkers.pop_front() else { break };
+            let Some((token, flags)) = self.parkers.pop_front() else { break };
             self.admit(token, flags, interest, claims, pick);
-        }
-        while let Some(parker) = parkers.pop_back() {
-            self.queue.push_front(parker);
         }
     }
 
@@ -142,7 +140,8 @@ impl Ready {
 
     /// Forgets everything: after a fork, in the child.
     pub fn clear(&mut self) {
-        self.queue.clear();
+        self.fetched.clear();
+        self.parkers.clear();
         self.held.clear();
     }
 }
@@ -153,7 +152,7 @@ pub struct Numbering(u64);
 
 impl Numbering {
     /// A number that was not used before.
-    pub fn next(&mut self) -> CoroutineId {
+    pub fn take(&mut self) -> CoroutineId {
         self.0 += 1;
         CoroutineId(self.0)
     }
