@@ -1,0 +1,107 @@
+//! What a server is started with: nothing, or the shim and its settings.
+
+use crate::HarnessError;
+use std::env;
+use std::fmt;
+use std::path::PathBuf;
+use std::process::Command;
+
+/// The library's file name.
+const LIBRARY: &str = "libinterlude.so";
+/// The variable that names another library than the one built with this program.
+const VARIABLE: &str = "INTERLUDE_LIB";
+
+/// How a server is started.
+#[derive(Debug, Clone, Default)]
+pub enum Preload {
+    /// As the distribution ships it.
+    #[default]
+    Stock,
+    /// Under `libinterlude.so`.
+    Shim(Shim),
+}
+
+/// The shim and the variables that it gets.
+#[derive(Debug, Clone)]
+pub struct Shim {
+    library: PathBuf,
+    variables: Vec<(String, String)>,
+}
+
+impl Shim {
+    /// The library named by `INTERLUDE_LIB`, or the one that lies where Cargo put this program
+    /// (its directory, or the one above it for a test in `deps`).
+    ///
+    /// # Errors
+    /// When there is none.
+    pub fn find() -> Result<Self, HarnessError> {
+        let named = env::var_os(VARIABLE).map(PathBuf::from);
+        let program = env::current_exe().map_err(|e| HarnessError::new(LIBRARY, e))?;
+        let library = match named {
+            Some(path) => Some(path).filter(|path| path.is_file()),
+            None => {
+                program.ancestors().skip(1).take(2).map(|d| d.join(LIBRARY)).find(|p| p.is_file())
+            }
+        };
+        let library = library.and_then(|path| path.canonicalize().ok()).ok_or_else(|| {
+            HarnessError::new(LIBRARY, format!("not found; build the workspace or set {VARIABLE}"))
+        })?;
+        Ok(Self { library, variables: Vec::new() })
+    }
+
+    /// With one more variable; a later value of the same name wins.
+    #[must_use]
+    pub fn with(mut self, name: &str, value: impl fmt::Display) -> Self {
+        self.variables.push((name.to_owned(), value.to_string()));
+        self
+    }
+
+    /// With `INTERLUDE_MODE`.
+    #[must_use]
+    pub fn mode(self, mode: &str) -> Self {
+        self.with("INTERLUDE_MODE", mode)
+    }
+
+    /// The library's absolute path.
+    #[must_use]
+    pub fn library(&self) -> &PathBuf {
+        &self.library
+    }
+}
+
+impl Preload {
+    /// Under the shim in `mode`; `"stock"` is without it.
+    ///
+    /// # Errors
+    /// When the library is not found.
+    pub fn of_mode(mode: &str) -> Result<Self, HarnessError> {
+        match mode {
+            "stock" => Ok(Self::Stock),
+            _ => Ok(Self::Shim(Shim::find()?.mode(mode))),
+        }
+    }
+
+    /// Sets the environment of a server's command. What this process itself was started with is
+    /// taken out first: a stock server must be stock under any caller.
+    pub fn apply(&self, command: &mut Command) {
+        for (name, _) in env::vars_os() {
+            if name.to_string_lossy().starts_with("INTERLUDE_") {
+                command.env_remove(name);
+            }
+        }
+        command.env_remove("LD_PRELOAD");
+        if let Self::Shim(shim) = self {
+            command.env("LD_PRELOAD", &shim.library);
+            command.envs(shim.variables.iter().map(|(name, value)| (name, value)));
+        }
+    }
+}
+
+impl fmt::Display for Preload {
+    /// The mode, or `stock`.
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Self::Shim(shim) = self else { return f.write_str("stock") };
+        let mode = shim.variables.iter().rev().find(|(name, _)| name == "INTERLUDE_MODE");
+        f.write_str(mode.map_or("shim", |(_, mode)| mode))
+    }
+}

@@ -1,0 +1,110 @@
+//! What processes use: CPU time, memory, file descriptors, from proc(5).
+
+use std::fs;
+use std::io;
+use std::time::Duration;
+
+/// One process, as `/proc/PID/stat` shows it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Status {
+    /// Its number.
+    pub pid: u32,
+    /// Its parent.
+    pub parent: u32,
+    /// Its process group.
+    pub group: u32,
+    /// Whether it has ended and only waits to be reaped.
+    pub zombie: bool,
+    /// CPU time of all its threads, user and system, those that ended included.
+    pub cpu: Duration,
+    /// CPU time of its children that have ended and been waited for.
+    pub cpu_of_children: Duration,
+}
+
+impl Status {
+    /// The process `pid`, or `None` where there is none.
+    #[must_use]
+    pub fn of(pid: u32) -> Option<Self> {
+        parse(&fs::read_to_string(format!("/proc/{pid}/stat")).ok()?)
+    }
+}
+
+/// Every living process of a process group, lowest number first.
+#[must_use]
+pub fn group(group: u32) -> Vec<Status> {
+    let Ok(entries) = fs::read_dir("/proc") else { return Vec::new() };
+    let mut members: Vec<Status> = entries
+        .filter_map(|entry| entry.ok()?.file_name().to_str()?.parse().ok())
+        .filter_map(Status::of)
+        .filter(|status| status.group == group && !status.zombie)
+        .collect();
+    members.sort_by_key(|status| status.pid);
+    members
+}
+
+/// Resident memory of process `pid`, in bytes (`VmRSS`).
+///
+/// # Errors
+/// When it cannot be read.
+pub fn resident_bytes(pid: u32) -> io::Result<u64> {
+    let status = fs::read_to_string(format!("/proc/{pid}/status"))?;
+    let line = status.lines().find_map(|line| line.strip_prefix("VmRSS:"));
+    line.and_then(|line| line.split_whitespace().next()?.parse::<u64>().ok())
+        .map(|kib| kib * 1024)
+        .ok_or_else(|| io::Error::other(format!("/proc/{pid}/status has no VmRSS")))
+}
+
+/// How many file descriptors process `pid` has open.
+///
+/// # Errors
+/// When they cannot be listed.
+pub fn open_fds(pid: u32) -> io::Result<usize> {
+    Ok(fs::read_dir(format!("/proc/{pid}/fd"))?.count())
+}
+
+/// A line of `/proc/PID/stat`. The name, second field, may hold blanks and parentheses: the fields
+/// are counted from the last one that closes.
+fn parse(line: &str) -> Option<Status> {
+    let pid = line.split_once(' ')?.0.parse().ok()?;
+    let fields: Vec<&str> = line.rsplit_once(')')?.1.split_whitespace().collect();
+    let number = |index: usize| fields.get(index)?.parse::<u64>().ok();
+    let time = |first: usize| Some(ticks(number(first)? + number(first + 1)?));
+    Some(Status {
+        pid,
+        zombie: matches!(*fields.first()?, "Z" | "X"),
+        parent: u32::try_from(number(1)?).ok()?,
+        group: u32::try_from(number(2)?).ok()?,
+        cpu: time(11)?,
+        cpu_of_children: time(13)?,
+    })
+}
+
+fn ticks(count: u64) -> Duration {
+    // SAFETY: sysconf reads a constant of the system and touches no memory of ours.
+    let a_second = unsafe { libc::sysconf(libc::_SC_CLK_TCK) };
+    Duration::from_secs_f64(count as f64 / a_second.max(1) as f64)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_name_with_parentheses_does_not_shift_the_fields() {
+        let line = "41 (a) b) c) S 7 40 40 0 -1 0 1 2 3 4 150 50 30 20 20 0 1 0";
+        let status = parse(line).unwrap();
+        assert_eq!((status.pid, status.parent, status.group), (41, 7, 40));
+        assert_eq!(status.cpu, ticks(200));
+        assert_eq!(status.cpu_of_children, ticks(50));
+        assert!(!status.zombie);
+    }
+
+    #[test]
+    fn this_process_uses_memory_and_fds() {
+        let pid = std::process::id();
+        assert!(resident_bytes(pid).unwrap() > 100_000);
+        assert!(open_fds(pid).unwrap() >= 3);
+        let own = Status::of(pid).unwrap();
+        assert!(group(own.group).iter().any(|status| status.pid == pid));
+    }
+}
