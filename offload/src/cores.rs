@@ -1,0 +1,117 @@
+//! The `cores` engine: helper threads that run the original calls.
+//!
+//! One pool a process, one port a submitting thread:
+//!
+//! ```text
+//! port (loop thread) --submit--> pool queue (bounded) --> helper threads
+//!        ^                                                      |
+//!        +-- poll -- inbox of this port <------ completion -----+
+//!                        | eventfd, only if the port is armed
+//! ```
+//!
+//! Helper threads start with the first job, never before: a process may fork until then. They
+//! block all signals, so the server's handlers run on the server's threads as they always did.
+
+mod inbox;
+mod pool;
+
+use std::io;
+use std::os::fd::RawFd;
+use std::sync::Arc;
+
+use crate::{Capabilities, Completion, Engine, Job, Refused};
+use inbox::Inbox;
+use pool::Pool;
+
+/// How the helper threads are made.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct CoresConfig {
+    /// Number of threads; 0: as many as the process may use CPUs.
+    pub threads: usize,
+    /// Jobs that may wait for a thread before one is refused.
+    pub queue: usize,
+    /// Added to the process's nice value for the helper threads.
+    pub nice: i32,
+}
+
+/// The pool of helper threads of a process.
+#[derive(Clone)]
+pub struct Cores {
+    pool: Arc<Pool>,
+}
+
+impl Cores {
+    /// A pool without threads yet.
+    #[must_use]
+    pub fn new(config: CoresConfig) -> Self {
+        let threads = match config.threads {
+            0 => std::thread::available_parallelism().map_or(1, usize::from),
+            n => n,
+        };
+        Self { pool: Arc::new(Pool::new(CoresConfig { threads, ..config })) }
+    }
+
+    /// A way in for one submitting thread.
+    ///
+    /// # Errors
+    /// The process has no fd left for the wake-up.
+    pub fn port(&self) -> io::Result<CoresPort> {
+        Ok(CoresPort { pool: Arc::clone(&self.pool), inbox: Arc::new(Inbox::new()?) })
+    }
+
+    /// Ends the helper threads once the queue is empty, and waits for them.
+    pub fn close(&self) {
+        self.pool.close();
+    }
+}
+
+/// One thread's way into the pool.
+pub struct CoresPort {
+    pool: Arc<Pool>,
+    inbox: Arc<Inbox>,
+}
+
+impl Engine for CoresPort {
+    fn capabilities(&self) -> Capabilities {
+        let config = self.pool.config();
+        Capabilities {
+            name: "cores",
+            asynchronous: true,
+            queue: config.queue,
+            parallel: config.threads,
+        }
+    }
+
+    fn submit(&mut self, job: Job) -> Result<(), Refused> {
+        self.pool.submit(job, &self.inbox)
+    }
+
+    fn poll(&mut self, max: usize, into: &mut Vec<Completion>) -> usize {
+        self.inbox.take(max, into)
+    }
+
+    fn completed(&self) -> usize {
+        self.inbox.len()
+    }
+
+    fn wake_fd(&self) -> Option<RawFd> {
+        Some(self.inbox.wake_fd())
+    }
+
+    fn arm(&mut self) -> bool {
+        self.inbox.arm()
+    }
+
+    fn disarm(&mut self) {
+        self.inbox.disarm();
+    }
+
+    fn flush(&mut self) {}
+
+    fn sleep(&mut self) {
+        self.inbox.sleep();
+    }
+}
+
+#[cfg(test)]
+mod tests;

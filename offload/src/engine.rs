@@ -1,0 +1,64 @@
+//! The engine trait.
+
+use std::os::fd::RawFd;
+
+use crate::{Completion, Job, JobKind};
+
+/// A job that an engine did not take, handed back.
+pub struct Refused(pub Job);
+
+/// What an engine can do.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Capabilities {
+    /// Its name, as in the settings.
+    pub name: &'static str,
+    /// Does a job go on while the submitter does something else?
+    pub asynchronous: bool,
+    /// Jobs that it holds at most before it refuses one.
+    pub queue: usize,
+    /// Operations that it works on at the same time.
+    pub parallel: usize,
+}
+
+/// Something that carries out jobs for one thread.
+///
+/// Every job taken by `submit` comes out of `poll` once, in any order. Nothing blocks but `sleep`.
+pub trait Engine {
+    /// What it can do.
+    fn capabilities(&self) -> Capabilities;
+
+    /// May it take jobs of this kind and size (in bytes of input)?
+    fn accepts(&self, kind: JobKind, bytes: usize) -> bool {
+        let _ = (kind, bytes);
+        true
+    }
+
+    /// Hands a job over.
+    ///
+    /// # Errors
+    /// The queue is full or the engine cannot work; the job comes back unchanged.
+    fn submit(&mut self, job: Job) -> Result<(), Refused>;
+
+    /// Takes at most `max` completions, appending them to `into`; returns how many.
+    fn poll(&mut self, max: usize, into: &mut Vec<Completion>) -> usize;
+
+    /// How many completions wait to be taken, without taking any.
+    fn completed(&self) -> usize;
+
+    /// An fd that becomes readable when a completion arrives after [`Engine::arm`]; `None` for an
+    /// engine whose completions are there when `submit` returns.
+    fn wake_fd(&self) -> Option<RawFd>;
+
+    /// Asks for a wake-up: the submitter is about to sleep on [`Engine::wake_fd`]. Returns false
+    /// if there is a completion already, and then nothing is armed.
+    fn arm(&mut self) -> bool;
+
+    /// Ends what `arm` began, whether or not a wake-up came.
+    fn disarm(&mut self);
+
+    /// There will be no more jobs for a while: start whatever was held back to be batched.
+    fn flush(&mut self);
+
+    /// Puts the calling OS thread to sleep until a completion waits.
+    fn sleep(&mut self);
+}

@@ -1,0 +1,47 @@
+//! The `inline` engine: a job is carried out when it is submitted, where it is submitted.
+
+use std::os::fd::RawFd;
+
+use crate::{Capabilities, Completion, Engine, Job, Refused};
+
+/// Runs each job in place.
+#[derive(Default)]
+pub struct Inline {
+    done: Vec<Completion>,
+}
+
+impl Engine for Inline {
+    fn capabilities(&self) -> Capabilities {
+        Capabilities { name: "inline", asynchronous: false, queue: usize::MAX, parallel: 1 }
+    }
+
+    fn submit(&mut self, mut job: Job) -> Result<(), Refused> {
+        job.call.run();
+        self.done.push(Completion { ticket: job.ticket, call: job.call });
+        Ok(())
+    }
+
+    fn poll(&mut self, max: usize, into: &mut Vec<Completion>) -> usize {
+        let taken = max.min(self.done.len());
+        into.extend(self.done.drain(..taken));
+        taken
+    }
+
+    fn completed(&self) -> usize {
+        self.done.len()
+    }
+
+    fn wake_fd(&self) -> Option<RawFd> {
+        None
+    }
+
+    fn arm(&mut self) -> bool {
+        self.done.is_empty()
+    }
+
+    fn disarm(&mut self) {}
+
+    fn flush(&mut self) {}
+
+    fn sleep(&mut self) {}
+}
