@@ -20,6 +20,7 @@
 //! path, the `INTERLUDE_*` variables and the statistics page.
 
 mod certificates;
+pub mod crowd;
 mod error;
 mod launch;
 mod lighttpd;

@@ -1,0 +1,228 @@
+//! One client's connection: TCP, or TLS of a given version on it.
+//!
+//! Certificates are not verified (they are self-signed), but every handshake's signature is: a
+//! wrong one would be the shim's.
+
+use super::Answer;
+use rustls::client::danger::{HandshakeSignatureValid, ServerCertVerified, ServerCertVerifier};
+use rustls::crypto::{CryptoProvider, ring, verify_tls12_signature, verify_tls13_signature};
+use rustls::pki_types::{CertificateDer, ServerName, UnixTime};
+use rustls::{ClientConfig, ClientConnection, DigitallySignedStruct, SignatureScheme, StreamOwned};
+use std::fmt;
+use std::io::{self, BufRead, BufReader, Read, Write};
+use std::net::{Ipv4Addr, TcpStream};
+use std::os::fd::AsRawFd;
+use std::sync::Arc;
+use std::time::Duration;
+
+/// What requests travel on.
+#[derive(Clone)]
+pub enum Transport {
+    /// TCP.
+    Plain,
+    /// TLS, and how.
+    Tls(Arc<ClientConfig>),
+}
+
+impl Transport {
+    /// TLS 1.2, a full handshake for every connection.
+    #[must_use]
+    pub fn tls12() -> Self {
+        Self::tls(&rustls::version::TLS12, false)
+    }
+
+    /// TLS 1.3, a full handshake for every connection.
+    #[must_use]
+    pub fn tls13() -> Self {
+        Self::tls(&rustls::version::TLS13, false)
+    }
+
+    /// TLS of that version; with `resume`, connections after the first resume its session.
+    ///
+    /// # Panics
+    /// Never: the provider has cipher suites of both versions.
+    #[must_use]
+    pub fn tls(version: &'static rustls::SupportedProtocolVersion, resume: bool) -> Self {
+        let provider = Arc::new(ring::default_provider());
+        let mut config = ClientConfig::builder_with_provider(provider.clone())
+            .with_protocol_versions(&[version])
+            .expect("the provider has suites of every version")
+            .dangerous()
+            .with_custom_certificate_verifier(Arc::new(SignatureOnly(provider)))
+            .with_no_client_auth();
+        if !resume {
+            config.resumption = rustls::client::Resumption::disabled();
+        }
+        Self::Tls(Arc::new(config))
+    }
+}
+
+impl fmt::Debug for Transport {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(if matches!(self, Self::Plain) { "Plain" } else { "Tls" })
+    }
+}
+
+/// An open connection.
+#[derive(Debug)]
+pub struct Connection {
+    stream: BufReader<Stream>,
+}
+
+#[derive(Debug)]
+enum Stream {
+    Plain(TcpStream),
+    Tls(Box<StreamOwned<ClientConnection, TcpStream>>),
+}
+
+impl Connection {
+    /// Connects to `port` of 127.0.0.1. A read that takes longer than `patience` is an error.
+    ///
+    /// # Errors
+    /// When the server does not accept, or the handshake fails.
+    pub fn open(transport: &Transport, port: u16, patience: Duration) -> io::Result<Self> {
+        let tcp = TcpStream::connect((Ipv4Addr::LOCALHOST, port))?;
+        tcp.set_read_timeout(Some(patience))?;
+        tcp.set_write_timeout(Some(patience))?;
+        tcp.set_nodelay(true)?;
+        let stream = match transport {
+            Transport::Plain => Stream::Plain(tcp),
+            Transport::Tls(config) => {
+                let name = ServerName::try_from("localhost").map_err(io::Error::other)?;
+                let mut tls =
+                    ClientConnection::new(config.clone(), name).map_err(io::Error::other)?;
+                let mut tcp = tcp;
+                while tls.is_handshaking() {
+                    tls.complete_io(&mut tcp)?;
+                }
+                Stream::Tls(Box::new(StreamOwned::new(tls, tcp)))
+            }
+        };
+        Ok(Self { stream: BufReader::with_capacity(16 * 1024, stream) })
+    }
+
+    /// Sends a request.
+    ///
+    /// # Errors
+    /// As write(2).
+    pub fn send(&mut self, request: &[u8]) -> io::Result<()> {
+        let stream = self.stream.get_mut();
+        stream.write_all(request)?;
+        stream.flush()
+    }
+
+    /// Receives one answer.
+    ///
+    /// # Errors
+    /// `ConnectionAborted` when the other end closed before its first byte; anything else that is
+    /// not a whole answer.
+    pub fn receive(&mut self) -> io::Result<Answer> {
+        if self.stream.fill_buf()?.is_empty() {
+            return Err(io::Error::new(io::ErrorKind::ConnectionAborted, "closed"));
+        }
+        Answer::read(&mut self.stream)
+    }
+
+    /// Receives about `count` bytes of an answer, whatever they are.
+    ///
+    /// # Errors
+    /// As read(2).
+    pub fn read_some(&mut self, count: usize) -> io::Result<()> {
+        io::copy(&mut self.stream.by_ref().take(count as u64), &mut io::sink()).map(|_| ())
+    }
+
+    /// Closes it with a reset (SO_LINGER of 0, socket(7)) rather than in order.
+    ///
+    /// # Errors
+    /// As setsockopt(2).
+    pub fn reset(self) -> io::Result<()> {
+        let tcp = match self.stream.get_ref() {
+            Stream::Plain(tcp) => tcp,
+            Stream::Tls(tls) => &tls.sock,
+        };
+        let linger = libc::linger { l_onoff: 1, l_linger: 0 };
+        let size = size_of_val(&linger) as libc::socklen_t;
+        // SAFETY: the pointer and the size are those of `linger`, which outlives the call.
+        let result = unsafe {
+            libc::setsockopt(
+                tcp.as_raw_fd(),
+                libc::SOL_SOCKET,
+                libc::SO_LINGER,
+                (&raw const linger).cast(),
+                size,
+            )
+        };
+        if result == 0 { Ok(()) } else { Err(io::Error::last_os_error()) }
+    }
+}
+
+impl Read for Stream {
+    fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
+        match self {
+            Self::Plain(tcp) => tcp.read(buffer),
+            Self::Tls(tls) => match tls.read(buffer) {
+                // Closed without a close_notify: an end like another, for HTTP's framing tells
+                // whether the answer was whole.
+                Err(error) if error.kind() == io::ErrorKind::UnexpectedEof => Ok(0),
+                other => other,
+            },
+        }
+    }
+}
+
+impl Write for Stream {
+    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+        match self {
+            Self::Plain(tcp) => tcp.write(bytes),
+            Self::Tls(tls) => tls.write(bytes),
+        }
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        match self {
+            Self::Plain(tcp) => tcp.flush(),
+            Self::Tls(tls) => tls.flush(),
+        }
+    }
+}
+
+/// Accepts any certificate, but no wrong signature.
+#[derive(Debug)]
+struct SignatureOnly(Arc<CryptoProvider>);
+
+impl ServerCertVerifier for SignatureOnly {
+    fn verify_server_cert(
+        &self,
+        _: &CertificateDer<'_>,
+        _: &[CertificateDer<'_>],
+        _: &ServerName<'_>,
+        _: &[u8],
+        _: UnixTime,
+    ) -> Result<ServerCertVerified, rustls::Error> {
+        Ok(ServerCertVerified::assertion())
+    }
+
+    fn verify_tls12_signature(
+        &self,
+        message: &[u8],
+        certificate: &CertificateDer<'_>,
+        signature: &DigitallySignedStruct,
+    ) -> Result<HandshakeSignatureValid, rustls::Error> {
+        let algorithms = &self.0.signature_verification_algorithms;
+        verify_tls12_signature(message, certificate, signature, algorithms)
+    }
+
+    fn verify_tls13_signature(
+        &self,
+        message: &[u8],
+        certificate: &CertificateDer<'_>,
+        signature: &DigitallySignedStruct,
+    ) -> Result<HandshakeSignatureValid, rustls::Error> {
+        let algorithms = &self.0.signature_verification_algorithms;
+        verify_tls13_signature(message, certificate, signature, algorithms)
+    }
+
+    fn supported_verify_schemes(&self) -> Vec<SignatureScheme> {
+        self.0.signature_verification_algorithms.supported_schemes()
+    }
+}

@@ -1,0 +1,155 @@
+//! What the stock server answers, page by page: the measure for every other answer.
+
+use super::{Answer, Connection, Transport};
+use crate::{HarnessError, Seeded, Site, SiteFile};
+use flate2::read::GzDecoder;
+use std::io::Read;
+use std::time::Duration;
+
+/// Headers that may differ between two right answers.
+const MOMENTARY: [&str; 1] = ["date"];
+/// How long the stock server may take.
+const PATIENCE: Duration = Duration::from_secs(30);
+/// Larger files are compared once, and are no part of a load.
+const LOAD: usize = 2 << 20;
+
+/// One page: how it is asked for, and what the answer must be.
+#[derive(Debug, Clone)]
+pub struct Page {
+    /// Its path, with the leading slash.
+    pub path: String,
+    /// The body, as on the wire.
+    pub body: Vec<u8>,
+    status: u16,
+    headers: Vec<(String, String)>,
+    gzip: bool,
+}
+
+/// The pages of a site.
+#[derive(Debug, Clone)]
+pub struct Reference {
+    pages: Vec<Page>,
+    /// For each share of a load, the page that it goes to.
+    shares: Vec<usize>,
+}
+
+impl Reference {
+    /// Asks the server at `port` (plain HTTP), which must be a stock one, for each file of `site`,
+    /// and checks that it answers with that file. With `gzip` the client accepts compression.
+    ///
+    /// # Errors
+    /// When the stock server does not serve the site.
+    pub fn take(
+        port: u16,
+        site: &Site,
+        gzip: bool,
+        keep_alive: bool,
+    ) -> Result<Self, HarnessError> {
+        let pages = site.files().iter().map(|file| Page::take(port, file, gzip, keep_alive));
+        let pages = pages.collect::<Result<Vec<_>, _>>()?;
+        let shares = site.files().iter().enumerate().flat_map(|(index, file)| {
+            let share = match file.bytes.len() {
+                ..=65_536 => 10,
+                65_537..=300_000 => 3,
+                300_001..LOAD => 1,
+                _ => 0,
+            };
+            std::iter::repeat_n(index, share)
+        });
+        Ok(Self { shares: shares.collect(), pages })
+    }
+
+    /// A page for one request of a load: small ones often, large ones seldom.
+    pub fn pick(&self, random: &mut Seeded) -> &Page {
+        &self.pages[self.shares[random.below(self.shares.len())]]
+    }
+
+    /// All pages.
+    #[must_use]
+    pub fn pages(&self) -> &[Page] {
+        &self.pages
+    }
+}
+
+impl Page {
+    fn take(
+        port: u16,
+        file: &SiteFile,
+        gzip: bool,
+        keep_alive: bool,
+    ) -> Result<Self, HarnessError> {
+        let mut page = Self {
+            path: file.path.clone(),
+            body: Vec::new(),
+            status: 200,
+            headers: Vec::new(),
+            gzip,
+        };
+        let failed = |why: &dyn std::fmt::Display| HarnessError::new(&file.path, why);
+        let answer = Connection::open(&Transport::Plain, port, PATIENCE)
+            .and_then(|mut connection| {
+                connection.send(&page.request(keep_alive))?;
+                connection.receive()
+            })
+            .map_err(|e| failed(&e))?;
+        let encoded = answer.header("content-encoding") == Some("gzip");
+        let plain = decode(&answer, encoded).map_err(|e| failed(&e))?;
+        if answer.status != 200 || plain != file.bytes {
+            return Err(failed(&format!("stock answered {}, with other bytes", answer.status)));
+        }
+        page.status = answer.status;
+        page.headers = lasting(&answer);
+        page.body = answer.body;
+        Ok(page)
+    }
+
+    /// Whether the stock server compressed it.
+    #[must_use]
+    pub fn compressed(&self) -> bool {
+        self.headers.iter().any(|(name, _)| name == "content-encoding")
+    }
+
+    /// The request for it.
+    #[must_use]
+    pub fn request(&self, keep_alive: bool) -> Vec<u8> {
+        let accept = if self.gzip { "Accept-Encoding: gzip\r\n" } else { "" };
+        let close = if keep_alive { "" } else { "Connection: close\r\n" };
+        format!("GET {} HTTP/1.1\r\nHost: localhost\r\n{accept}{close}\r\n", self.path).into_bytes()
+    }
+
+    /// Whether `answer` is the same: status, headers, body. With `may_close`, the server may
+    /// announce that it closes where stock did not.
+    ///
+    /// # Errors
+    /// What differs.
+    pub fn compare(&self, answer: &Answer, may_close: bool) -> Result<(), String> {
+        if answer.status != self.status {
+            return Err(format!("status {}, stock {}", answer.status, self.status));
+        }
+        let skip = |(name, _): &&(String, String)| !(may_close && name == "connection");
+        let (got, want) = (lasting(answer), &self.headers);
+        if !got.iter().filter(skip).eq(want.iter().filter(skip)) {
+            return Err(format!("headers {got:?}, stock {want:?}"));
+        }
+        if answer.body != self.body {
+            let same = answer.body.iter().zip(&self.body).take_while(|(a, b)| a == b).count();
+            let (got, want) = (answer.body.len(), self.body.len());
+            return Err(format!("body of {got} bytes, stock {want}, first difference at {same}"));
+        }
+        Ok(())
+    }
+}
+
+fn lasting(answer: &Answer) -> Vec<(String, String)> {
+    let lasting = answer.headers.iter().filter(|(name, _)| !MOMENTARY.contains(&name.as_str()));
+    lasting.cloned().collect()
+}
+
+fn decode(answer: &Answer, gzip: bool) -> std::io::Result<Vec<u8>> {
+    if !gzip {
+        return Ok(answer.body.clone());
+    }
+    let mut plain = Vec::new();
+    GzDecoder::new(answer.body.as_slice()).read_to_end(&mut plain)?;
+    Ok(plain)
+}
