@@ -1,0 +1,57 @@
+//! The `INTERLUDE_*` variables on the command line: their help, and `--set` by their keys.
+//!
+//! The list itself is `interlude_settings::VARIABLES`; nothing of it is repeated here.
+
+use crate::failure::Failure;
+use interlude_settings::{VARIABLES, Variable};
+use std::fmt::Write;
+
+/// Every variable with its setting, for `--help`.
+pub(crate) fn help() -> String {
+    let mut text = String::from("Environment (each also --set KEY=VALUE, or KEY in the file):\n");
+    let mut line = |name: &str, key: &str, help: &str| {
+        let _ = writeln!(text, "  {name:<24} {key:<16} {help}");
+    };
+    for Variable { name, key, help, .. } in VARIABLES {
+        line(name, key, help);
+    }
+    line("INTERLUDE_CONFIG", "", "a TOML file with these keys; variables win over it");
+    line("INTERLUDE_LIB", "", "path of libinterlude.so, if not beside this program or in ../lib");
+    text
+}
+
+/// The variable and the value that `KEY=VALUE` stands for.
+pub(crate) fn assignment(text: &str) -> Result<(&'static str, String), Failure> {
+    let Some((key, value)) = text.split_once('=') else {
+        return Err(Failure::usage(format!("--set {text}: must be KEY=VALUE")));
+    };
+    match VARIABLES.iter().find(|variable| variable.key == key.trim()) {
+        Some(variable) => Ok((variable.name, value.trim().to_owned())),
+        None => {
+            let known: Vec<&str> = VARIABLES.iter().map(|variable| variable.key).collect();
+            let known = known.join(", ");
+            Err(Failure::usage(format!("--set {text}: no such key; there are {known}")))
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_key_stands_for_its_variable() {
+        assert_eq!(
+            assignment("cores.threads = 3").unwrap(),
+            ("INTERLUDE_CORES_THREADS", "3".to_owned())
+        );
+    }
+
+    #[test]
+    fn an_unknown_key_is_named_with_the_known_ones() {
+        let failure = assignment("cores.thread=3").unwrap_err();
+        let (code, line) = failure.parts();
+        assert_eq!(code, 2);
+        assert!(line.contains("cores.thread=3") && line.contains("cores.threads"), "{line}");
+    }
+}

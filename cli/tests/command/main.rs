@@ -1,0 +1,7 @@
+//! The `interlude` command as a user meets it: arguments in, text and exit code out.
+
+mod check;
+mod fixture;
+mod run;
+mod stats;
+mod usage;

@@ -1,0 +1,41 @@
+//! Bad usage of any command: one line, exit code 2.
+
+use crate::fixture::{interlude, one_line, text};
+
+#[test]
+fn bad_usage_is_one_line_and_exit_code_2() {
+    let cases: &[(&[&str], &str)] = &[
+        (&[], "command is required"),
+        (&["fly"], "fly"),
+        (&["run"], "PROGRAM"),
+        (&["run", "--", ""], "command not found"),
+        (&["run", "--mode"], "--mode"),
+        (&["stats", "x"], "x"),
+        (&["check"], "PROGRAM"),
+        (&["check", "no-such-program-here"], "command not found"),
+        (&["check", "/etc/passwd"], "not an executable"),
+        (&["matrix", "--chekc", "x"], "--chekc"),
+    ];
+    for (args, word) in cases {
+        let line = one_line(&interlude(None, args), 2);
+        assert!(line.starts_with("interlude: ") && line.contains(word), "{args:?}: {line}");
+    }
+}
+
+#[test]
+fn help_and_version_are_no_failures() {
+    for args in [["--help"], ["--version"]] {
+        let output = interlude(None, &args);
+        assert!(output.status.success());
+        assert!(text(&output.stdout).contains("interlude"));
+    }
+}
+
+#[test]
+fn the_help_of_run_has_every_variable() {
+    let output = interlude(None, &["run", "--help"]);
+    let help = text(&output.stdout);
+    for name in ["INTERLUDE_MODE", "INTERLUDE_CORES_THREADS", "INTERLUDE_CONFIG", "INTERLUDE_LIB"] {
+        assert!(help.contains(name), "{name} is missing");
+    }
+}
