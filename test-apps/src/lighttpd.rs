@@ -7,6 +7,10 @@ use crate::{Certificates, HarnessError, Preload, Site, Tls, WebOptions, options}
 use std::path::Path;
 
 const FILES: &str = include_str!("../../lighttpd-conf/lighttpd.conf");
+/// Without a type to compress, mod_deflate compresses nothing. (Without an encoding that it may
+/// use, it takes all that it knows.)
+const MIMETYPES: &str = "deflate.mimetypes = ( \"text/html\", \"text/css\", \
+                         \"application/javascript\", \"application/json\" )";
 
 /// A lighttpd to be started.
 #[derive(Debug)]
@@ -47,7 +51,7 @@ impl<'a> Lighttpd<'a> {
         match options.gzip {
             Some(level) => template
                 .replace("compression-level = 1", &format!("compression-level = {level}"))?,
-            None => template.replace("encodings = ( \"gzip\" )", "encodings = ()")?,
+            None => template.replace(MIMETYPES, "deflate.mimetypes = ()")?,
         };
         if !options.http2 {
             template

@@ -35,11 +35,8 @@ impl Process {
     pub fn start(mut command: Command, cpus: &[usize]) -> Result<Self, HarnessError> {
         let name = command.get_program().to_string_lossy().into_owned();
         let failed = |e: io::Error| HarnessError::new(format!("starting {name}"), e);
-        let cpus = cpu_set(cpus).map_err(failed)?;
-        let parent = std::process::id();
         command.process_group(0).stdin(Stdio::null());
-        // SAFETY: the closure makes system calls only; it neither allocates nor takes a lock.
-        unsafe { command.pre_exec(move || prepare(cpus.as_ref(), parent)) };
+        tie(&mut command, cpus, libc::SIGTERM).map_err(failed)?;
         let child = command.spawn().map_err(failed)?;
         let leash = Command::new("/bin/sh")
             .args(["-c", LEASH, "leash", &child.id().to_string()])
@@ -120,6 +117,16 @@ impl Drop for Process {
     }
 }
 
+/// Lets a program that is to be started get `signal` when the thread that starts it ends, and run
+/// on the CPUs `cpus` only (empty: on all).
+pub(crate) fn tie(command: &mut Command, cpus: &[usize], signal: i32) -> io::Result<()> {
+    let cpus = cpu_set(cpus)?;
+    let parent = std::process::id();
+    // SAFETY: the closure makes system calls only; it neither allocates nor takes a lock.
+    unsafe { command.pre_exec(move || prepare(cpus.as_ref(), parent, signal)) };
+    Ok(())
+}
+
 fn group_of(child: &Child) -> i32 {
     // Linux numbers processes below 2^22.
     child.id().cast_signed()
@@ -147,9 +154,9 @@ fn cpu_set(cpus: &[usize]) -> io::Result<Option<libc::cpu_set_t>> {
 }
 
 /// Runs in the child before it becomes the program.
-fn prepare(cpus: Option<&libc::cpu_set_t>, parent: u32) -> io::Result<()> {
+fn prepare(cpus: Option<&libc::cpu_set_t>, parent: u32, signal: i32) -> io::Result<()> {
     // SAFETY: prctl with this option takes numbers only.
-    if unsafe { libc::prctl(libc::PR_SET_PDEATHSIG, libc::SIGTERM) } != 0 {
+    if unsafe { libc::prctl(libc::PR_SET_PDEATHSIG, signal) } != 0 {
         return Err(io::Error::last_os_error());
     }
     // SAFETY: getppid has no argument and cannot fail.

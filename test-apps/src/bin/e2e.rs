@@ -1,0 +1,111 @@
+//! The end-to-end matrix, as long as one likes: stock nginx and lighttpd, alone and under
+//! `libinterlude.so` in each mode, must answer alike. Prints a line a case; `scripts/e2e.sh` builds
+//! and runs it.
+//!
+//! Exit code: 0 no difference, 1 at least one, 2 bad usage.
+
+use clap::Parser;
+use interlude_test_apps::matrix::{Case, MODES, Outcome, Workplace};
+use interlude_test_apps::{Certificates, HarnessError, Site, WebServer};
+use std::path::PathBuf;
+use std::process::ExitCode;
+
+/// Compares stock nginx and lighttpd with the same servers under libinterlude.so.
+#[derive(Parser)]
+#[command(version)]
+struct Options {
+    /// Requests of each case.
+    #[arg(long, default_value_t = 100_000, value_parser = clap::value_parser!(u32).range(1..))]
+    requests: u32,
+    /// Only cases whose line contains all these words, e.g. "nginx coroutine tls1.3".
+    #[arg(long, value_name = "WORDS", default_value = "")]
+    only: String,
+    /// The short selection of the test suite instead of the whole matrix.
+    #[arg(long)]
+    selection: bool,
+    /// Print the cases and run none.
+    #[arg(long)]
+    list: bool,
+    /// Where certificates are kept between runs; by default they are made anew.
+    #[arg(long, value_name = "DIR")]
+    certificates: Option<PathBuf>,
+}
+
+fn main() -> ExitCode {
+    let options = Options::parse();
+    let cases = cases(&options);
+    if cases.is_empty() {
+        eprintln!("e2e: no case is called {:?}; --list shows them", options.only);
+        return ExitCode::from(2);
+    }
+    if options.list {
+        cases.iter().for_each(|case| println!("{case}"));
+        return ExitCode::SUCCESS;
+    }
+    match run(&options, &cases) {
+        Ok(0) => ExitCode::SUCCESS,
+        Ok(failed) => {
+            println!("{failed} of {} cases failed", cases.len());
+            ExitCode::from(1)
+        }
+        Err(error) => {
+            eprintln!("e2e: {error}");
+            ExitCode::from(1)
+        }
+    }
+}
+
+fn cases(options: &Options) -> Vec<Case> {
+    let mut cases = Case::all();
+    if options.selection {
+        let each = |server| MODES.into_iter().flat_map(move |m| Case::selection(server, m));
+        cases = WebServer::ALL.into_iter().flat_map(each).collect();
+    }
+    let words: Vec<&str> = options.only.split_whitespace().collect();
+    cases.retain(|case| {
+        let line = case.to_string();
+        words.iter().all(|word| line.split_whitespace().any(|part| part == *word))
+    });
+    cases
+}
+
+/// Runs the cases; returns how many failed.
+fn run(options: &Options, cases: &[Case]) -> Result<usize, HarnessError> {
+    let temporary = tempfile::tempdir().map_err(|e| HarnessError::new("certificates", e))?;
+    let dir = options.certificates.clone().unwrap_or_else(|| temporary.path().to_path_buf());
+    let place = Workplace { site: Site::standard()?, certificates: Certificates::in_dir(dir)? };
+    println!(
+        "server   mode      traffic  body  connection con    requests      MB    events    parked \
+         seconds  failures"
+    );
+    let mut failed = 0;
+    for case in cases {
+        match case.run(options.requests as usize, &place) {
+            Ok(outcome) => {
+                print(case, &outcome);
+                failed += usize::from(!outcome.tally.clean());
+            }
+            Err(error) => {
+                println!("{case}  {error}");
+                failed += 1;
+            }
+        }
+    }
+    Ok(failed)
+}
+
+fn print(case: &Case, outcome: &Outcome) {
+    let tally = &outcome.tally;
+    println!(
+        "{case} {:>11} {:>7} {:>9} {:>9} {:>7.1} {:>9}",
+        tally.requests,
+        tally.bytes / 1_000_000,
+        outcome.events,
+        outcome.parked,
+        outcome.duration.as_secs_f64(),
+        tally.failures
+    );
+    for line in &tally.failed {
+        println!("    {line}");
+    }
+}

@@ -1,0 +1,145 @@
+//! The end-to-end matrix: every server, in every mode, under every kind of traffic, must answer as
+//! the stock server does.
+//!
+//! The test suite runs a selection of it shortly (`tests/matrix.rs`), `scripts/e2e.sh` all of it
+//! with as many requests as one likes.
+//!
+//! ```text
+//! crowd   HTTP/1.1, plain or TLS: status, headers and body of every answer against stock's
+//! curl    HTTP/2: the bodies of all answers against stock's; then h2load, sizes and statuses
+//! wrk     as fast as it can: no error, no status other than 2xx
+//! ```
+
+use crate::crowd::{Page, Reference, Tally, Transport};
+use crate::{Certificates, HarnessError, Preload, Site, WebOptions, WebServer};
+use std::fmt;
+use std::time::{Duration, Instant};
+
+mod case_list;
+mod curl;
+mod drive;
+mod h2load;
+mod wrk;
+
+/// The modes that are compared: the server alone, then the shim in each of its modes.
+pub const MODES: [&str; 6] = ["stock", "off", "inline", "block", "spin", "coroutine"];
+
+/// What travels between the client and the server.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub enum Traffic {
+    /// HTTP/1.1 over TCP.
+    Http,
+    /// HTTP/1.1 over TLS 1.2.
+    Tls12,
+    /// HTTP/1.1 over TLS 1.3.
+    Tls13,
+    /// HTTP/2 over TLS.
+    Http2,
+    /// HTTP/1.1 over TCP, by `wrk`.
+    WrkHttp,
+    /// HTTP/1.1 over TLS, by `wrk`.
+    WrkTls,
+}
+
+/// One cell of the matrix.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub struct Case {
+    /// The server.
+    pub server: WebServer,
+    /// One of [`MODES`].
+    pub mode: &'static str,
+    /// The traffic.
+    pub traffic: Traffic,
+    /// Whether the server compresses.
+    pub gzip: bool,
+    /// Whether connections are kept open.
+    pub keep_alive: bool,
+    /// Connections at the same time.
+    pub connections: usize,
+}
+
+/// What all cases share.
+#[derive(Debug)]
+pub struct Workplace {
+    /// The site that is served.
+    pub site: Site,
+    /// The certificates.
+    pub certificates: Certificates,
+}
+
+/// What came of one case.
+#[derive(Debug)]
+pub struct Outcome {
+    /// The requests and what was wrong with them.
+    pub tally: Tally,
+    /// Events that the shim delivered.
+    pub events: u64,
+    /// Coroutines that it parked.
+    pub parked: u64,
+    /// How long the load took.
+    pub duration: Duration,
+}
+
+impl Case {
+    /// Runs the case with about that many requests.
+    ///
+    /// # Errors
+    /// When the servers cannot be started or a client is missing; whatever the server does wrong
+    /// is in the outcome's tally.
+    pub fn run(&self, requests: usize, place: &Workplace) -> Result<Outcome, HarnessError> {
+        let options = WebOptions {
+            gzip: self.gzip.then_some(1),
+            keep_alive: self.keep_alive,
+            ..WebOptions::default()
+        };
+        let start =
+            |preload| self.server.start(&options, &place.site, &place.certificates, preload);
+        let reference = {
+            let stock = start(&Preload::Stock)?;
+            Reference::take(stock.ports().plain, &place.site, true, self.keep_alive)?
+        };
+        if reference.pages().iter().any(Page::compressed) != self.gzip {
+            return Err(HarnessError::new(self, "stock does not compress as asked for"));
+        }
+        let mut server = start(&Preload::of_mode(self.mode)?)?;
+        let began = Instant::now();
+        let mut tally = self.drive(&server, requests, &reference)?;
+        let duration = began.elapsed();
+        self.inspect(&server, &mut tally);
+        let (events, parked) =
+            (server.counter("event.delivered"), server.counter("coroutine.parked"));
+        drive::quit(&mut server, &mut tally);
+        Ok(Outcome { tally, events, parked, duration })
+    }
+
+    /// The transport of the crowd, and whether the port is the TLS one.
+    fn transport(&self) -> Transport {
+        match self.traffic {
+            Traffic::Http | Traffic::WrkHttp => Transport::Plain,
+            Traffic::Tls12 => Transport::tls12(),
+            _ => Transport::tls13(),
+        }
+    }
+
+    fn over_tls(&self) -> bool {
+        !matches!(self.traffic, Traffic::Http | Traffic::WrkHttp)
+    }
+}
+
+impl fmt::Display for Case {
+    /// One line: `nginx coroutine tls1.3 gzip keep-alive 64`.
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let traffic = match self.traffic {
+            Traffic::Http => "http",
+            Traffic::Tls12 => "tls1.2",
+            Traffic::Tls13 => "tls1.3",
+            Traffic::Http2 => "http/2",
+            Traffic::WrkHttp => "wrk-http",
+            Traffic::WrkTls => "wrk-tls",
+        };
+        let gzip = if self.gzip { "gzip" } else { "plain" };
+        let keep = if self.keep_alive { "keep-alive" } else { "close" };
+        let (server, mode, connections) = (self.server.name(), self.mode, self.connections);
+        write!(f, "{server:<8} {mode:<9} {traffic:<8} {gzip:<5} {keep:<10} {connections:>3}")
+    }
+}
