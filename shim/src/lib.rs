@@ -1,1 +1,31 @@
-//! Placeholder while the workspace is laid out.
+//! `libinterlude.so`: the hooks, and the scheduler that they enter.
+//!
+//! ```text
+//! table    what is intercepted, and by which handler      (no bodies)
+//! hook     what every hook does around its handler
+//! api/     the handlers, one file for each family of calls
+//! thread   what a thread with an event loop has
+//! scheduler/  which continuation of that thread goes on next
+//! offload  a call becomes a job, or is run in place
+//! ```
+//!
+//! Must not: decide policy (that is `interlude-core`), or take the host down: whatever goes wrong
+//! here ends in the original call.
+#![deny(clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::indexing_slicing)]
+
+mod ambient;
+mod api;
+mod bypass;
+mod context;
+mod counters;
+mod epolls;
+mod errors;
+mod hook;
+mod log;
+mod offload;
+mod original;
+mod page;
+mod scheduler;
+mod start;
+mod table;
+mod thread;

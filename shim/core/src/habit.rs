@@ -16,6 +16,8 @@ struct Habit {
     /// Above 0: connections accepted from it park.
     children: u8,
     listener: Option<Fd>,
+    /// It was accepted or connected: it belongs to one conversation.
+    connection: bool,
 }
 
 /// The habits of every fd, by number.
@@ -53,8 +55,21 @@ impl Habits {
     pub fn accepted(&mut self, listener: Fd, fd: Fd) {
         let own = self.entry(listener).map_or(0, |parent| parent.children);
         if let Some(habit) = self.entry(fd) {
-            *habit = Habit { own, children: 0, listener: Some(listener) };
+            *habit = Habit { own, children: 0, listener: Some(listener), connection: true };
         }
+    }
+
+    /// `fd` was connected to a peer.
+    pub fn connected(&mut self, fd: Fd) {
+        if let Some(habit) = self.entry(fd) {
+            habit.connection = true;
+        }
+    }
+
+    /// Was `fd` accepted or connected, and not closed since?
+    #[must_use]
+    pub fn is_connection(&self, fd: Fd) -> bool {
+        fd.index().and_then(|index| self.by_fd.get(index)).is_some_and(|habit| habit.connection)
     }
 
     /// `fd` was closed: its number means nothing any more.

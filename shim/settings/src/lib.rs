@@ -45,7 +45,7 @@ pub enum EngineName {
 }
 
 /// Everything that can be set. Unknown keys are errors.
-#[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
+#[derive(Debug, Clone, Default, PartialEq, Eq, Deserialize)]
 #[serde(default, deny_unknown_fields)]
 pub struct Settings {
     /// How offloadable calls are carried out.
@@ -100,19 +100,6 @@ pub struct Rules {
     pub own_fd: bool,
     /// C3: a lock held by a parked coroutine of this thread is waited for by parking.
     pub locks: bool,
-}
-
-impl Default for Settings {
-    fn default() -> Self {
-        Self {
-            mode: Mode::default(),
-            engine: EngineName::default(),
-            program: String::new(),
-            cores: Cores::default(),
-            jobs: Jobs::default(),
-            rules: Rules::default(),
-        }
-    }
 }
 
 impl Default for Cores {

@@ -1,0 +1,12 @@
+//! The handlers, one file for each family of calls. A handler is short: it converts at the door,
+//! asks `interlude-core`, and says what is to become of the call.
+
+pub(crate) mod epoll;
+pub(crate) mod evp;
+pub(crate) mod io;
+pub(crate) mod libdeflate;
+pub(crate) mod locks;
+mod objects;
+pub(crate) mod openssl;
+pub(crate) mod process;
+pub(crate) mod zlib;

@@ -1,0 +1,261 @@
+//! The event loop's calls: `epoll_*` taken over, `poll` and `select` counted.
+//!
+//! Followed: `epoll_ctl(2)`, `epoll_wait(2)`.
+
+use std::ffi::{c_int, c_ulong};
+use std::time::Duration;
+
+use interlude_core::Fd;
+use interlude_settings::Mode;
+use libc::{epoll_event, fd_set, pollfd, sigset_t, timespec, timeval};
+
+use crate::api::objects;
+use crate::bypass::Bypass;
+use crate::epolls::{self, Epoll};
+use crate::hook::{Call, Outcome};
+use crate::scheduler::{self, Timeout, WaitCall, wait_kernel};
+use crate::start;
+use crate::thread::Thread;
+
+fn takes_over() -> bool {
+    start::settings().is_some_and(|settings| settings.mode == Mode::Coroutine)
+}
+
+pub(crate) fn create<F>(_: &Call<F>, _size: c_int) -> Outcome<c_int> {
+    Outcome::PassThrough(Bypass::Observed)
+}
+
+pub(crate) fn create1<F>(_: &Call<F>, _flags: c_int) -> Outcome<c_int> {
+    Outcome::PassThrough(Bypass::Observed)
+}
+
+pub(crate) fn created(fd: c_int, _: c_int) {
+    if fd >= 0 && takes_over() {
+        epolls::created(fd);
+    }
+}
+
+/// `epoll_ctl`: the kernel gets a token where the server gave its `data`.
+pub(crate) fn control<F>(
+    _: &Call<F>,
+    epfd: c_int,
+    operation: c_int,
+    fd: c_int,
+    event: *mut epoll_event,
+) -> Outcome<c_int> {
+    let Some(epoll) = epolls::of(epfd) else {
+        return Outcome::PassThrough(Bypass::UnknownEpoll);
+    };
+    let fd = Fd(fd);
+    if operation == libc::EPOLL_CTL_DEL {
+        return Outcome::Handled(delete(&epoll, epfd, fd));
+    }
+    // SAFETY: the contract of epoll_ctl(2): a valid event for the other operations. Null and what
+    // is no operation get the kernel's own error.
+    let Some(event) = (unsafe { event.cast_const().as_ref() }) else {
+        return Outcome::PassThrough(Bypass::Query);
+    };
+    let (mask, data) = (event.events, event.u64);
+    match operation {
+        libc::EPOLL_CTL_ADD => Outcome::Handled(add(&epoll, epfd, fd, mask, data)),
+        libc::EPOLL_CTL_MOD => Outcome::Handled(modify(&epoll, epfd, fd, mask, data)),
+        _ => Outcome::PassThrough(Bypass::Query),
+    }
+}
+
+fn add(epoll: &Epoll, epfd: c_int, fd: Fd, mask: u32, data: u64) -> c_int {
+    let mut interest = epoll.interest();
+    let Some(added) = interest.add(fd, mask, data) else {
+        // A negative fd: the kernel says so.
+        return epolls::control(epfd, libc::EPOLL_CTL_ADD, fd, mask, data);
+    };
+    let result = epolls::control(epfd, libc::EPOLL_CTL_ADD, fd, mask, added.token.0);
+    if result != 0 {
+        interest.undo_add(fd, added.before);
+    }
+    result
+}
+
+fn modify(epoll: &Epoll, epfd: c_int, fd: Fd, mask: u32, data: u64) -> c_int {
+    let mut interest = epoll.interest();
+    if let Some(operation) = interest.restore(fd) {
+        epoll.apply(operation);
+    }
+    let token = interest.token(fd).map_or(data, |token| token.0);
+    let result = epolls::control(epfd, libc::EPOLL_CTL_MOD, fd, mask, token);
+    if result == 0 {
+        interest.modified(fd, mask, data);
+    }
+    result
+}
+
+fn delete(epoll: &Epoll, epfd: c_int, fd: Fd) -> c_int {
+    let mut interest = epoll.interest();
+    if let Some(operation) = interest.restore(fd) {
+        epoll.apply(operation);
+    }
+    let result = epolls::control(epfd, libc::EPOLL_CTL_DEL, fd, 0, 0);
+    if result == 0 {
+        interest.remove(fd);
+    }
+    result
+}
+
+pub(crate) fn wait<F>(
+    _: &Call<F>,
+    epfd: c_int,
+    events: *mut epoll_event,
+    max: c_int,
+    timeout: c_int,
+) -> Outcome<c_int> {
+    let timeout = u64::try_from(timeout).ok().map(Duration::from_millis);
+    serve(epfd, events, max, timeout, std::ptr::null())
+}
+
+pub(crate) fn pwait<F>(
+    call: &Call<F>,
+    epfd: c_int,
+    events: *mut epoll_event,
+    max: c_int,
+    timeout: c_int,
+    mask: *const sigset_t,
+) -> Outcome<c_int> {
+    let _ = call;
+    let timeout = u64::try_from(timeout).ok().map(Duration::from_millis);
+    serve(epfd, events, max, timeout, mask)
+}
+
+pub(crate) fn pwait2<F>(
+    _: &Call<F>,
+    epfd: c_int,
+    events: *mut epoll_event,
+    max: c_int,
+    timeout: *const timespec,
+    mask: *const sigset_t,
+) -> Outcome<c_int> {
+    // SAFETY: the contract of epoll_pwait2(2): a valid time, or null for ever.
+    let timeout = match unsafe { timeout.as_ref() } {
+        None => None,
+        Some(time) => {
+            let seconds = u64::try_from(time.tv_sec);
+            let nanos = u32::try_from(time.tv_nsec).ok().filter(|n| *n < 1_000_000_000);
+            match (seconds, nanos) {
+                (Ok(seconds), Some(nanos)) => Some(Duration::new(seconds, nanos)),
+                // Not a time: the kernel says so.
+                _ => return Outcome::PassThrough(Bypass::Query),
+            }
+        }
+    };
+    serve(epfd, events, max, timeout, mask)
+}
+
+fn serve(
+    epfd: c_int,
+    events: *mut epoll_event,
+    max: c_int,
+    timeout: Timeout,
+    mask: *const sigset_t,
+) -> Outcome<c_int> {
+    let Some(thread) = Thread::of_this() else {
+        return Outcome::PassThrough(Bypass::Settings);
+    };
+    let max = usize::try_from(max).unwrap_or(0);
+    let epoll = epolls::of(epfd);
+    let Some(epoll) = epoll.filter(|_| max > 0 && !events.is_null()) else {
+        if let Some(thread) = objects::in_event() {
+            // It may block, and the parked coroutines with it.
+            objects::wait_for(thread, || interlude_core::claims::Want::Alone);
+        }
+        return Outcome::PassThrough(Bypass::UnknownEpoll);
+    };
+    // SAFETY: the contract of epoll_pwait(2): a valid mask, or null.
+    let mask = unsafe { mask.as_ref() }.copied();
+    let call = WaitCall { epfd, events, max, timeout, mask, near: 0 };
+    if thread.is_armed() {
+        drop(epoll);
+        if let Some(result) = scheduler::wait(thread, call) {
+            return Outcome::Handled(result);
+        }
+        return match epolls::of(epfd) {
+            Some(epoll) => Outcome::Handled(wait_plainly(&epoll, &call)),
+            None => Outcome::PassThrough(Bypass::UnknownEpoll),
+        };
+    }
+    Outcome::Handled(wait_plainly(&epoll, &call))
+}
+
+/// Nothing was ever parked: the kernel's events as they come, with the server's own `data`.
+fn wait_plainly(epoll: &Epoll, call: &WaitCall) -> c_int {
+    loop {
+        let fetched = match wait_kernel(call, call.events, call.max, call.timeout) {
+            Ok(fetched) => fetched,
+            Err(errno) => {
+                crate::hook::set_errno(errno);
+                return -1;
+            }
+        };
+        let kept = translate(epoll, call.events, fetched);
+        // If every event was for a registration that is gone, the wait is not over.
+        if kept > 0 || fetched == 0 || call.timeout.is_some() {
+            return c_int::try_from(kept).unwrap_or(c_int::MAX);
+        }
+    }
+}
+
+/// Replaces the tokens in a buffer of kernel events by the server's `data`; returns how many are
+/// left.
+fn translate(epoll: &Epoll, events: *mut epoll_event, count: usize) -> usize {
+    let interest = epoll.interest();
+    let mut kept = 0;
+    for i in 0..count {
+        // SAFETY: the kernel has just filled `count` events of this buffer.
+        let from = unsafe { events.add(i) };
+        // SAFETY: as above.
+        let event = unsafe { from.read() };
+        let token = interlude_core::interest::Token(event.u64);
+        let Some(resolved) = interest.resolve(token, event.events) else { continue };
+        // SAFETY: `kept` is at most `i`.
+        let to = unsafe { events.add(kept) };
+        // SAFETY: as above.
+        unsafe { to.write(epoll_event { events: resolved.flags, u64: resolved.data }) };
+        kept += 1;
+    }
+    kept
+}
+
+pub(crate) fn poll<F>(_: &Call<F>, _: *mut pollfd, _: c_ulong, _: c_int) -> Outcome<c_int> {
+    Outcome::PassThrough(Bypass::OtherWait)
+}
+
+pub(crate) fn ppoll<F>(
+    _: &Call<F>,
+    _: *mut pollfd,
+    _: c_ulong,
+    _: *const timespec,
+    _: *const sigset_t,
+) -> Outcome<c_int> {
+    Outcome::PassThrough(Bypass::OtherWait)
+}
+
+pub(crate) fn select<F>(
+    _: &Call<F>,
+    _: c_int,
+    _: *mut fd_set,
+    _: *mut fd_set,
+    _: *mut fd_set,
+    _: *mut timeval,
+) -> Outcome<c_int> {
+    Outcome::PassThrough(Bypass::OtherWait)
+}
+
+pub(crate) fn pselect<F>(
+    _: &Call<F>,
+    _: c_int,
+    _: *mut fd_set,
+    _: *mut fd_set,
+    _: *mut fd_set,
+    _: *const timespec,
+    _: *const sigset_t,
+) -> Outcome<c_int> {
+    Outcome::PassThrough(Bypass::OtherWait)
+}

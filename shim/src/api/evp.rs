@@ -1,0 +1,247 @@
+//! libcrypto's private-key operations: the heavy part of a handshake.
+//!
+//! Followed: `EVP_DigestSign(3)`, `EVP_PKEY_derive(3)`, `EVP_PKEY_keygen(3)`,
+//! `EVP_PKEY_decrypt(3)`. A call with no output only asks for a length. Each is parked at its door,
+//! before the library has begun: inside, it has state of its own thread (RSA blinding).
+//!
+//! Contexts and keys are on the heap and belong to one connection; what may be on the stack (data
+//! to be signed, lengths, the place for a key) is copied into the job and back.
+
+use std::any::Any;
+use std::ffi::{c_int, c_uchar, c_void};
+
+use interlude_offload::{Call as Offloaded, JobKind};
+
+use crate::api::objects;
+use crate::errors::Errors;
+use crate::hook::{Call, Outcome};
+use crate::offload::{self, Plan};
+
+/// An OpenSSL object that the job uses while its owner is parked.
+#[derive(Clone, Copy)]
+struct Object(*mut c_void);
+
+// SAFETY: the submitting coroutine is parked until the job is done, and keeps others off (C4); so
+// the object is used by one thread at a time, which is what OpenSSL asks for.
+unsafe impl Send for Object {}
+
+/// `EVP_DigestSign` and `EVP_PKEY_decrypt`: `(ctx, out, &len, in, in_len)`.
+type WithInput = unsafe extern "C-unwind" fn(
+    *mut c_void,
+    *mut c_uchar,
+    *mut usize,
+    *const c_uchar,
+    usize,
+) -> c_int;
+/// `EVP_PKEY_derive`: `(ctx, out, &len)`.
+type WithoutInput = unsafe extern "C-unwind" fn(*mut c_void, *mut c_uchar, *mut usize) -> c_int;
+/// `EVP_PKEY_keygen`: `(ctx, &key)`.
+type MakesKey = unsafe extern "C-unwind" fn(*mut c_void, *mut *mut c_void) -> c_int;
+
+/// The original that an [`Operation`] runs.
+#[derive(Clone, Copy)]
+enum Function {
+    WithInput(WithInput),
+    WithoutInput(WithoutInput),
+}
+
+/// A call that fills a buffer.
+struct Operation {
+    function: Function,
+    ctx: Object,
+    input: Vec<u8>,
+    output: Vec<u8>,
+    len: usize,
+    result: Option<c_int>,
+    errors: Errors,
+}
+
+impl Offloaded for Operation {
+    fn run(&mut self) {
+        let (ctx, out) = (self.ctx.0, self.output.as_mut_ptr());
+        let (input, len) = (&self.input, &raw mut self.len);
+        let (result, errors) = Errors::of(|| match self.function {
+            // SAFETY: the context is ours for now (see `Object`); the buffers are the job's.
+            Function::WithInput(f) => unsafe { f(ctx, out, len, input.as_ptr(), input.len()) },
+            // SAFETY: as above.
+            Function::WithoutInput(f) => unsafe { f(ctx, out, len) },
+        });
+        self.result = Some(result);
+        self.errors = errors;
+    }
+
+    fn into_any(self: Box<Self>) -> Box<dyn Any> {
+        self
+    }
+}
+
+/// `EVP_DigestSign`.
+pub(crate) fn digest_sign(
+    call: &Call<WithInput>,
+    ctx: *mut c_void,
+    signature: *mut c_uchar,
+    len: *mut usize,
+    data: *const c_uchar,
+    data_len: usize,
+) -> Outcome<c_int> {
+    with_input(call, JobKind::Sign, ctx, signature, len, data, data_len)
+}
+
+/// `EVP_PKEY_decrypt`.
+pub(crate) fn decrypt(
+    call: &Call<WithInput>,
+    ctx: *mut c_void,
+    out: *mut c_uchar,
+    len: *mut usize,
+    data: *const c_uchar,
+    data_len: usize,
+) -> Outcome<c_int> {
+    with_input(call, JobKind::Decrypt, ctx, out, len, data, data_len)
+}
+
+fn with_input(
+    call: &Call<WithInput>,
+    kind: JobKind,
+    ctx: *mut c_void,
+    out: *mut c_uchar,
+    len: *mut usize,
+    data: *const c_uchar,
+    data_len: usize,
+) -> Outcome<c_int> {
+    let in_place = || {
+        // SAFETY: the caller's own arguments.
+        Outcome::Handled(unsafe { (call.original)(ctx, out, len, data, data_len) })
+    };
+    if ctx.is_null() || out.is_null() || len.is_null() || (data.is_null() && data_len > 0) {
+        return in_place();
+    }
+    let Plan::Job(thread) = offload::plan(kind, data_len) else { return in_place() };
+    objects::enter(ctx.addr());
+    // SAFETY: the API's contract: `data_len` bytes at `data`.
+    let input = unsafe { bytes(data, data_len) };
+    // SAFETY: the API's contract: `len` says how large `out` is.
+    let capacity = unsafe { *len };
+    let operation = operation(Function::WithInput(call.original), ctx, input, capacity);
+    let done = offload::carry_out(thread, kind, data_len, operation);
+    objects::leave(ctx.addr());
+    match done.filter(|done| done.result.is_some()) {
+        Some(done) => Outcome::Handled(finish(&done, out, len)),
+        None => in_place(),
+    }
+}
+
+/// `EVP_PKEY_derive`.
+pub(crate) fn derive(
+    call: &Call<WithoutInput>,
+    ctx: *mut c_void,
+    secret: *mut c_uchar,
+    len: *mut usize,
+) -> Outcome<c_int> {
+    let in_place = || {
+        // SAFETY: the caller's own arguments.
+        Outcome::Handled(unsafe { (call.original)(ctx, secret, len) })
+    };
+    if ctx.is_null() || secret.is_null() || len.is_null() {
+        return in_place();
+    }
+    let Plan::Job(thread) = offload::plan(JobKind::Derive, 0) else { return in_place() };
+    objects::enter(ctx.addr());
+    // SAFETY: the API's contract: `len` says how large `secret` is.
+    let capacity = unsafe { *len };
+    let operation = operation(Function::WithoutInput(call.original), ctx, Vec::new(), capacity);
+    let done = offload::carry_out(thread, JobKind::Derive, 0, operation);
+    objects::leave(ctx.addr());
+    match done.filter(|done| done.result.is_some()) {
+        Some(done) => Outcome::Handled(finish(&done, secret, len)),
+        None => in_place(),
+    }
+}
+
+fn operation(function: Function, ctx: *mut c_void, input: Vec<u8>, capacity: usize) -> Operation {
+    // A caller may claim more room than any result needs; the largest here is an RSA-16384 one.
+    let output = vec![0; capacity.min(MOST_OUTPUT)];
+    let len = output.len();
+    let errors = Errors::default();
+    Operation { function, ctx: Object(ctx), input, output, len, result: None, errors }
+}
+
+/// Output of one operation, at most, in bytes.
+const MOST_OUTPUT: usize = 64 * 1024;
+
+/// Copies results to where the caller wants them.
+fn finish(done: &Operation, out: *mut c_uchar, len: *mut usize) -> c_int {
+    let result = done.result.unwrap_or(-1);
+    done.errors.raise();
+    if result > 0 {
+        let produced = done.len.min(done.output.len());
+        // SAFETY: the caller's buffer holds what it said, which is no less than the job's.
+        unsafe { std::ptr::copy_nonoverlapping(done.output.as_ptr(), out, produced) };
+    }
+    // SAFETY: the caller's length, checked for null at the door.
+    unsafe { *len = done.len };
+    result
+}
+
+/// `EVP_PKEY_keygen`.
+pub(crate) fn keygen(
+    call: &Call<MakesKey>,
+    ctx: *mut c_void,
+    key: *mut *mut c_void,
+) -> Outcome<c_int> {
+    let in_place = || {
+        // SAFETY: the caller's own arguments.
+        Outcome::Handled(unsafe { (call.original)(ctx, key) })
+    };
+    if ctx.is_null() || key.is_null() {
+        return in_place();
+    }
+    let Plan::Job(thread) = offload::plan(JobKind::Keygen, 0) else { return in_place() };
+    objects::enter(ctx.addr());
+    // SAFETY: the API's contract: a place for a key, null or a key to be filled.
+    let given = Object(unsafe { *key });
+    let errors = Errors::default();
+    let job =
+        Keygen { function: call.original, ctx: Object(ctx), key: given, result: None, errors };
+    let done = offload::carry_out(thread, JobKind::Keygen, 0, job);
+    objects::leave(ctx.addr());
+    let Some((done, result)) = done.and_then(|done| done.result.map(|result| (done, result)))
+    else {
+        return in_place();
+    };
+    done.errors.raise();
+    // SAFETY: as above.
+    unsafe { *key = done.key.0 };
+    Outcome::Handled(result)
+}
+
+struct Keygen {
+    function: MakesKey,
+    ctx: Object,
+    key: Object,
+    result: Option<c_int>,
+    errors: Errors,
+}
+
+impl Offloaded for Keygen {
+    fn run(&mut self) {
+        let key = &raw mut self.key.0;
+        // SAFETY: the context is ours for now (see `Object`); the place is the job's.
+        let (result, errors) = Errors::of(|| unsafe { (self.function)(self.ctx.0, key) });
+        self.result = Some(result);
+        self.errors = errors;
+    }
+
+    fn into_any(self: Box<Self>) -> Box<dyn Any> {
+        self
+    }
+}
+
+/// # Safety
+/// `len` bytes are readable at `data`.
+unsafe fn bytes(data: *const c_uchar, len: usize) -> Vec<u8> {
+    if len == 0 {
+        return Vec::new();
+    }
+    // SAFETY: the caller's contract.
+    unsafe { std::slice::from_raw_parts(data, len) }.to_vec()
+}

@@ -1,0 +1,185 @@
+//! Calls on fds: which coroutine uses which (C1), and when a number means another file (C7).
+//!
+//! The calls themselves are never changed. An arity has a handler, not a call: all that matters
+//! is the fd, which comes first.
+
+use std::ffi::{c_int, c_uint};
+
+use interlude_core::Fd;
+use interlude_core::claims::Want;
+
+use crate::api::objects;
+use crate::bypass::Bypass;
+use crate::context;
+use crate::epolls;
+use crate::hook::{Call, Outcome, set_errno};
+
+/// The running coroutine uses `fd`. If a parked one is in the middle of the same connection (a
+/// server may come to it by a queue of its own), it waits for that.
+#[inline]
+fn touch(fd: c_int) {
+    let Some(thread) = objects::in_event() else { return };
+    let fd = Fd(fd);
+    if thread.claims.borrow().is_owned(fd) && thread.habits.borrow().is_connection(fd) {
+        objects::wait_for(thread, || Want::Fd(fd));
+    }
+    thread.claims.borrow_mut().touch(fd);
+}
+
+fn observe<T>(fd: c_int) -> Outcome<T> {
+    touch(fd);
+    Outcome::PassThrough(Bypass::Observed)
+}
+
+pub(crate) fn uses2<F, A, T>(_: &Call<F>, fd: c_int, _: A) -> Outcome<T> {
+    observe(fd)
+}
+
+pub(crate) fn uses3<F, A, B, T>(_: &Call<F>, fd: c_int, _: A, _: B) -> Outcome<T> {
+    observe(fd)
+}
+
+pub(crate) fn uses4<F, A, B, C, T>(_: &Call<F>, fd: c_int, _: A, _: B, _: C) -> Outcome<T> {
+    observe(fd)
+}
+
+pub(crate) fn uses5<F, A, B, C, D, T>(
+    _: &Call<F>,
+    fd: c_int,
+    _: A,
+    _: B,
+    _: C,
+    _: D,
+) -> Outcome<T> {
+    observe(fd)
+}
+
+pub(crate) fn uses6<F, A, B, C, D, E, T>(
+    _: &Call<F>,
+    fd: c_int,
+    _: A,
+    _: B,
+    _: C,
+    _: D,
+    _: E,
+) -> Outcome<T> {
+    observe(fd)
+}
+
+#[allow(clippy::too_many_arguments)]
+pub(crate) fn uses7<F, A, B, C, D, E, G, T>(
+    _: &Call<F>,
+    fd: c_int,
+    _: A,
+    _: B,
+    _: C,
+    _: D,
+    _: E,
+    _: G,
+) -> Outcome<T> {
+    observe(fd)
+}
+
+pub(crate) fn splice<F, A, B, C, D, T>(
+    _: &Call<F>,
+    from: c_int,
+    _: A,
+    to: c_int,
+    _: B,
+    _: C,
+    _: D,
+) -> Outcome<T> {
+    touch(from);
+    observe(to)
+}
+
+pub(crate) fn accepted<A, B>(fd: c_int, listener: c_int, _: A, _: B) {
+    let Some(thread) = context::thread() else { return };
+    if fd >= 0 {
+        // A number that came back by a close which no hook saw.
+        thread.claims.borrow_mut().closed(Fd(fd));
+        thread.habits.borrow_mut().accepted(Fd(listener), Fd(fd));
+    }
+}
+
+pub(crate) fn accepted4<A, B, C>(fd: c_int, listener: c_int, a: A, b: B, _: C) {
+    accepted(fd, listener, a, b);
+}
+
+pub(crate) fn connect<F, A, B>(call: &Call<F>, fd: c_int, a: A, b: B) -> Outcome<c_int> {
+    if let Some(thread) = context::thread() {
+        thread.habits.borrow_mut().connected(Fd(fd));
+    }
+    uses3(call, fd, a, b)
+}
+
+pub(crate) fn close<F>(_: &Call<F>, fd: c_int) -> Outcome<c_int> {
+    if epolls::is_kept(fd) {
+        // The server closes whatever numbers it finds; to it, this one was never open.
+        set_errno(libc::EBADF);
+        return Outcome::Handled(-1);
+    }
+    touch(fd);
+    forget(fd);
+    Outcome::PassThrough(Bypass::Observed)
+}
+
+/// The number `fd` ends: before the original, since another thread may have it the moment after.
+fn forget(fd: c_int) {
+    epolls::closed(Fd(fd));
+    if let Some(thread) = context::thread() {
+        thread.claims.borrow_mut().closed(Fd(fd));
+        thread.habits.borrow_mut().closed(Fd(fd));
+    }
+}
+
+pub(crate) fn close_range<F>(
+    _: &Call<F>,
+    first: c_uint,
+    last: c_uint,
+    flags: c_int,
+) -> Outcome<c_int> {
+    // With CLOSE_RANGE_CLOEXEC nothing is closed yet.
+    if flags & libc::CLOSE_RANGE_CLOEXEC.cast_signed() == 0 {
+        forget_range(first, last);
+    }
+    Outcome::PassThrough(Bypass::Observed)
+}
+
+pub(crate) fn close_from<F>(_: &Call<F>, first: c_int) -> Outcome<()> {
+    forget_range(c_uint::try_from(first).unwrap_or(0), c_uint::MAX);
+    Outcome::PassThrough(Bypass::Observed)
+}
+
+fn forget_range(first: c_uint, last: c_uint) {
+    // SAFETY: no preconditions.
+    let limit = unsafe { libc::sysconf(libc::_SC_OPEN_MAX) };
+    let limit = c_uint::try_from(limit).unwrap_or(1024).min(1 << 20);
+    for fd in first..=last.min(limit) {
+        forget(fd.cast_signed());
+    }
+}
+
+pub(crate) fn dup<F>(_: &Call<F>, fd: c_int) -> Outcome<c_int> {
+    observe(fd)
+}
+
+pub(crate) fn dup2<F>(_: &Call<F>, from: c_int, to: c_int) -> Outcome<c_int> {
+    if from != to {
+        replace(from, to);
+    }
+    Outcome::PassThrough(Bypass::Observed)
+}
+
+pub(crate) fn dup3<F>(_: &Call<F>, from: c_int, to: c_int, _flags: c_int) -> Outcome<c_int> {
+    replace(from, to);
+    Outcome::PassThrough(Bypass::Observed)
+}
+
+fn replace(from: c_int, to: c_int) {
+    // SAFETY: no preconditions; tells whether `from` is open.
+    if unsafe { libc::fcntl(from, libc::F_GETFD) } >= 0 && from != to {
+        touch(to);
+        forget(to);
+    }
+}

@@ -1,0 +1,94 @@
+//! libdeflate: a whole buffer compressed by one call (lighttpd's mod_deflate for whole files).
+//!
+//! Followed: `libdeflate.h`. The compressor is on the heap and busy while a call is inside; input
+//! and output are the job's, and copied.
+
+use std::any::Any;
+use std::ffi::c_void;
+
+use interlude_offload::{Call as Offloaded, JobKind};
+
+use crate::api::objects;
+use crate::hook::{Call, Outcome};
+use crate::offload::{self, Plan};
+
+type Compress =
+    unsafe extern "C-unwind" fn(*mut c_void, *const c_void, usize, *mut c_void, usize) -> usize;
+
+struct Buffer {
+    function: Compress,
+    compressor: *mut c_void,
+    input: Vec<u8>,
+    output: Vec<u8>,
+    available: usize,
+    result: Option<usize>,
+}
+
+// SAFETY: the submitting coroutine is parked until the job is done and keeps others off its
+// compressor (C4); everything else is the job's own.
+unsafe impl Send for Buffer {}
+
+impl Offloaded for Buffer {
+    fn run(&mut self) {
+        let (input, output) = (&self.input, &mut self.output);
+        // SAFETY: the compressor is ours for now; the buffers are the job's, of those sizes.
+        let produced = unsafe {
+            (self.function)(
+                self.compressor,
+                input.as_ptr().cast(),
+                input.len(),
+                output.as_mut_ptr().cast(),
+                self.available,
+            )
+        };
+        self.result = Some(produced);
+    }
+
+    fn into_any(self: Box<Self>) -> Box<dyn Any> {
+        self
+    }
+}
+
+/// `libdeflate_gzip_compress`, `libdeflate_zlib_compress` and `libdeflate_deflate_compress`.
+pub(crate) fn compress(
+    call: &Call<Compress>,
+    compressor: *mut c_void,
+    data: *const c_void,
+    len: usize,
+    out: *mut c_void,
+    available: usize,
+) -> Outcome<usize> {
+    let in_place = || {
+        // SAFETY: the caller's own arguments.
+        Outcome::Handled(unsafe { (call.original)(compressor, data, len, out, available) })
+    };
+    if compressor.is_null() || data.is_null() || out.is_null() {
+        return in_place();
+    }
+    objects::enter(compressor.addr());
+    objects::claim_region(data.addr(), len, false);
+    objects::claim_region(out.addr(), available, true);
+    let outcome = match offload::plan(JobKind::Compress, len) {
+        Plan::InPlace => in_place(),
+        Plan::Job(thread) => {
+            // SAFETY: the API's contract: `len` bytes at `data`.
+            let input = unsafe { std::slice::from_raw_parts(data.cast::<u8>(), len) }.to_vec();
+            let output = Vec::with_capacity(available);
+            let function = call.original;
+            let job = Buffer { function, compressor, input, output, available, result: None };
+            let done = offload::carry_out(thread, JobKind::Compress, len, job);
+            match done.and_then(|done| done.result.map(|result| (done, result))) {
+                Some((done, produced)) => {
+                    let (from, to) = (done.output.as_ptr(), out.cast::<u8>());
+                    // SAFETY: libdeflate wrote so many bytes, at most `available`, which the
+                    // caller's buffer has room for.
+                    unsafe { std::ptr::copy_nonoverlapping(from, to, produced) };
+                    Outcome::Handled(produced)
+                }
+                None => in_place(),
+            }
+        }
+    };
+    objects::leave(compressor.addr());
+    outcome
+}

@@ -1,0 +1,152 @@
+//! Locks (C3): a coroutine that wants a lock held by a parked coroutine of its own thread parks.
+//!
+//! Kinds do not matter: to the original, a recursive or error-checking lock held by "this thread"
+//! is its caller's, and a normal one is a deadlock. A lock that another thread holds is the
+//! original's business, and so is every lock on a thread without a loop.
+
+use std::ffi::c_int;
+
+use interlude_core::claims::{Access, Want};
+use libc::timespec;
+
+use crate::api::objects;
+use crate::bypass::Bypass;
+use crate::hook::{Call, Outcome};
+
+#[inline]
+fn want<T, R>(lock: *mut T, access: Access) -> Outcome<R> {
+    if let Some(thread) = objects::in_event() {
+        objects::wait_for(thread, || Want::Lock(lock.addr(), access));
+    }
+    Outcome::PassThrough(Bypass::Observed)
+}
+
+#[inline]
+fn try_want<T>(lock: *mut T, access: Access) -> Outcome<c_int> {
+    if let Some(thread) = objects::in_event()
+        && thread.claims.borrow().conflicts(&Want::Lock(lock.addr(), access))
+    {
+        return Outcome::Handled(libc::EBUSY);
+    }
+    Outcome::PassThrough(Bypass::Observed)
+}
+
+#[inline]
+fn have<T>(result: c_int, lock: *mut T, access: Access) {
+    // EOWNERDEAD: it is held, and its data is in doubt.
+    if (result == 0 || result == libc::EOWNERDEAD)
+        && let Some(thread) = objects::in_event()
+    {
+        thread.claims.borrow_mut().locked(lock.addr(), access);
+    }
+}
+
+pub(crate) fn take<F, T>(_: &Call<F>, lock: *mut T) -> Outcome<c_int> {
+    want(lock, Access::Exclusive)
+}
+
+pub(crate) fn try_take<F, T>(_: &Call<F>, lock: *mut T) -> Outcome<c_int> {
+    try_want(lock, Access::Exclusive)
+}
+
+pub(crate) fn taken<T>(result: c_int, lock: *mut T) {
+    have(result, lock, Access::Exclusive);
+}
+
+pub(crate) fn take_until<F, T>(_: &Call<F>, lock: *mut T, _: *const timespec) -> Outcome<c_int> {
+    want(lock, Access::Exclusive)
+}
+
+pub(crate) fn taken_until<T>(result: c_int, lock: *mut T, _: *const timespec) {
+    have(result, lock, Access::Exclusive);
+}
+
+pub(crate) fn take_by_clock<F, T>(
+    _: &Call<F>,
+    lock: *mut T,
+    _: c_int,
+    _: *const timespec,
+) -> Outcome<c_int> {
+    want(lock, Access::Exclusive)
+}
+
+pub(crate) fn taken_by_clock<T>(result: c_int, lock: *mut T, _: c_int, _: *const timespec) {
+    have(result, lock, Access::Exclusive);
+}
+
+pub(crate) fn share<F, T>(_: &Call<F>, lock: *mut T) -> Outcome<c_int> {
+    want(lock, Access::Shared)
+}
+
+pub(crate) fn try_share<F, T>(_: &Call<F>, lock: *mut T) -> Outcome<c_int> {
+    try_want(lock, Access::Shared)
+}
+
+pub(crate) fn shared<T>(result: c_int, lock: *mut T) {
+    have(result, lock, Access::Shared);
+}
+
+pub(crate) fn share_until<F, T>(_: &Call<F>, lock: *mut T, _: *const timespec) -> Outcome<c_int> {
+    want(lock, Access::Shared)
+}
+
+pub(crate) fn shared_until<T>(result: c_int, lock: *mut T, _: *const timespec) {
+    have(result, lock, Access::Shared);
+}
+
+pub(crate) fn share_by_clock<F, T>(
+    _: &Call<F>,
+    lock: *mut T,
+    _: c_int,
+    _: *const timespec,
+) -> Outcome<c_int> {
+    want(lock, Access::Shared)
+}
+
+pub(crate) fn shared_by_clock<T>(result: c_int, lock: *mut T, _: c_int, _: *const timespec) {
+    have(result, lock, Access::Shared);
+}
+
+pub(crate) fn release<F, T>(_: &Call<F>, _: *mut T) -> Outcome<c_int> {
+    Outcome::PassThrough(Bypass::Observed)
+}
+
+pub(crate) fn released<T>(result: c_int, lock: *mut T) {
+    if result == 0
+        && let Some(thread) = objects::in_event()
+    {
+        thread.claims.borrow_mut().unlocked(lock.addr());
+    }
+}
+
+/// A condition puts the OS thread to sleep, and whoever is to signal it may need what a parked
+/// coroutine has: those come first.
+fn wait_alone() -> Outcome<c_int> {
+    if let Some(thread) = objects::in_event() {
+        objects::wait_for(thread, || Want::Alone);
+    }
+    Outcome::PassThrough(Bypass::Observed)
+}
+
+pub(crate) fn wait<F, C, T>(_: &Call<F>, _: *mut C, _: *mut T) -> Outcome<c_int> {
+    wait_alone()
+}
+
+pub(crate) fn wait_until<F, C, T>(
+    _: &Call<F>,
+    _: *mut C,
+    _: *mut T,
+    _: *const timespec,
+) -> Outcome<c_int> {
+    wait_alone()
+}
+
+pub(crate) fn wait_by_clock<F, C, T>(
+    _: &Call<F>,
+    _: *mut C,
+    _: *mut T,
+    _: c_int,
+    _: *const timespec,
+) -> Outcome<c_int> {
+    wait_alone()
+}

@@ -1,0 +1,53 @@
+//! The entry calls of libssl: an `SSL *` is busy while one is inside (C4). They drive the calls of
+//! `evp`, which are the ones that park.
+
+use std::ffi::{c_int, c_void};
+
+use crate::api::objects;
+use crate::bypass::Bypass;
+use crate::hook::{Call, Outcome};
+
+fn enter(ssl: *mut c_void) -> Outcome<c_int> {
+    objects::enter(ssl.addr());
+    Outcome::PassThrough(Bypass::Observed)
+}
+
+fn left(ssl: *mut c_void) {
+    objects::leave(ssl.addr());
+}
+
+pub(crate) fn enter1<F>(_: &Call<F>, ssl: *mut c_void) -> Outcome<c_int> {
+    enter(ssl)
+}
+
+pub(crate) fn left1(_: c_int, ssl: *mut c_void) {
+    left(ssl);
+}
+
+pub(crate) fn enter3<F, A, B>(_: &Call<F>, ssl: *mut c_void, _: A, _: B) -> Outcome<c_int> {
+    enter(ssl)
+}
+
+pub(crate) fn left3<A, B>(_: c_int, ssl: *mut c_void, _: A, _: B) {
+    left(ssl);
+}
+
+pub(crate) fn enter4<F, A, B, C>(
+    _: &Call<F>,
+    ssl: *mut c_void,
+    _: A,
+    _: B,
+    _: C,
+) -> Outcome<c_int> {
+    enter(ssl)
+}
+
+pub(crate) fn left4<A, B, C>(_: c_int, ssl: *mut c_void, _: A, _: B, _: C) {
+    left(ssl);
+}
+
+pub(crate) fn free<F>(_: &Call<F>, ssl: *mut c_void) -> Outcome<()> {
+    objects::enter(ssl.addr());
+    objects::leave(ssl.addr());
+    Outcome::PassThrough(Bypass::Observed)
+}

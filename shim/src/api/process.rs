@@ -1,0 +1,90 @@
+//! Processes and threads: a child starts with nothing in flight, a thread knows where its stack
+//! begins.
+
+use std::ffi::{c_char, c_int, c_void};
+
+use libc::{pid_t, pthread_attr_t, pthread_t};
+
+use crate::bypass::Bypass;
+use crate::context;
+use crate::counters::{Counter, count};
+use crate::hook::{Call, Outcome, errno, set_errno};
+use crate::table::ThreadStart;
+use crate::thread::Thread;
+use crate::{epolls, page};
+
+type Fork = unsafe extern "C-unwind" fn() -> pid_t;
+
+/// `fork`: the child has one thread, no engine, and nothing parked.
+pub(crate) fn fork(call: &Call<Fork>) -> Outcome<pid_t> {
+    count(Counter::ProcessForks);
+    let registry = epolls::hold_for_fork();
+    // SAFETY: no preconditions.
+    let child = unsafe { (call.original)() };
+    let error = errno();
+    drop(registry);
+    if child == 0 {
+        epolls::after_fork();
+        page::after_fork();
+        if let Some(thread) = context::thread() {
+            thread.after_fork();
+        }
+    }
+    set_errno(error);
+    Outcome::Handled(child)
+}
+
+/// `execve`: counted. The new program reads its own settings.
+pub(crate) fn execve<F>(
+    _: &Call<F>,
+    _path: *const c_char,
+    _argv: *const *const c_char,
+    _environment: *const *const c_char,
+) -> Outcome<c_int> {
+    count(Counter::ProcessExecs);
+    Outcome::PassThrough(Bypass::Observed)
+}
+
+type CreateThread = unsafe extern "C-unwind" fn(
+    *mut pthread_t,
+    *const pthread_attr_t,
+    ThreadStart,
+    *mut c_void,
+) -> c_int;
+
+struct Start {
+    function: ThreadStart,
+    argument: *mut c_void,
+}
+
+/// `pthread_create`: the thread's first function is called through [`below`].
+pub(crate) fn create_thread(
+    call: &Call<CreateThread>,
+    thread: *mut pthread_t,
+    attributes: *const pthread_attr_t,
+    function: ThreadStart,
+    argument: *mut c_void,
+) -> Outcome<c_int> {
+    count(Counter::ProcessThreads);
+    let start = Box::into_raw(Box::new(Start { function, argument }));
+    // SAFETY: the caller's own arguments, but for the function and its argument.
+    let result = unsafe { (call.original)(thread, attributes, below, start.cast()) };
+    if result != 0 {
+        // SAFETY: made above, and the thread that would have taken it does not exist.
+        drop(unsafe { Box::from_raw(start) });
+    }
+    Outcome::Handled(result)
+}
+
+/// The frame below a thread's first function: the base of its slices. Nothing here has a
+/// destructor while the function runs, so `pthread_exit` may unwind through it.
+unsafe extern "C-unwind" fn below(start: *mut c_void) -> *mut c_void {
+    let base = 0u64;
+    context::set_stack_base(std::ptr::from_ref(&base).expose_provenance());
+    // SAFETY: made by `create_thread`, which gave it away.
+    let Start { function, argument } = *unsafe { Box::from_raw(start.cast::<Start>()) };
+    // SAFETY: the server's own function and argument.
+    let result = unsafe { function(argument) };
+    Thread::end();
+    result
+}

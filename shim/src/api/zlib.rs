@@ -1,0 +1,178 @@
+//! zlib: `deflate` as a job, and a stream that is busy while a call is inside it (C4).
+//!
+//! Followed: `zlib.h` 1.2.13. The job works on a copy of the `z_stream`, which may lie on the
+//! stack, with buffers of its own; the stream's state points back to its `z_stream` (first member
+//! of `internal_state`, checked by `deflateStateCheck`), so it is turned to the copy for the time
+//! of the job. Output is copied to the caller at resume, and its buffers belong to the coroutine
+//! until that ends (C8).
+
+use std::any::Any;
+use std::ffi::{c_char, c_int, c_uint, c_ulong, c_void};
+
+use interlude_offload::{Call as Offloaded, JobKind};
+
+use crate::api::objects;
+use crate::bypass::Bypass;
+use crate::counters::count;
+use crate::hook::{Call, Outcome};
+use crate::offload::{self, Plan};
+
+/// `z_stream`.
+#[repr(C)]
+#[derive(Clone, Copy)]
+pub(crate) struct ZStream {
+    next_in: *const u8,
+    avail_in: c_uint,
+    total_in: c_ulong,
+    next_out: *mut u8,
+    avail_out: c_uint,
+    total_out: c_ulong,
+    message: *const c_char,
+    state: *mut *mut ZStream,
+    allocate: *mut c_void,
+    free: *mut c_void,
+    opaque: *mut c_void,
+    data_type: c_int,
+    adler: c_ulong,
+    reserved: c_ulong,
+}
+
+type Deflate = unsafe extern "C-unwind" fn(*mut ZStream, c_int) -> c_int;
+
+struct Stream {
+    function: Deflate,
+    flush: c_int,
+    stream: Box<ZStream>,
+    owner: *mut ZStream,
+    input: Vec<u8>,
+    output: Vec<u8>,
+    result: Option<c_int>,
+}
+
+// SAFETY: the submitting coroutine is parked until the job is done and keeps others off its stream
+// (C4), so its state is used by one thread at a time; everything else is the job's own.
+unsafe impl Send for Stream {}
+
+impl Offloaded for Stream {
+    fn run(&mut self) {
+        self.stream.next_in = self.input.as_ptr();
+        self.stream.next_out = self.output.as_mut_ptr();
+        let state = self.stream.state;
+        // SAFETY: `deflate` below has checked that the state begins with this pointer.
+        unsafe { *state = &raw mut *self.stream };
+        // SAFETY: a consistent stream with buffers of the job's.
+        self.result = Some(unsafe { (self.function)(&raw mut *self.stream, self.flush) });
+        // SAFETY: as above.
+        unsafe { *state = self.owner };
+    }
+
+    fn into_any(self: Box<Self>) -> Box<dyn Any> {
+        self
+    }
+}
+
+/// `deflate`.
+pub(crate) fn deflate(call: &Call<Deflate>, stream: *mut ZStream, flush: c_int) -> Outcome<c_int> {
+    let in_place = || {
+        // SAFETY: the caller's own arguments.
+        Outcome::Handled(unsafe { (call.original)(stream, flush) })
+    };
+    // SAFETY: the API's contract: a stream, or null, which is the original's to refuse.
+    let Some(here) = (unsafe { stream.cast_const().as_ref() }) else { return in_place() };
+    if here.next_out.is_null() || (here.next_in.is_null() && here.avail_in > 0) {
+        return in_place();
+    }
+    // First the waits: what they let run may use the stream's buffers.
+    objects::enter(stream.addr());
+    objects::claim_region(here.next_in.addr(), here.avail_in as usize, false);
+    objects::claim_region(here.next_out.addr(), here.avail_out as usize, true);
+    let outcome = match job(call.original, stream, flush) {
+        Some(result) => Outcome::Handled(result),
+        None => in_place(),
+    };
+    objects::leave(stream.addr());
+    outcome
+}
+
+/// Runs the call as a job, if it is one.
+fn job(function: Deflate, stream: *mut ZStream, flush: c_int) -> Option<c_int> {
+    // SAFETY: checked for null by `deflate`; the API's contract.
+    let here = unsafe { *stream };
+    let Plan::Job(thread) = offload::plan(JobKind::Deflate, here.avail_in as usize) else {
+        return None;
+    };
+    // SAFETY: a stream that was initialised has a state whose first member is a pointer.
+    if here.state.is_null() || unsafe { *here.state } != stream {
+        count(Bypass::Layout.counter());
+        return None;
+    }
+    let mut input = Vec::with_capacity(here.avail_in as usize);
+    if here.avail_in > 0 {
+        // SAFETY: the API's contract: `avail_in` bytes at `next_in`.
+        let bytes = unsafe { std::slice::from_raw_parts(here.next_in, here.avail_in as usize) };
+        input.extend_from_slice(bytes);
+    }
+    let job = Stream {
+        function,
+        flush,
+        stream: Box::new(here),
+        owner: stream,
+        input,
+        output: Vec::with_capacity(here.avail_out as usize),
+        result: None,
+    };
+    let done = offload::carry_out(thread, JobKind::Deflate, here.avail_in as usize, job)?;
+    let result = done.result?;
+    let consumed = (here.avail_in - done.stream.avail_in) as usize;
+    let produced = (here.avail_out - done.stream.avail_out) as usize;
+    // SAFETY: `deflate` has written so many bytes to the job's buffer, and the caller's has room
+    // for all of `avail_out`.
+    unsafe { std::ptr::copy_nonoverlapping(done.output.as_ptr(), here.next_out, produced) };
+    let mut after = *done.stream;
+    // SAFETY: within the caller's buffers, by the counts above.
+    after.next_in = unsafe { here.next_in.add(consumed) };
+    // SAFETY: as above.
+    after.next_out = unsafe { here.next_out.add(produced) };
+    // SAFETY: the caller's stream, which nobody else has touched (C4).
+    unsafe { *stream = after };
+    Some(result)
+}
+
+macro_rules! guards {
+    ($($enter:ident $left:ident ($($other:ident),*);)*) => {$(
+        #[allow(clippy::too_many_arguments, non_snake_case)]
+        pub(crate) fn $enter<F, $($other),*>(
+            _: &Call<F>,
+            stream: *mut ZStream,
+            $(_: $other),*
+        ) -> Outcome<c_int> {
+            objects::enter(stream.addr());
+            Outcome::PassThrough(Bypass::Observed)
+        }
+
+        #[allow(clippy::too_many_arguments, non_snake_case)]
+        pub(crate) fn $left<$($other),*>(_: c_int, stream: *mut ZStream, $(_: $other),*) {
+            objects::leave(stream.addr());
+        }
+    )*};
+}
+
+guards! {
+    enter1 left1 ();
+    enter2 left2 (A);
+    enter3 left3 (A, B);
+    enter4 left4 (A, B, C);
+    enter5 left5 (A, B, C, D);
+    enter8 left8 (A, B, C, D, E, G, H);
+}
+
+pub(crate) fn copy<F>(_: &Call<F>, to: *mut ZStream, from: *mut ZStream) -> Outcome<c_int> {
+    objects::enter(from.addr());
+    objects::enter(to.addr());
+    Outcome::PassThrough(Bypass::Observed)
+}
+
+pub(crate) fn copied(_: c_int, to: *mut ZStream, from: *mut ZStream) {
+    objects::leave(from.addr());
+    objects::leave(to.addr());
+}

@@ -1,0 +1,48 @@
+//! Why a hook let a call through to its original: a closed list, each reason counted.
+
+use crate::counters::Counter;
+
+/// Why a call was not taken over.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Bypass {
+    /// The handler only takes note of the call.
+    Observed,
+    /// The thread has no event loop, or has not offloaded anything yet.
+    NoLoop,
+    /// The call does not run inside the processing of an event.
+    NoEvent,
+    /// The thread's stack cannot be sliced here: another stack is in use, or it is too deep.
+    Stack,
+    /// The settings leave this call alone.
+    Settings,
+    /// The input is too small to be worth a job.
+    Small,
+    /// The arguments only ask for a size, or are wrong: the original answers at once.
+    Query,
+    /// The engine's queue was full.
+    Refused,
+    /// The epoll instance was not made through a hook.
+    UnknownEpoll,
+    /// A structure of the library is not as this version of the shim knows it.
+    Layout,
+    /// The call waits by other means than epoll.
+    OtherWait,
+}
+
+impl Bypass {
+    pub(crate) fn counter(self) -> Counter {
+        match self {
+            Self::Observed => Counter::BypassObserved,
+            Self::NoLoop => Counter::BypassNoLoop,
+            Self::NoEvent => Counter::BypassNoEvent,
+            Self::Stack => Counter::BypassStack,
+            Self::Settings => Counter::BypassSettings,
+            Self::Small => Counter::BypassSmall,
+            Self::Query => Counter::BypassQuery,
+            Self::Refused => Counter::BypassRefused,
+            Self::UnknownEpoll => Counter::BypassUnknownEpoll,
+            Self::Layout => Counter::BypassLayout,
+            Self::OtherWait => Counter::BypassOtherWait,
+        }
+    }
+}

@@ -1,0 +1,125 @@
+//! The counters, by name. Where they are kept is `page`'s business.
+
+use interlude_offload::JobKind;
+
+use crate::page;
+
+macro_rules! counters {
+    ($($id:ident = $name:literal,)*) => {
+        /// A counter of the process.
+        #[derive(Debug, Clone, Copy, PartialEq, Eq)]
+        #[repr(usize)]
+        pub(crate) enum Counter { $($id,)* }
+
+        /// Their names, in order.
+        pub(crate) const NAMES: &[&str] = &[$($name,)*];
+    };
+}
+
+counters! {
+    EventFetched = "event.fetched",
+    EventDelivered = "event.delivered",
+    EventHeld = "event.held",
+    EventReleased = "event.released",
+    EventStale = "event.stale",
+    EventBatches = "event.batches",
+    EventAlone = "event.alone",
+    EventTimeouts = "event.timeouts",
+    CoroutineParked = "coroutine.parked",
+    CoroutineResumed = "coroutine.resumed",
+    CoroutineWaitedLock = "coroutine.waited.lock",
+    CoroutineWaitedObject = "coroutine.waited.object",
+    CoroutineWaitedRegion = "coroutine.waited.region",
+    CoroutineWaitedFd = "coroutine.waited.fd",
+    CoroutineWaitedAlone = "coroutine.waited.alone",
+    CoroutineForced = "coroutine.forced",
+    CoroutineDrained = "coroutine.drained",
+    LoopSlept = "loop.slept",
+    LoopPolled = "loop.polled",
+    SliceUpTo1k = "slice.up_to_1k",
+    SliceUpTo4k = "slice.up_to_4k",
+    SliceUpTo16k = "slice.up_to_16k",
+    SliceUpTo64k = "slice.up_to_64k",
+    SliceLarger = "slice.larger",
+    SliceBytes = "slice.bytes",
+    EngineInlineSubmitted = "engine.inline.submitted",
+    EngineInlineCompleted = "engine.inline.completed",
+    EngineCoresSubmitted = "engine.cores.submitted",
+    EngineCoresCompleted = "engine.cores.completed",
+    EngineCoresRefused = "engine.cores.refused",
+    BypassObserved = "bypass.observed",
+    BypassNoLoop = "bypass.no_loop",
+    BypassNoEvent = "bypass.no_event",
+    BypassStack = "bypass.stack",
+    BypassSettings = "bypass.settings",
+    BypassSmall = "bypass.small",
+    BypassQuery = "bypass.query",
+    BypassRefused = "bypass.refused",
+    BypassUnknownEpoll = "bypass.unknown_epoll",
+    BypassLayout = "bypass.layout",
+    BypassOtherWait = "bypass.other_wait",
+    Panics = "panics",
+    ProcessForks = "process.forks",
+    ProcessThreads = "process.threads",
+    ProcessExecs = "process.execs",
+}
+
+/// What is counted of every kind of job.
+#[derive(Debug, Clone, Copy)]
+pub(crate) enum JobEvent {
+    /// Given to an engine.
+    Submitted = 0,
+    /// Taken back from it.
+    Completed = 1,
+    /// Run in place, by the mode, a bypass or a refusal.
+    InPlace = 2,
+    /// Bytes of input.
+    Bytes = 3,
+}
+
+/// Names of [`JobEvent`], in order.
+pub(crate) const JOB_EVENTS: [&str; 4] = ["submitted", "completed", "in_place", "bytes"];
+
+/// First index of the counters of jobs.
+pub(crate) const JOBS_AT: usize = NAMES.len();
+/// First index of the counters of hooks: calls handled and let through, two a hook.
+pub(crate) const HOOKS_AT: usize = JOBS_AT + JobKind::ALL.len() * JOB_EVENTS.len();
+
+/// Counts one.
+#[inline]
+pub(crate) fn count(counter: Counter) {
+    page::add(counter as usize, 1);
+}
+
+/// Counts several.
+#[inline]
+pub(crate) fn count_by(counter: Counter, by: usize) {
+    if by > 0 {
+        page::add(counter as usize, by as u64);
+    }
+}
+
+/// Counts something that happened to a job.
+#[inline]
+pub(crate) fn count_job(kind: JobKind, event: JobEvent, by: usize) {
+    page::add(JOBS_AT + kind.index() * JOB_EVENTS.len() + event as usize, by as u64);
+}
+
+/// Counts a call of hook number `hook`.
+#[inline]
+pub(crate) fn count_hook(hook: usize, handled: bool) {
+    page::add(HOOKS_AT + hook * 2 + usize::from(!handled), 1);
+}
+
+/// Counts a slice by its size.
+pub(crate) fn count_slice(bytes: usize) {
+    let class = match bytes {
+        0..=1024 => Counter::SliceUpTo1k,
+        1025..=4096 => Counter::SliceUpTo4k,
+        4097..=16384 => Counter::SliceUpTo16k,
+        16385..=65536 => Counter::SliceUpTo64k,
+        _ => Counter::SliceLarger,
+    };
+    count(class);
+    count_by(Counter::SliceBytes, bytes);
+}

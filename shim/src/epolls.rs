@@ -1,0 +1,123 @@
+//! The epoll instances of this process, by number: each with the interest list that the hooks keep.
+//!
+//! Shared by all threads. Lock order: the registry, then one list. The kernel is told under the
+//! list's lock, so that a token and the kernel's idea of it never differ for another thread.
+
+use std::os::fd::RawFd;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicI32, AtomicUsize, Ordering};
+
+use interlude_core::Fd;
+use interlude_core::interest::{InterestList, Operation};
+use parking_lot::{Mutex, MutexGuard, RwLock};
+
+use crate::table::originals;
+
+/// One epoll instance.
+pub(crate) struct Epoll {
+    fd: RawFd,
+    interest: Mutex<InterestList>,
+}
+
+static EPOLLS: RwLock<Vec<Arc<Epoll>>> = RwLock::new(Vec::new());
+static VERSION: AtomicUsize = AtomicUsize::new(0);
+/// The shim's own fds, -1 where free: the server may not close them.
+static KEPT: [AtomicI32; 64] = [const { AtomicI32::new(-1) }; 64];
+
+impl Epoll {
+    /// Its interest list, locked.
+    pub(crate) fn interest(&self) -> MutexGuard<'_, InterestList> {
+        self.interest.lock()
+    }
+
+    /// Carries an operation out. A refusal means that the fd is gone by a way that no hook saw;
+    /// then there is nothing to be told.
+    pub(crate) fn apply(&self, operation: Operation) {
+        // The result is not needed, see above.
+        let _ = match operation {
+            Operation::Add(fd, mask, token) => {
+                control(self.fd, libc::EPOLL_CTL_ADD, fd, mask, token.0)
+            }
+            Operation::Modify(fd, mask, token) => {
+                control(self.fd, libc::EPOLL_CTL_MOD, fd, mask, token.0)
+            }
+            Operation::Delete(fd) => control(self.fd, libc::EPOLL_CTL_DEL, fd, 0, 0),
+        };
+    }
+}
+
+/// The kernel's `epoll_ctl`.
+pub(crate) fn control(epfd: RawFd, operation: i32, fd: Fd, mask: u32, data: u64) -> i32 {
+    let Some(original) = originals::epoll_ctl::ORIGINAL.function() else { return -1 };
+    let mut event = libc::epoll_event { events: mask, u64: data };
+    // SAFETY: a valid event; the kernel checks the rest.
+    unsafe { original(epfd, operation, fd.0, &raw mut event) }
+}
+
+/// A new epoll instance of the server.
+pub(crate) fn created(fd: RawFd) {
+    let epoll = Arc::new(Epoll { fd, interest: Mutex::new(InterestList::default()) });
+    let mut epolls = EPOLLS.write();
+    epolls.retain(|known| known.fd != fd);
+    epolls.push(epoll);
+    VERSION.fetch_add(1, Ordering::Release);
+}
+
+/// Changes whenever an instance comes or goes.
+pub(crate) fn version() -> usize {
+    VERSION.load(Ordering::Acquire)
+}
+
+/// Keeps an fd of the shim's from being closed by the server.
+pub(crate) fn keep(fd: RawFd) {
+    let _ = KEPT
+        .iter()
+        .find(|slot| slot.compare_exchange(-1, fd, Ordering::AcqRel, Ordering::Relaxed).is_ok());
+}
+
+/// The opposite of [`keep`].
+pub(crate) fn give_up(fd: RawFd) {
+    let _ = KEPT
+        .iter()
+        .find(|slot| slot.compare_exchange(fd, -1, Ordering::AcqRel, Ordering::Relaxed).is_ok());
+}
+
+/// Is it an fd of the shim's?
+pub(crate) fn is_kept(fd: RawFd) -> bool {
+    fd >= 0 && KEPT.iter().any(|slot| slot.load(Ordering::Acquire) == fd)
+}
+
+/// The instance of that number, if it was made through a hook.
+pub(crate) fn of(fd: RawFd) -> Option<Arc<Epoll>> {
+    EPOLLS.read().iter().find(|epoll| epoll.fd == fd).cloned()
+}
+
+/// An fd is closed, or becomes another file: nothing registered under its number holds any more.
+pub(crate) fn closed(fd: Fd) {
+    let epolls = EPOLLS.read();
+    let mut is_epoll = false;
+    for epoll in epolls.iter() {
+        is_epoll |= epoll.fd == fd.0;
+        epoll.interest().remove(fd);
+    }
+    drop(epolls);
+    if is_epoll {
+        EPOLLS.write().retain(|epoll| epoll.fd != fd.0);
+        VERSION.fetch_add(1, Ordering::Release);
+    }
+}
+
+/// What must be held across `fork`, so that the child finds the registry whole.
+pub(crate) fn hold_for_fork() -> impl Drop {
+    EPOLLS.write()
+}
+
+/// In the child: a list's lock may have been held by a thread that the child does not have.
+pub(crate) fn after_fork() {
+    for epoll in EPOLLS.read().iter() {
+        if epoll.interest.is_locked() {
+            // SAFETY: the child has one thread, and this thread holds no list's lock here.
+            unsafe { epoll.interest.force_unlock() };
+        }
+    }
+}

@@ -1,0 +1,193 @@
+//! What every hook does around its handler, and the macro that makes the hooks from the table.
+//!
+//! In this order:
+//! 1. load the original; without it, the API's own failure;
+//! 2. enter the shim's context; where that is refused (nested, or nothing acts), the original;
+//! 3. run the handler, which answers [`Outcome`];
+//! 4. `Handled`: its value, with the `errno` that it left. `PassThrough`: `errno` as it was, the
+//!    original *outside* the shim (what it calls may be hooked, may throw, may be cancelled), and
+//!    after it, where the row has one, the `then` handler, which sees the result;
+//! 5. a panic in a handler deactivates the shim, and the original runs if it has not.
+
+use std::panic::{AssertUnwindSafe, catch_unwind};
+
+use crate::bypass::Bypass;
+use crate::context::{self, Shadow};
+use crate::counters::{Counter, count, count_hook};
+use crate::log;
+use crate::original::{Failure, Original};
+
+/// What a handler made of a call.
+pub(crate) enum Outcome<T> {
+    /// It was carried out; this is the result.
+    Handled(T),
+    /// The original is to run, for this reason.
+    PassThrough(Bypass),
+}
+
+/// A handler's view of its hook.
+pub(crate) struct Call<F> {
+    /// The original.
+    pub(crate) original: F,
+}
+
+/// Runs a hook; see the module's text.
+#[inline]
+pub(crate) fn run<F: Copy, T: Failure + Copy>(
+    number: usize,
+    original: &Original<F>,
+    handler: impl FnOnce(&Call<F>) -> Outcome<T>,
+    call_original: impl FnOnce(F) -> T,
+    then: Option<impl FnOnce(T)>,
+) -> T {
+    let Some(original) = original.function() else {
+        set_errno(libc::ENOSYS);
+        return T::failure();
+    };
+    let Some(shadow) = context::enter() else { return call_original(original) };
+    let errno = errno();
+    match guarded(shadow, || handler(&Call { original })) {
+        (shadow, Some(Outcome::Handled(value))) => {
+            count_hook(number, true);
+            drop(shadow);
+            value
+        }
+        (shadow, outcome) => {
+            count_hook(number, false);
+            if let Some(Outcome::PassThrough(reason)) = outcome
+                && reason != Bypass::Observed
+            {
+                count(reason.counter());
+            }
+            set_errno(errno);
+            drop(shadow);
+            let value = call_original(original);
+            if let Some(then) = then {
+                after(value, then);
+            }
+            value
+        }
+    }
+}
+
+#[inline]
+fn after<T: Copy>(value: T, then: impl FnOnce(T)) {
+    let errno = errno();
+    let shadow = context::enter_again();
+    let (shadow, _) = guarded(shadow, || then(value));
+    drop(shadow);
+    set_errno(errno);
+}
+
+/// Runs `body`; a panic in it ends all interception, and is `None`.
+#[inline]
+fn guarded<T>(shadow: Shadow, body: impl FnOnce() -> T) -> (Shadow, Option<T>) {
+    match catch_unwind(AssertUnwindSafe(body)) {
+        Ok(value) => (shadow, Some(value)),
+        Err(_) => {
+            panicked();
+            (shadow, None)
+        }
+    }
+}
+
+#[cold]
+fn panicked() {
+    context::deactivate();
+    count(Counter::Panics);
+    log::line(format_args!("a hook panicked: everything passes through from now on"));
+}
+
+/// This thread's `errno`.
+#[inline]
+pub(crate) fn errno() -> i32 {
+    // SAFETY: no preconditions.
+    let location = unsafe { libc::__errno_location() };
+    // SAFETY: glibc's address of this thread's errno.
+    unsafe { location.read() }
+}
+
+/// Sets this thread's `errno`.
+#[inline]
+pub(crate) fn set_errno(value: i32) {
+    // SAFETY: no preconditions.
+    let location = unsafe { libc::__errno_location() };
+    // SAFETY: glibc's address of this thread's errno.
+    unsafe { location.write(value) };
+}
+
+/// Makes the exports, their originals and their names from the rows of the table.
+macro_rules! hooks {
+    ($($family:ident fn $name:ident($($arg:ident: $type:ty),* $(,)?) $(-> $result:ty)?
+        => $handler:path $(, then $then:path)?;)*) => {
+        /// Number of hooks.
+        pub(crate) const COUNT: usize = NAMES.len();
+
+        /// The exports, in the table's order.
+        pub(crate) const NAMES: &[&str] = &[$(stringify!($name),)*];
+
+        #[allow(non_camel_case_types, clippy::upper_case_acronyms)]
+        enum Number { $($name,)* }
+
+        const SECTION: &str = concat!($(stringify!($family), " ", stringify!($name), "\n",)*);
+
+        /// The table as text, for `interlude check`: `family symbol` lines.
+        #[used]
+        #[unsafe(link_section = ".interlude.hooks")]
+        static SECTION_BYTES: [u8; SECTION.len()] = {
+            let mut bytes = [0u8; SECTION.len()];
+            bytes.copy_from_slice(SECTION.as_bytes());
+            bytes
+        };
+
+        /// The types and originals of the hooks, for handlers that call one of another row.
+        #[allow(non_camel_case_types, non_snake_case)]
+        pub(crate) mod originals {
+            use super::*;
+            $(
+                pub(crate) mod $name {
+                    use super::*;
+                    /// Its type.
+                    pub(crate) type Function =
+                        unsafe extern "C-unwind" fn($($type),*) $(-> $result)?;
+                    /// Its original.
+                    // SAFETY: the row gives the type of the function of that name.
+                    pub(crate) static ORIGINAL: Original<Function> = unsafe {
+                        Original::new(match std::ffi::CStr::from_bytes_with_nul(
+                            concat!(stringify!($name), "\0").as_bytes(),
+                        ) {
+                            Ok(name) => name,
+                            Err(_) => c"",
+                        })
+                    };
+                }
+            )*
+        }
+
+        $(
+            /// Interposes the function of that name.
+            ///
+            /// # Safety
+            /// The contract of the original.
+            #[allow(non_snake_case, clippy::too_many_arguments)]
+            #[unsafe(no_mangle)]
+            pub(crate) unsafe extern "C-unwind" fn $name($($arg: $type),*) $(-> $result)? {
+                #[allow(unused_mut, unused_assignments)]
+                let mut then = hooks!(@none $($then)? ; $($arg),*);
+                hook::run(
+                    Number::$name as usize,
+                    &originals::$name::ORIGINAL,
+                    |call| $handler(call, $($arg),*),
+                    |original| {
+                        // SAFETY: the caller keeps the contract of the original.
+                        unsafe { original($($arg),*) }
+                    },
+                    then.take(),
+                )
+            }
+        )*
+    };
+    (@none ; $($arg:ident),*) => { None::<fn(_)> };
+    (@none $then:path ; $($arg:ident),*) => { Some(|result| $then(result, $($arg),*)) };
+}
+pub(crate) use hooks;

@@ -1,0 +1,132 @@
+//! A heavy call of the server becomes a job, or is run in place.
+//!
+//! A handler first asks for a [`plan`], since only a job needs memory of its own; then it either
+//! runs the original on the caller's arguments ([`in_place`]) or builds a `Call` and has it
+//! carried out. What that means is the mode's choice: `block` puts the thread to sleep, `spin`
+//! keeps it busy, `coroutine` parks the coroutine.
+
+use std::hint;
+
+use interlude_offload::{Call, Completion, Job, JobKind, Refused, Ticket};
+use interlude_settings::Mode;
+
+use crate::bypass::Bypass;
+use crate::context;
+use crate::counters::{Counter, JobEvent, count, count_job};
+use crate::scheduler;
+use crate::thread::Thread;
+
+/// The deepest stack below the loop that is sliced, in bytes. A server's own processing takes some
+/// kilobytes; what is deeper runs on another stack (an alternate signal stack, a coroutine of the
+/// server's own) or would cost more to move than it gains.
+const DEEPEST: usize = 512 * 1024;
+
+/// Where a heavy call is to run.
+pub(crate) enum Plan {
+    /// On the caller's arguments, now.
+    InPlace,
+    /// As a job of this thread.
+    Job(&'static Thread),
+}
+
+/// Decides about a call with `bytes` of input, and counts the reason if it stays in place.
+pub(crate) fn plan(kind: JobKind, bytes: usize) -> Plan {
+    match choose(kind, bytes) {
+        Ok(thread) => Plan::Job(thread),
+        Err(reason) => {
+            count(reason.counter());
+            count_job(kind, JobEvent::InPlace, 1);
+            count_job(kind, JobEvent::Bytes, bytes);
+            Plan::InPlace
+        }
+    }
+}
+
+fn choose(kind: JobKind, bytes: usize) -> Result<&'static Thread, Bypass> {
+    let thread = context::thread().ok_or(Bypass::NoLoop)?;
+    let jobs = &thread.settings.jobs;
+    let wanted = match kind {
+        JobKind::Sign => jobs.sign,
+        JobKind::Derive => jobs.derive,
+        JobKind::Keygen => jobs.keygen,
+        JobKind::Decrypt => jobs.decrypt,
+        JobKind::Deflate | JobKind::Compress => jobs.deflate,
+    };
+    if !wanted {
+        return Err(Bypass::Settings);
+    }
+    if matches!(kind, JobKind::Deflate | JobKind::Compress) && bytes < jobs.deflate_min as usize {
+        return Err(Bypass::Small);
+    }
+    // An engine that cannot be made takes nothing.
+    thread.with_engine(|_| ()).ok_or(Bypass::Refused)?;
+    match thread.settings.mode {
+        Mode::Off | Mode::Inline => Err(Bypass::Settings),
+        Mode::Block | Mode::Spin => Ok(thread),
+        Mode::Coroutine => may_park(thread).map(|()| thread),
+    }
+}
+
+/// Can the running coroutine of this thread be parked here?
+pub(crate) fn may_park(thread: &Thread) -> Result<(), Bypass> {
+    if !thread.armed.replace(true) {
+        return Err(Bypass::NoLoop);
+    }
+    if !thread.in_event.get() {
+        return Err(Bypass::NoEvent);
+    }
+    let here = 0u8;
+    let here = std::ptr::from_ref(&here).addr();
+    let loop_sp = thread.loop_sp.get();
+    if here < loop_sp && loop_sp - here < DEEPEST { Ok(()) } else { Err(Bypass::Stack) }
+}
+
+/// Has a call carried out as a job; returns it with its results, or `None` if it was not run.
+pub(crate) fn carry_out<C: Call + 'static>(
+    thread: &'static Thread,
+    kind: JobKind,
+    bytes: usize,
+    call: C,
+) -> Option<Box<C>> {
+    count_job(kind, JobEvent::Bytes, bytes);
+    let job = Job { ticket: Ticket(thread.current.get()), kind, bytes, call: Box::new(call) };
+    run(thread, job)?.into_any().downcast::<C>().ok()
+}
+
+fn run(thread: &'static Thread, job: Job) -> Option<Box<dyn Call>> {
+    let kind = job.kind;
+    let (submitted, capabilities) =
+        thread.with_engine(|engine| (engine.submit(job), engine.capabilities()))?;
+    if let Err(Refused(mut job)) = submitted {
+        count(Counter::EngineCoresRefused);
+        count(Bypass::Refused.counter());
+        count_job(kind, JobEvent::InPlace, 1);
+        job.call.run();
+        return Some(job.call);
+    }
+    count_job(kind, JobEvent::Submitted, 1);
+    let inline = !capabilities.asynchronous;
+    count(if inline { Counter::EngineInlineSubmitted } else { Counter::EngineCoresSubmitted });
+    let call = match thread.settings.mode {
+        Mode::Coroutine if !inline => scheduler::park_for_job(thread),
+        Mode::Spin => Some(wait(thread, |_| hint::spin_loop())),
+        _ => Some(wait(thread, |thread| {
+            thread.with_engine(|engine| engine.sleep());
+        })),
+    };
+    count(if inline { Counter::EngineInlineCompleted } else { Counter::EngineCoresCompleted });
+    count_job(kind, JobEvent::Completed, 1);
+    call
+}
+
+/// Waits for the thread's only job in flight.
+fn wait(thread: &Thread, pause: impl Fn(&Thread)) -> Box<dyn Call> {
+    let mut done: Vec<Completion> = Vec::with_capacity(1);
+    loop {
+        thread.with_engine(|engine| engine.poll(1, &mut done));
+        match done.pop() {
+            Some(completion) => return completion.call,
+            None => pause(thread),
+        }
+    }
+}

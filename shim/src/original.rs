@@ -1,0 +1,107 @@
+//! The functions behind the hooks: found once, called through a typed pointer.
+//!
+//! `RTLD_NEXT` finds what was loaded after the shim into the global scope. A library that was
+//! opened with `RTLD_LOCAL` is not there: for those, a no-load `dlopen` by name.
+
+use std::ffi::{CStr, c_void};
+use std::marker::PhantomData;
+use std::sync::atomic::{AtomicPtr, Ordering};
+
+/// Where the originals of a family may live, besides the global scope.
+const LIBRARIES: &[&CStr] =
+    &[c"libc.so.6", c"libssl.so.3", c"libcrypto.so.3", c"libz.so.1", c"libdeflate.so.0"];
+
+/// The original of one hook; `F` is its function pointer type.
+pub(crate) struct Original<F> {
+    name: &'static CStr,
+    address: AtomicPtr<c_void>,
+    function: PhantomData<F>,
+}
+
+impl<F: Copy> Original<F> {
+    /// # Safety
+    /// `F` is the type of the function called `name`.
+    pub(crate) const unsafe fn new(name: &'static CStr) -> Self {
+        Self { name, address: AtomicPtr::new(std::ptr::null_mut()), function: PhantomData }
+    }
+
+    /// The original, or `None` if no library that is loaded has it.
+    #[inline]
+    pub(crate) fn function(&self) -> Option<F> {
+        let mut address = self.address.load(Ordering::Acquire);
+        if address.is_null() {
+            address = find(self.name);
+            if address.is_null() {
+                return None;
+            }
+            self.address.store(address, Ordering::Release);
+        }
+        const { assert!(size_of::<F>() == size_of::<*mut c_void>()) };
+        // SAFETY: a function pointer is as large as a data pointer (asserted), and the contract
+        // of `new` makes this one a function of that type.
+        Some(unsafe { std::mem::transmute_copy::<*mut c_void, F>(&address) })
+    }
+}
+
+/// Looks a symbol up behind the shim; null if nothing has it.
+#[cold]
+pub(crate) fn find(name: &CStr) -> *mut c_void {
+    // SAFETY: a terminated name.
+    let address = unsafe { libc::dlsym(libc::RTLD_NEXT, name.as_ptr()) };
+    if !address.is_null() {
+        return address;
+    }
+    for library in LIBRARIES {
+        // SAFETY: a terminated name; nothing is loaded, so no constructor runs.
+        let handle = unsafe { libc::dlopen(library.as_ptr(), libc::RTLD_NOLOAD | libc::RTLD_LAZY) };
+        if handle.is_null() {
+            continue;
+        }
+        // SAFETY: a valid handle and a terminated name. The handle is kept: so is the library.
+        let address = unsafe { libc::dlsym(handle, name.as_ptr()) };
+        if !address.is_null() {
+            return address;
+        }
+    }
+    std::ptr::null_mut()
+}
+
+/// What a hook returns when its original does not exist: the API's own failure.
+pub(crate) trait Failure {
+    /// The value.
+    fn failure() -> Self;
+}
+
+impl Failure for i32 {
+    fn failure() -> Self {
+        -1
+    }
+}
+
+impl Failure for isize {
+    fn failure() -> Self {
+        -1
+    }
+}
+
+impl Failure for usize {
+    fn failure() -> Self {
+        0
+    }
+}
+
+impl Failure for u64 {
+    fn failure() -> Self {
+        0
+    }
+}
+
+impl Failure for () {
+    fn failure() -> Self {}
+}
+
+/// Looks a symbol up anywhere in the process, without the libraries of [`LIBRARIES`].
+pub(crate) fn find_if_loaded(name: &CStr) -> *mut c_void {
+    // SAFETY: a terminated name.
+    unsafe { libc::dlsym(libc::RTLD_DEFAULT, name.as_ptr()) }
+}

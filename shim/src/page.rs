@@ -1,0 +1,133 @@
+//! The statistics page of this process (layout: `interlude_core::page`).
+//!
+//! Counters begin in a static block, so that they work before the first page and in a child after
+//! fork; the first event loop of a process publishes them in a shared mapping. A thread adds
+//! without locked instructions in a shard that is its own; the last shard is for the threads that
+//! came too late.
+//!
+//! Invariant: `BASE` points to `SHARDS * stride` bytes of counters that live as long as the process.
+
+use std::os::fd::{FromRawFd, OwnedFd};
+use std::sync::atomic::{AtomicBool, AtomicPtr, AtomicU64, AtomicUsize, Ordering};
+
+use interlude_core::page::{BYTES, Layout, NAME, SHARDS};
+use interlude_offload::JobKind;
+
+use crate::context;
+use crate::counters::{HOOKS_AT, JOB_EVENTS, NAMES};
+use crate::table;
+
+/// Number of counters.
+pub(crate) const COUNTERS: usize = HOOKS_AT + table::COUNT * 2;
+const STRIDE_WORDS: usize = (COUNTERS * 8).next_multiple_of(64) / 8;
+const WORDS: usize = STRIDE_WORDS * SHARDS;
+
+static BLOCK: [AtomicU64; WORDS] = [const { AtomicU64::new(0) }; WORDS];
+static BASE: AtomicPtr<AtomicU64> = AtomicPtr::new(BLOCK.as_ptr().cast_mut());
+static PUBLISHED: AtomicBool = AtomicBool::new(false);
+static NEXT_SHARD: AtomicUsize = AtomicUsize::new(0);
+
+/// The shard that threads share.
+pub(crate) const SHARED: usize = SHARDS - 1;
+
+/// Adds to a counter.
+#[inline]
+pub(crate) fn add(index: usize, by: u64) {
+    let shard = context::shard();
+    let word = shard * STRIDE_WORDS + index;
+    if index >= COUNTERS || word >= WORDS {
+        return;
+    }
+    // SAFETY: within the counters, by the check above.
+    let address = unsafe { BASE.load(Ordering::Relaxed).add(word) };
+    // SAFETY: the invariant of `BASE`.
+    let counter = unsafe { &*address };
+    if shard == SHARED {
+        counter.fetch_add(by, Ordering::Relaxed);
+    } else {
+        // This thread alone writes here.
+        counter.store(counter.load(Ordering::Relaxed).wrapping_add(by), Ordering::Relaxed);
+    }
+}
+
+/// A shard for a thread that will count much.
+pub(crate) fn take_shard() -> usize {
+    NEXT_SHARD.fetch_add(1, Ordering::Relaxed).min(SHARED)
+}
+
+/// Publishes the page, once a process. Without memory or memfd the counters stay private.
+pub(crate) fn publish(facts: &[(&str, String)]) {
+    if PUBLISHED.swap(true, Ordering::Relaxed) {
+        return;
+    }
+    let text = text(facts);
+    let Some(layout) = Layout::new(text.len(), COUNTERS) else { return };
+    let Some(page) = map() else { return };
+    for (i, byte) in text.bytes().enumerate() {
+        // SAFETY: the layout fits into the mapping.
+        let slot = unsafe { page.add(layout.text_offset + i) };
+        // SAFETY: as above.
+        unsafe { slot.write(byte) };
+    }
+    // SAFETY: as above; the offset is a multiple of 64 in a page-aligned mapping.
+    let base = unsafe { page.add(layout.counters_offset) }.cast::<AtomicU64>();
+    for (i, before) in BLOCK.iter().enumerate() {
+        // SAFETY: `WORDS` words lie there by the layout.
+        let counter = unsafe { base.add(i) };
+        // SAFETY: zeroed memory is a valid counter.
+        unsafe { &*counter }.store(before.load(Ordering::Relaxed), Ordering::Relaxed);
+    }
+    BASE.store(base, Ordering::Relaxed);
+    for (i, word) in layout.header(std::process::id()).iter().enumerate().rev() {
+        // SAFETY: the header's words lie at the start of the mapping.
+        let slot = unsafe { page.cast::<AtomicU64>().add(i) };
+        // SAFETY: as above. The magic word comes last: a reader sees all or nothing.
+        unsafe { &*slot }.store(*word, Ordering::Release);
+    }
+}
+
+/// In a child after fork: it counts for itself, from nothing.
+pub(crate) fn after_fork() {
+    BASE.store(BLOCK.as_ptr().cast_mut(), Ordering::Relaxed);
+    for counter in &BLOCK {
+        counter.store(0, Ordering::Relaxed);
+    }
+    PUBLISHED.store(false, Ordering::Relaxed);
+}
+
+fn text(facts: &[(&str, String)]) -> String {
+    let mut text = String::new();
+    for (key, value) in facts {
+        text.push_str(&format!("#{key}={}\n", value.replace('\n', " ")));
+    }
+    let jobs = JobKind::ALL.iter().flat_map(|kind| {
+        JOB_EVENTS.iter().map(move |event| format!("job.{}.{event}", kind.name()))
+    });
+    let hooks = table::NAMES
+        .iter()
+        .flat_map(|name| [format!("hook.{name}.handled"), format!("hook.{name}.passed")]);
+    for name in NAMES.iter().map(|name| (*name).to_owned()).chain(jobs).chain(hooks) {
+        text.push_str(&name);
+        text.push('\n');
+    }
+    text
+}
+
+fn map() -> Option<*mut u8> {
+    let name = std::ffi::CString::new(NAME).ok()?;
+    // SAFETY: a terminated string.
+    let fd = unsafe { libc::memfd_create(name.as_ptr(), libc::MFD_CLOEXEC) };
+    if fd < 0 {
+        return None;
+    }
+    // SAFETY: just made, and nobody else has it; closed again below.
+    let _memfd = unsafe { OwnedFd::from_raw_fd(fd) };
+    // SAFETY: an fd of ours.
+    if unsafe { libc::ftruncate(fd, BYTES as libc::off_t) } != 0 {
+        return None;
+    }
+    let access = libc::PROT_READ | libc::PROT_WRITE;
+    // SAFETY: a new mapping at an address of the kernel's choice.
+    let page = unsafe { libc::mmap(std::ptr::null_mut(), BYTES, access, libc::MAP_SHARED, fd, 0) };
+    (page != libc::MAP_FAILED).then_some(page.cast())
+}

@@ -1,0 +1,126 @@
+//! The scheduler of a thread: which continuation goes on next.
+//!
+//! A hook that has to wait asks a [`Question`]; the answer comes back in whichever continuation
+//! the scheduler chose, which is why every question gets the answer that belongs to *it*.
+//!
+//! | file | its part |
+//! |---|---|
+//! | `turn` | the loop: collect, grant, resume, deliver, fetch |
+//! | `parked` | the parked coroutines and their slices |
+//! | `kernel` | waiting for events and completions |
+
+mod kernel;
+mod parked;
+mod turn;
+
+use interlude_core::claims::Want;
+use interlude_fiber::Fiber;
+use interlude_offload::Call;
+
+pub(crate) use kernel::{Timeout, WaitCall, wait_kernel};
+
+use crate::context;
+use crate::counters::{Counter, count};
+use crate::hook::set_errno;
+use crate::thread::Thread;
+
+/// What the server's side asks.
+pub(crate) enum Question {
+    /// The server waits for events: the running coroutine has ended.
+    Wait(WaitCall),
+    /// The running coroutine has a job in flight, named by its number.
+    Job,
+    /// The running coroutine wants something that a parked one has.
+    Want(Want),
+}
+
+/// What the scheduler answers.
+pub(crate) enum Answer {
+    /// To `Wait`: as many events as this lie in the thread's `delivery`.
+    Events(usize),
+    /// To `Wait`: the kernel refused, with this `errno`.
+    Failed(i32),
+    /// To the first `Wait`: this thread's stack cannot be sliced.
+    Unsound,
+    /// To `Job`: the job's call, carried out; `None` if it was lost to a fault of the scheduler.
+    Done(Option<Box<dyn Call>>),
+    /// To `Want`: go on; it may have to be asked for again.
+    Granted,
+    /// To `Want`: go on without it. Every coroutine was waiting for another.
+    Forced,
+}
+
+/// The server's wait, on an armed thread. `None` if this thread's stack cannot be sliced.
+pub(crate) fn wait(thread: &'static Thread, mut call: WaitCall) -> Option<i32> {
+    if thread.fiber.get().is_null() && !begin(thread) {
+        thread.unsliceable.set(true);
+        return None;
+    }
+    let near = 0u8;
+    call.near = std::ptr::from_ref(&near).addr();
+    let target = call.events;
+    match enter(thread, Question::Wait(call)) {
+        Answer::Events(count) => {
+            for (i, event) in thread.delivery.borrow().iter().take(count).enumerate() {
+                let event = libc::epoll_event { events: event.flags, u64: event.data };
+                // SAFETY: the scheduler delivers at most as many events as the server's buffer
+                // holds; its contract is that of `epoll_wait(2)`.
+                let slot = unsafe { target.add(i) };
+                // SAFETY: as above.
+                unsafe { slot.write(event) };
+            }
+            i32::try_from(count).ok()
+        }
+        Answer::Failed(errno) => {
+            set_errno(errno);
+            Some(-1)
+        }
+        _ => {
+            thread.unsliceable.set(true);
+            None
+        }
+    }
+}
+
+/// Parks the running coroutine until its job is done.
+pub(crate) fn park_for_job(thread: &'static Thread) -> Option<Box<dyn Call>> {
+    match enter(thread, Question::Job) {
+        Answer::Done(call) => call,
+        _ => None,
+    }
+}
+
+/// Parks the running coroutine until what it wants may be free. True: look again; false: go on
+/// without, there is no way to wait for it.
+pub(crate) fn park_for(thread: &'static Thread, want: Want) -> bool {
+    if crate::offload::may_park(thread).is_err() {
+        return false;
+    }
+    count(match &want {
+        Want::Lock(..) => Counter::CoroutineWaitedLock,
+        Want::Object(_) => Counter::CoroutineWaitedObject,
+        Want::Region(_) => Counter::CoroutineWaitedRegion,
+        Want::Fd(_) => Counter::CoroutineWaitedFd,
+        Want::Alone => Counter::CoroutineWaitedAlone,
+    });
+    matches!(enter(thread, Question::Want(want)), Answer::Granted)
+}
+
+fn begin(thread: &'static Thread) -> bool {
+    let base = context::stack_base();
+    if base == 0 {
+        return false;
+    }
+    let fiber = Fiber::new(base, move |seat, question| turn::run(thread, seat, question));
+    fiber.is_ok_and(|fiber| {
+        thread.fiber.set(Box::into_raw(Box::new(fiber)));
+        true
+    })
+}
+
+fn enter(thread: &'static Thread, question: Question) -> Answer {
+    // SAFETY: `begin` made the fiber for this thread, and it lives as long as the thread. A
+    // question other than the first wait is only asked in an event, which lies on this stack
+    // (`may_park`).
+    unsafe { Fiber::enter(thread.fiber.get(), question) }
+}

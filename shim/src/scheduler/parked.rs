@@ -1,0 +1,145 @@
+//! The parked coroutines of a thread.
+//!
+//! Invariant: an entry here has an entry in the thread's claims, and its slice is whole. A parked
+//! coroutine is never dropped: it is resumed, or (in a child after fork) forgotten.
+
+use std::collections::{BTreeMap, VecDeque};
+
+use interlude_core::CoroutineId;
+use interlude_core::claims::{Claims, Want};
+use interlude_core::ready::Delivered;
+use interlude_fiber::Slice;
+
+use super::{Answer, WaitCall};
+use crate::ambient::Ambient;
+
+/// What a parked coroutine waits for.
+pub(crate) enum Waiting {
+    /// Its job.
+    Job,
+    /// Something that another coroutine has.
+    Want(Want),
+    /// It is a loop of its own, and begins when nobody else is parked.
+    Loop(WaitCall),
+    /// Nothing any more.
+    Nothing,
+}
+
+/// A parked coroutine.
+pub(crate) struct Parked {
+    /// Its stack.
+    pub(crate) slice: Slice,
+    /// Its ambient state.
+    pub(crate) ambient: Ambient,
+    /// The events that it was given, to be laid back into the server's buffer.
+    pub(crate) events: Vec<Delivered>,
+    /// The wait that it was given them by.
+    pub(crate) wait: WaitCall,
+    /// The stack pointer of that wait.
+    pub(crate) loop_sp: usize,
+    /// What it waits for.
+    pub(crate) waiting: Waiting,
+}
+
+/// The parked coroutines, oldest first, and those that can go on.
+#[derive(Default)]
+pub(crate) struct ParkedSet {
+    by_id: BTreeMap<CoroutineId, Parked>,
+    ready: VecDeque<(CoroutineId, Answer)>,
+    in_flight: usize,
+    spare: Vec<Slice>,
+}
+
+/// Slices kept for the next parks.
+const SPARE_SLICES: usize = 256;
+
+impl ParkedSet {
+    pub(crate) fn is_empty(&self) -> bool {
+        self.by_id.is_empty()
+    }
+
+    /// Jobs in flight.
+    pub(crate) fn in_flight(&self) -> usize {
+        self.in_flight
+    }
+
+    /// A slice to save into.
+    pub(crate) fn slice(&mut self) -> Slice {
+        self.spare.pop().unwrap_or_default()
+    }
+
+    /// A slice that is not needed any more.
+    pub(crate) fn recycle(&mut self, slice: Slice) {
+        if self.spare.len() < SPARE_SLICES {
+            self.spare.push(slice);
+        }
+    }
+
+    pub(crate) fn insert(&mut self, id: CoroutineId, parked: Parked) {
+        self.in_flight += usize::from(matches!(parked.waiting, Waiting::Job));
+        self.by_id.insert(id, parked);
+    }
+
+    /// The job of `id` is done. A completion that belongs to nobody is dropped.
+    pub(crate) fn completed(&mut self, id: CoroutineId, answer: Answer) {
+        let Some(parked) = self.by_id.get_mut(&id) else { return };
+        if matches!(parked.waiting, Waiting::Job) {
+            parked.waiting = Waiting::Nothing;
+            self.in_flight -= 1;
+            self.ready.push_back((id, answer));
+        }
+    }
+
+    /// Something was released: every waiter that no longer conflicts may look again, the oldest
+    /// first. (Only the first of several will find a lock free; the others park again.)
+    pub(crate) fn grant(&mut self, claims: &Claims) {
+        for (id, parked) in &mut self.by_id {
+            let free = match &parked.waiting {
+                Waiting::Want(want) => !claims.conflicts_for(*id, want),
+                Waiting::Loop(_) => !claims.conflicts_for(*id, &Want::Alone),
+                Waiting::Job | Waiting::Nothing => false,
+            };
+            if free {
+                if matches!(parked.waiting, Waiting::Want(_)) {
+                    parked.waiting = Waiting::Nothing;
+                }
+                self.ready.push_back((*id, Answer::Granted));
+                if matches!(parked.waiting, Waiting::Loop(_)) {
+                    break;
+                }
+            }
+        }
+    }
+
+    /// Nobody can go on and no job is in flight (C9): the oldest waiter goes on without.
+    pub(crate) fn force_oldest(&mut self) -> bool {
+        let Some((id, parked)) = self.by_id.iter_mut().next() else { return false };
+        if matches!(parked.waiting, Waiting::Want(_)) {
+            parked.waiting = Waiting::Nothing;
+        }
+        self.ready.push_back((*id, Answer::Forced));
+        true
+    }
+
+    /// Can a coroutine go on?
+    pub(crate) fn has_ready(&self) -> bool {
+        !self.ready.is_empty()
+    }
+
+    /// The next coroutine that can go on.
+    pub(crate) fn pop_ready(&mut self) -> Option<(CoroutineId, Parked, Answer)> {
+        let (id, answer) = self.ready.pop_front()?;
+        self.by_id.remove(&id).map(|parked| (id, parked, answer))
+    }
+
+    /// In a child after fork: they are the parent's.
+    pub(crate) fn forget(&mut self) {
+        for (_, parked) in std::mem::take(&mut self.by_id) {
+            std::mem::forget(parked);
+        }
+        for answer in self.ready.drain(..) {
+            std::mem::forget(answer);
+        }
+        self.in_flight = 0;
+    }
+}

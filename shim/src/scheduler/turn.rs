@@ -1,0 +1,429 @@
+//! The loop of the scheduler.
+//!
+//! Each turn: collect completions, grant what was released, resume who can go on; if nobody can,
+//! give the server its next events; if there are none, ask the kernel, and sleep only there.
+//!
+//! ```text
+//!            +--> collect --> grant --> resume one ----------------> Answer (in its slice)
+//!   Question |                  | nobody
+//!            |                  +--> deliver events ---------------> Answer (in the loop's slice)
+//!            |                         | none
+//!            +---- something came <----+--> fetch, or sleep -------> Answer (timeout, error)
+//! ```
+//!
+//! Invariants: at most one coroutine runs; the loop's slice is that of the latest wait; whatever
+//! lies on the server's stack when another slice is laid back has been saved or has ended.
+
+use std::convert::Infallible;
+use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use interlude_core::CoroutineId;
+use interlude_core::interest::Token;
+use interlude_core::ready::{Numbering, Pick, Ready};
+use interlude_fiber::{Seat, Slice};
+use interlude_offload::Completion;
+
+use super::parked::{Parked, ParkedSet, Waiting};
+use super::{Answer, Question, WaitCall, kernel};
+use crate::ambient::Ambient;
+use crate::counters::{Counter, count, count_by, count_slice};
+use crate::epolls::{self, Epoll};
+use crate::thread::Thread;
+use crate::{context, log};
+
+/// How far the loop itself may lie below the stack's base, in bytes.
+const LOOP_DEEPEST: usize = 1024 * 1024;
+/// Events fetched from the kernel at once, at most.
+const FETCH_MAX: usize = 1024;
+/// Completions taken from the engine at once.
+const COLLECT_MAX: usize = 64;
+
+/// Which continuation lies on the server's stack.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum OnStack {
+    /// The loop's, as saved.
+    Loop,
+    /// Something that was saved elsewhere or has ended.
+    Other,
+}
+
+struct Scheduler<'a> {
+    thread: &'static Thread,
+    seat: Seat<'a, Question, Answer>,
+    numbering: Numbering,
+    parked: ParkedSet,
+    ready: Ready,
+    pick: Pick,
+    /// The latest wait: its epoll instance, its slice, its control words, when it began.
+    wait: WaitCall,
+    epoll: Option<Arc<Epoll>>,
+    epolls_version: usize,
+    loop_slice: Slice,
+    loop_ambient: interlude_fiber::Ambient,
+    began: Option<Instant>,
+    on_stack: OnStack,
+    /// Has the running coroutine parked before?
+    has_parked: bool,
+    buffer: Vec<libc::epoll_event>,
+    done: Vec<Completion>,
+}
+
+/// The scheduler's body, on its own stack, for the life of the thread.
+pub(super) fn run(
+    thread: &'static Thread,
+    seat: Seat<'_, Question, Answer>,
+    mut question: Question,
+) -> Infallible {
+    loop {
+        let Question::Wait(first) = question else {
+            // Nothing can be parked before the first wait.
+            question = seat.resume(Answer::Forced);
+            continue;
+        };
+        if seat.is_sound(first.near, LOOP_DEEPEST) {
+            return Scheduler::new(thread, seat, first).serve(Question::Wait(first));
+        }
+        question = seat.resume(Answer::Unsound);
+    }
+}
+
+impl<'a> Scheduler<'a> {
+    fn new(thread: &'static Thread, seat: Seat<'a, Question, Answer>, first: WaitCall) -> Self {
+        Self {
+            thread,
+            seat,
+            numbering: Numbering::default(),
+            parked: ParkedSet::default(),
+            ready: Ready::default(),
+            pick: Pick::default(),
+            wait: first,
+            epoll: None,
+            epolls_version: usize::MAX,
+            loop_slice: Slice::new(),
+            loop_ambient: interlude_fiber::Ambient::save(),
+            began: None,
+            on_stack: OnStack::Other,
+            has_parked: false,
+            buffer: Vec::new(),
+            done: Vec::new(),
+        }
+    }
+
+    fn serve(mut self, mut question: Question) -> Infallible {
+        loop {
+            let is_wait = matches!(question, Question::Wait(_));
+            let answer = catch_unwind(AssertUnwindSafe(|| self.answer(question)));
+            let answer = answer.unwrap_or_else(|_| rescue(is_wait));
+            question = self.seat.resume(answer);
+        }
+    }
+
+    fn answer(&mut self, question: Question) -> Answer {
+        if self.thread.forked.replace(false) {
+            self.parked.forget();
+            self.ready.clear();
+        }
+        match question {
+            Question::Wait(call) => self.ended(call),
+            Question::Job => self.park(Waiting::Job),
+            Question::Want(want) => self.park(Waiting::Want(want)),
+        }
+        self.next()
+    }
+
+    /// The running coroutine has come back to its loop, or to another one.
+    fn ended(&mut self, call: WaitCall) {
+        self.finish();
+        let same_loop =
+            call.epfd == self.wait.epfd && self.seat.server_sp() == self.loop_slice.sp();
+        if self.parked.is_empty() || same_loop {
+            self.begin_wait(call);
+            return;
+        }
+        // A loop inside an event, or a second one: it waits until the first is at rest.
+        count(Counter::CoroutineDrained);
+        self.thread.current.set(self.numbering.take().0);
+        self.park(Waiting::Loop(call));
+    }
+
+    fn finish(&mut self) {
+        self.thread.in_event.set(false);
+        self.thread.claims.borrow_mut().begin([]);
+        if self.has_parked || self.ready.held_len() > 0 {
+            self.release_held();
+        }
+        if !self.has_parked {
+            let mut habits = self.thread.habits.borrow_mut();
+            for event in self.thread.delivery.borrow().iter() {
+                habits.quiet(event.fd);
+            }
+        }
+        self.has_parked = false;
+    }
+
+    fn release_held(&mut self) {
+        let Some(epoll) = &self.epoll else { return };
+        let mut interest = epoll.interest();
+        let operations = self.ready.release(&mut interest, &self.thread.claims.borrow());
+        count_by(Counter::EventReleased, operations.len());
+        for operation in operations {
+            epoll.apply(operation);
+        }
+    }
+
+    fn begin_wait(&mut self, call: WaitCall) {
+        if self.wait.epfd != call.epfd || self.epolls_version != epolls::version() {
+            self.epolls_version = epolls::version();
+            self.epoll = epolls::of(call.epfd);
+        }
+        self.wait = call;
+        self.began = None;
+        self.seat.save(&mut self.loop_slice);
+        self.loop_ambient = interlude_fiber::Ambient::save();
+        self.on_stack = OnStack::Loop;
+    }
+
+    fn park(&mut self, waiting: Waiting) {
+        let id = CoroutineId(self.thread.current.get());
+        let mut slice = self.parked.slice();
+        self.seat.save(&mut slice);
+        count(Counter::CoroutineParked);
+        count_slice(slice.len());
+        let events = self.thread.delivery.take();
+        if matches!(waiting, Waiting::Job) {
+            let mut habits = self.thread.habits.borrow_mut();
+            for event in &events {
+                habits.parked(event.fd);
+            }
+        }
+        self.thread.claims.borrow_mut().park(id);
+        self.thread.in_event.set(false);
+        if self.wait.timeout.is_some_and(|timeout| !timeout.is_zero()) {
+            self.began.get_or_insert_with(Instant::now);
+        }
+        let (wait, loop_sp) = (self.wait, self.thread.loop_sp.get());
+        let ambient = Ambient::take();
+        self.parked.insert(id, Parked { slice, ambient, events, wait, loop_sp, waiting });
+        self.on_stack = OnStack::Other;
+    }
+
+    fn next(&mut self) -> Answer {
+        loop {
+            self.collect();
+            self.parked.grant(&self.thread.claims.borrow());
+            if let Some((id, parked, answer)) = self.parked.pop_ready() {
+                if let Some(answer) = self.resume(id, parked, answer) {
+                    return answer;
+                }
+                continue;
+            }
+            if let Some(answer) = self.deliver() {
+                return answer;
+            }
+            if let Some(answer) = self.fetch() {
+                return answer;
+            }
+        }
+    }
+
+    fn collect(&mut self) {
+        if self.parked.in_flight() == 0 {
+            return;
+        }
+        let done = &mut self.done;
+        self.thread.with_engine(|engine| engine.poll(COLLECT_MAX, done));
+        for completion in self.done.drain(..) {
+            let id = CoroutineId(completion.ticket.0);
+            self.parked.completed(id, Answer::Done(Some(completion.call)));
+        }
+    }
+
+    /// Lays a parked coroutine back. `None` if it was a loop, which now waits.
+    fn resume(&mut self, id: CoroutineId, parked: Parked, answer: Answer) -> Option<Answer> {
+        // SAFETY: saved by this seat in `park`; what lies on the stack is the loop, saved in
+        // `begin_wait`, or was saved in `park`, or has ended.
+        unsafe { self.seat.lay_back(&parked.slice) };
+        self.on_stack = OnStack::Other;
+        self.parked.recycle(parked.slice);
+        parked.ambient.put();
+        self.thread.claims.borrow_mut().resume(id);
+        count(Counter::CoroutineResumed);
+        if let Waiting::Loop(call) = parked.waiting {
+            self.finish();
+            self.begin_wait(call);
+            return None;
+        }
+        if parked.wait.events == self.wait.events {
+            self.lay_back_events(&parked.wait, &parked.events);
+        }
+        self.thread.delivery.replace(parked.events);
+        self.thread.current.set(id.0);
+        self.thread.loop_sp.set(parked.loop_sp);
+        self.thread.in_event.set(true);
+        self.has_parked = true;
+        if matches!(answer, Answer::Forced) {
+            count(Counter::CoroutineForced);
+        }
+        Some(answer)
+    }
+
+    /// The server's buffer has been used for other events since; this coroutine may still read
+    /// its own from it.
+    fn lay_back_events(&self, wait: &WaitCall, events: &[interlude_core::ready::Delivered]) {
+        for (i, event) in events.iter().enumerate() {
+            let event = libc::epoll_event { events: event.flags, u64: event.data };
+            // SAFETY: the buffer is the server's current one (the caller has compared), and it
+            // took these events before.
+            let slot = unsafe { wait.events.add(i) };
+            // SAFETY: as above.
+            unsafe { slot.write(event) };
+        }
+    }
+
+    /// The next events for the server, as a new coroutine in the loop's slice.
+    fn deliver(&mut self) -> Option<Answer> {
+        if self.ready.is_empty() {
+            return None;
+        }
+        let epoll = self.epoll.as_ref()?;
+        {
+            let mut interest = epoll.interest();
+            let (claims, habits) = (self.thread.claims.borrow(), self.thread.habits.borrow());
+            self.ready.pick(&mut interest, &claims, &habits, self.wait.max, &mut self.pick);
+            for operation in self.pick.operations.drain(..) {
+                epoll.apply(operation);
+            }
+        }
+        count_by(Counter::EventHeld, self.pick.held);
+        count_by(Counter::EventStale, self.pick.stale);
+        let events = self.pick.events.len();
+        if events == 0 {
+            return None;
+        }
+        count_by(Counter::EventDelivered, events);
+        count(if events == 1 { Counter::EventAlone } else { Counter::EventBatches });
+        Some(self.begin_event())
+    }
+
+    /// A new coroutine takes the picked events (none, after a timeout) in the loop's slice.
+    fn begin_event(&mut self) -> Answer {
+        self.thread.current.set(self.numbering.take().0);
+        let events = &mut self.pick.events;
+        self.thread.claims.borrow_mut().begin(events.iter().map(|event| event.fd));
+        let count = events.len();
+        let mut delivery = self.thread.delivery.borrow_mut();
+        delivery.clear();
+        delivery.append(events);
+        drop(delivery);
+        self.lay_loop();
+        self.thread.loop_sp.set(self.loop_slice.sp());
+        self.thread.in_event.set(true);
+        Answer::Events(count)
+    }
+
+    fn lay_loop(&mut self) {
+        if self.on_stack != OnStack::Loop {
+            // SAFETY: saved by this seat in `begin_wait`; what lies on the stack was saved in
+            // `park` or has ended.
+            unsafe { self.seat.lay_back(&self.loop_slice) };
+            self.loop_ambient.restore();
+        }
+        // From here on it runs, and what was saved stays for the next event.
+        self.on_stack = OnStack::Other;
+    }
+
+    /// Asks the kernel for events; sleeps if there is nothing to do meanwhile.
+    fn fetch(&mut self) -> Option<Answer> {
+        let in_flight = self.parked.in_flight();
+        if in_flight == 0 && !self.parked.is_empty() {
+            self.unlock_cycle();
+            return None;
+        }
+        let timeout = match in_flight {
+            0 => kernel::remaining(self.wait.timeout, &mut self.began),
+            _ => Some(Duration::ZERO),
+        };
+        match self.ask(timeout) {
+            Ok(0) if in_flight > 0 => self.idle(),
+            Ok(0) => Some(self.time_out()),
+            Ok(_) => None,
+            Err(errno) => Some(self.fail(errno)),
+        }
+    }
+
+    fn ask(&mut self, timeout: kernel::Timeout) -> Result<usize, i32> {
+        let max = self.wait.max.min(FETCH_MAX);
+        self.buffer.resize(max, libc::epoll_event { events: 0, u64: 0 });
+        let fetched = kernel::wait_kernel(&self.wait, self.buffer.as_mut_ptr(), max, timeout)?;
+        count(Counter::LoopPolled);
+        count_by(Counter::EventFetched, fetched);
+        for event in self.buffer.iter().take(fetched) {
+            self.ready.push(Token(event.u64), event.events);
+        }
+        Ok(fetched)
+    }
+
+    /// No event is ready, and jobs are in flight.
+    fn idle(&mut self) -> Option<Answer> {
+        if self.wait.timeout == Some(Duration::ZERO) {
+            // It has other work: it gets no events, and comes back.
+            self.thread.with_engine(|engine| engine.flush());
+            return Some(self.time_out());
+        }
+        let left = kernel::remaining(self.wait.timeout, &mut self.began);
+        let mut wake = None;
+        self.thread.with_engine(|engine| {
+            engine.flush();
+            if engine.arm() {
+                wake = engine.wake_fd();
+            }
+        });
+        let wake = wake?;
+        count(Counter::LoopSlept);
+        let slept = if left.is_some_and(|left| left.is_zero()) {
+            // The server's next timer is due. A timer may free what a parked coroutine uses, so
+            // those come first (C5, as far as the timeout tells).
+            count(Counter::CoroutineDrained);
+            kernel::sleep_for_completion(&self.wait, wake)
+        } else {
+            kernel::sleep(&self.wait, wake, left)
+        };
+        self.thread.with_engine(|engine| engine.disarm());
+        slept.err().map(|errno| self.fail(errno))
+    }
+
+    /// Every parked coroutine waits for another one, and none has a job in flight (C9).
+    fn unlock_cycle(&mut self) {
+        self.parked.grant(&self.thread.claims.borrow());
+        if !self.parked.has_ready() && self.parked.force_oldest() {
+            log::line(format_args!(
+                "parked coroutines wait for one another (a fault of Interlude): the oldest goes on"
+            ));
+        }
+    }
+
+    /// Nothing happened in the server's time: it gets no events, and runs its timers.
+    fn time_out(&mut self) -> Answer {
+        count(Counter::EventTimeouts);
+        self.pick.clear();
+        self.begin_event()
+    }
+
+    fn fail(&mut self, errno: i32) -> Answer {
+        self.pick.clear();
+        self.begin_event();
+        Answer::Failed(errno)
+    }
+}
+
+/// A turn panicked: nothing is intercepted from now on. The server's wait is interrupted, as by a
+/// signal; a coroutine that was about to park runs its call itself.
+#[cold]
+fn rescue(is_wait: bool) -> Answer {
+    context::deactivate();
+    count(Counter::Panics);
+    log::line(format_args!("the scheduler panicked: everything passes through from now on"));
+    if is_wait { Answer::Failed(libc::EINTR) } else { Answer::Done(None) }
+}

@@ -1,0 +1,126 @@
+//! The beginning of a process: settings, whether to act, and where the server's stack begins.
+//!
+//! The constructor starts no thread and opens no fd. nginx clears the environment of its workers,
+//! so what is to be known is read here.
+
+use std::ffi::{c_char, c_int, c_void};
+use std::sync::OnceLock;
+use std::sync::atomic::{AtomicPtr, Ordering};
+
+use interlude_settings::{EngineName, Mode, Settings};
+
+use crate::{context, log, original};
+
+static SETTINGS: OnceLock<Settings> = OnceLock::new();
+
+#[used]
+#[unsafe(link_section = ".init_array")]
+static CONSTRUCTOR: extern "C" fn() = constructor;
+
+extern "C" fn constructor() {
+    // A panic here must not cross into the loader.
+    if std::panic::catch_unwind(start).is_err() {
+        log::line(format_args!("could not start: everything passes through"));
+    }
+}
+
+fn start() {
+    std::panic::set_hook(Box::new(|_| {}));
+    let variable = |name: &str| std::env::var(name).ok();
+    match Settings::load(variable, |path| std::fs::read_to_string(path)) {
+        Ok(settings) if settings.mode == Mode::Off || !is_meant(&settings.program) => {}
+        Ok(settings) => {
+            if SETTINGS.set(settings).is_ok() {
+                context::activate();
+            }
+        }
+        Err(error) => log::line(format_args!("{error}; everything passes through")),
+    }
+}
+
+/// Is this process the program to act in? A script or helper that inherited the preload is not.
+fn is_meant(program: &str) -> bool {
+    program.is_empty()
+        || std::fs::read_link("/proc/self/exe").is_ok_and(|own| own.as_os_str() == program)
+}
+
+/// The settings, once the process acts.
+pub(crate) fn settings() -> Option<&'static Settings> {
+    SETTINGS.get()
+}
+
+/// What the statistics page says of the process.
+pub(crate) fn facts(settings: &Settings) -> [(&'static str, String); 4] {
+    let program = std::fs::read_link("/proc/self/exe").unwrap_or_default();
+    [
+        ("version", env!("CARGO_PKG_VERSION").to_owned()),
+        ("mode", format!("{:?}", settings.mode).to_lowercase()),
+        ("engine", engine_name(settings).to_owned()),
+        ("program", program.display().to_string()),
+    ]
+}
+
+fn engine_name(settings: &Settings) -> &'static str {
+    match (settings.mode, settings.engine) {
+        (Mode::Inline, _) | (_, EngineName::Inline) => "inline",
+        (_, EngineName::Cores) => "cores",
+    }
+}
+
+type Main = unsafe extern "C-unwind" fn(c_int, *mut *mut c_char, *mut *mut c_char) -> c_int;
+type Action = Option<unsafe extern "C-unwind" fn()>;
+
+type StartMain = unsafe extern "C-unwind" fn(
+    Main,
+    c_int,
+    *mut *mut c_char,
+    Action,
+    Action,
+    Action,
+    *mut c_void,
+) -> c_int;
+
+static SERVER_MAIN: AtomicPtr<c_void> = AtomicPtr::new(std::ptr::null_mut());
+
+/// Interposes `__libc_start_main`, so that the server's `main` is called through [`main_below`],
+/// whose frame is the base of every slice of the main thread.
+///
+/// It is no ordinary hook: it does not return, so it may not run inside the shim's context.
+///
+/// # Safety
+/// The contract of the original; glibc's start code is the only caller.
+#[unsafe(no_mangle)]
+pub(crate) unsafe extern "C-unwind" fn __libc_start_main(
+    main: Main,
+    argc: c_int,
+    argv: *mut *mut c_char,
+    init: Action,
+    fini: Action,
+    rtld_fini: Action,
+    stack_end: *mut c_void,
+) -> c_int {
+    let start = original::find(c"__libc_start_main");
+    if start.is_null() {
+        log::line(format_args!("no __libc_start_main behind the shim: nothing can be started"));
+        std::process::abort();
+    }
+    // SAFETY: glibc's function of that name, of this type.
+    let start = unsafe { std::mem::transmute::<*mut c_void, StartMain>(start) };
+    SERVER_MAIN.store(main as *mut c_void, Ordering::Release);
+    // SAFETY: the caller's own arguments, but for `main`.
+    unsafe { start(main_below, argc, argv, init, fini, rtld_fini, stack_end) }
+}
+
+unsafe extern "C-unwind" fn main_below(
+    argc: c_int,
+    argv: *mut *mut c_char,
+    environment: *mut *mut c_char,
+) -> c_int {
+    let base = 0u64;
+    context::set_stack_base(std::ptr::from_ref(&base).expose_provenance());
+    let main = SERVER_MAIN.load(Ordering::Acquire);
+    // SAFETY: stored by `__libc_start_main` above, which glibc calls before this.
+    let main = unsafe { std::mem::transmute::<*mut c_void, Main>(main) };
+    // SAFETY: glibc's arguments for the server's `main`.
+    unsafe { main(argc, argv, environment) }
+}

@@ -1,0 +1,160 @@
+//! What a thread with an event loop has.
+//!
+//! The hooks (on the server's stack) and the scheduler (on its own) both use it, never at the same
+//! time. Each takes what it needs, acts, and puts it back: no borrow lives across a switch.
+
+use std::cell::{Cell, RefCell};
+
+use interlude_core::claims::{Claims, Rules};
+use interlude_core::habit::Habits;
+use interlude_core::ready::Delivered;
+use interlude_fiber::Fiber;
+use interlude_offload::{Cores, CoresConfig, Engine, Inline};
+use interlude_settings::{EngineName, Mode, Settings};
+use parking_lot::Mutex;
+
+use crate::scheduler::{Answer, Question};
+use crate::{context, epolls, page, start};
+
+/// A thread with an event loop.
+pub(crate) struct Thread {
+    /// The settings of the process.
+    pub(crate) settings: &'static Settings,
+    /// Has this thread offloaded, or wanted to? Until then its loop costs next to nothing.
+    pub(crate) armed: Cell<bool>,
+    /// Its stack cannot be sliced: nothing is ever parked.
+    pub(crate) unsliceable: Cell<bool>,
+    /// Is a coroutine running: may it park?
+    pub(crate) in_event: Cell<bool>,
+    /// The server's stack pointer at its loop's last wait; what runs below it is an event's.
+    pub(crate) loop_sp: Cell<usize>,
+    /// Who claims what.
+    pub(crate) claims: RefCell<Claims>,
+    /// Which fds park.
+    pub(crate) habits: RefCell<Habits>,
+    /// Events on their way from the scheduler to the server's buffer.
+    pub(crate) delivery: RefCell<Vec<Delivered>>,
+    /// The engine that takes this thread's jobs.
+    pub(crate) engine: RefCell<Option<Box<dyn Engine>>>,
+    /// Number of the coroutine that runs.
+    pub(crate) current: Cell<u64>,
+    /// Set in a child after fork: what was parked belongs to the parent.
+    pub(crate) forked: Cell<bool>,
+    /// The scheduler; null until the first wait of an armed thread.
+    pub(crate) fiber: Cell<*mut Fiber<Question, Answer>>,
+}
+
+impl Thread {
+    /// The calling thread's state, made if it has none.
+    pub(crate) fn of_this() -> Option<&'static Self> {
+        if let Some(thread) = context::thread() {
+            return Some(thread);
+        }
+        let settings = start::settings()?;
+        let rules = Rules { own_fd: settings.rules.own_fd, locks: settings.rules.locks };
+        let thread = Box::leak(Box::new(Self {
+            settings,
+            armed: Cell::new(false),
+            unsliceable: Cell::new(false),
+            in_event: Cell::new(false),
+            loop_sp: Cell::new(0),
+            claims: RefCell::new(Claims::new(rules)),
+            habits: RefCell::new(Habits::default()),
+            delivery: RefCell::new(Vec::new()),
+            engine: RefCell::new(None),
+            current: Cell::new(0),
+            forked: Cell::new(false),
+            fiber: Cell::new(std::ptr::null_mut()),
+        }));
+        context::set_thread(thread);
+        page::publish(&start::facts(settings));
+        Some(thread)
+    }
+
+    /// The thread ends: gives back what it had. What a scheduler's frames own is leaked, since
+    /// they are never run again.
+    pub(crate) fn end() {
+        let Some(thread) = context::thread() else { return };
+        context::clear_thread();
+        let fiber = thread.fiber.replace(std::ptr::null_mut());
+        if !fiber.is_null() {
+            // SAFETY: made by `Box::into_raw` in the scheduler; the thread no longer uses it.
+            let fiber = unsafe { Box::from_raw(fiber) };
+            // SAFETY: the thread is at its end: no slice of it will be continued.
+            unsafe { fiber.abandon() };
+        }
+        let address = std::ptr::from_ref(thread).cast_mut();
+        // SAFETY: made by `Box::leak` above, and unreachable now.
+        drop(unsafe { Box::from_raw(address) });
+    }
+
+    /// Does its loop go through the scheduler?
+    pub(crate) fn is_armed(&self) -> bool {
+        self.armed.get() && !self.unsliceable.get()
+    }
+
+    /// Runs `body` with this thread's engine; `None` if it cannot be made.
+    pub(crate) fn with_engine<T>(&self, body: impl FnOnce(&mut dyn Engine) -> T) -> Option<T> {
+        let mut slot = self.engine.borrow_mut();
+        if slot.is_none() {
+            *slot = make_engine(self.settings);
+            if let Some(fd) = slot.as_ref().and_then(|engine| engine.wake_fd()) {
+                epolls::keep(fd);
+            }
+        }
+        slot.as_mut().map(|engine| body(engine.as_mut()))
+    }
+
+    /// In a child after fork: nothing is parked, nothing in flight, no helper threads.
+    pub(crate) fn after_fork(&self) {
+        let rules = Rules { own_fd: self.settings.rules.own_fd, locks: self.settings.rules.locks };
+        *self.claims.borrow_mut() = Claims::new(rules);
+        self.forked.set(true);
+        if let Some(engine) = self.engine.borrow_mut().take() {
+            if let Some(fd) = engine.wake_fd() {
+                epolls::give_up(fd);
+                // SAFETY: the child's copy of an fd that only the engine used.
+                unsafe { libc::close(fd) };
+            }
+            // Its helper threads do not exist here, and its locks may be held by one of them.
+            std::mem::forget(engine);
+        }
+    }
+}
+
+fn make_engine(settings: &Settings) -> Option<Box<dyn Engine>> {
+    if settings.mode == Mode::Inline {
+        return Some(Box::new(Inline::default()));
+    }
+    match settings.engine {
+        EngineName::Inline => Some(Box::new(Inline::default())),
+        EngineName::Cores => Some(Box::new(pool(settings).port().ok()?)),
+    }
+}
+
+/// The helper threads of this process; a child after fork has none of its parent's.
+fn pool(settings: &Settings) -> Cores {
+    static POOL: Mutex<Option<(u32, Cores)>> = Mutex::new(None);
+    if let Some(mut slot) = POOL.try_lock_for(std::time::Duration::from_secs(1)) {
+        let pid = std::process::id();
+        match slot.as_ref() {
+            Some((owner, cores)) if *owner == pid => return cores.clone(),
+            _ => {
+                let cores = Cores::new(config(settings));
+                if let Some(before) = slot.replace((pid, cores.clone())) {
+                    std::mem::forget(before);
+                }
+                return cores;
+            }
+        }
+    }
+    Cores::new(config(settings))
+}
+
+fn config(settings: &Settings) -> CoresConfig {
+    CoresConfig {
+        threads: settings.cores.threads as usize,
+        queue: settings.cores.queue as usize,
+        nice: settings.cores.nice.cast_signed(),
+    }
+}
