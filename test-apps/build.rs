@@ -1,0 +1,79 @@
+//! Compiles the C servers in `c/` with the system's compiler, as anybody would, and gives each
+//! one's path to this package as `APP_NAME`.
+//!
+//! Must not: link anything of ours. They are the unmodified programs of the tests.
+
+use std::env;
+use std::path::{Path, PathBuf};
+use std::process::{Command, exit};
+
+/// One program: its name and its source files, relative to `c/`.
+const PROGRAMS: [(&str, &[&str]); 6] = [
+    ("two-messages", &["two-messages.c"]),
+    ("mutex-across", &["mutex-across.c"]),
+    ("echo", &["echo.c"]),
+    ("threads", &["threads.c"]),
+    ("epoll-kernel", &["epoll-kernel.c"]),
+    (
+        "hook-calls",
+        &[
+            "hook-calls/main.c",
+            "hook-calls/transcript.c",
+            "hook-calls/key.c",
+            "hook-calls/files.c",
+            "hook-calls/sockets.c",
+            "hook-calls/descriptors.c",
+            "hook-calls/epoll.c",
+            "hook-calls/locks.c",
+            "hook-calls/waiting.c",
+            "hook-calls/sign.c",
+            "hook-calls/keys.c",
+            "hook-calls/tls.c",
+            "hook-calls/deflate.c",
+            "hook-calls/inflate.c",
+            "hook-calls/libdeflate.c",
+            "hook-calls/ambient.c",
+            "hook-calls/process.c",
+            "hook-calls/threads.c",
+        ],
+    ),
+];
+
+const FLAGS: [&str; 6] = ["-O2", "-g", "-Wall", "-Wextra", "-Werror", "-D_GNU_SOURCE"];
+const LIBRARIES: [&str; 6] = ["-lssl", "-lcrypto", "-lz", "-ldeflate", "-lpthread", "-lm"];
+
+fn main() {
+    println!("cargo:rerun-if-changed=c");
+    println!("cargo:rerun-if-changed=build.rs");
+    let Some(out) = env::var_os("OUT_DIR").map(PathBuf::from) else {
+        fail("OUT_DIR is not set: this is cargo's build script");
+    };
+    for (name, sources) in PROGRAMS {
+        let program = out.join(name);
+        compile(&program, sources);
+        let variable = name.to_uppercase().replace('-', "_");
+        println!("cargo:rustc-env=APP_{variable}={}", program.display());
+    }
+}
+
+fn compile(program: &Path, sources: &[&str]) {
+    let sources = sources.iter().map(|source| Path::new("c").join(source));
+    let status = Command::new("cc")
+        .args(FLAGS)
+        .arg("-o")
+        .arg(program)
+        .args(sources)
+        .args(LIBRARIES)
+        .status();
+    match status {
+        Ok(status) if status.success() => {}
+        Ok(_) => fail(&format!("cc could not build {}", program.display())),
+        Err(why) => fail(&format!("cc: {why} (scripts/setup.sh installs it)")),
+    }
+}
+
+fn fail(why: &str) -> ! {
+    println!("cargo:error={why}");
+    eprintln!("{why}");
+    exit(1)
+}

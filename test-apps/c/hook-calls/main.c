@@ -1,0 +1,170 @@
+/*
+ * The sections, and the event loop in which they run a second time.
+ *
+ * hook-calls SECTION... runs these, without an argument all; `hook-calls list` names them. With
+ * `hold` as the last section it then prints `port 0` and stays until SIGTERM, to be looked at.
+ */
+#include <sys/epoll.h>
+#include <sys/eventfd.h>
+
+#include "hook-calls.h"
+
+#define COPIES 3
+
+/* ALONE: what it does to the process would be seen by another copy that runs at the same time. */
+enum company { ALONE, TOGETHER };
+
+static const struct section {
+	const char *name;
+	enum company company;
+	void (*run)(struct transcript *t);
+} sections[] = {
+	{"files", TOGETHER, files},
+	{"sockets", TOGETHER, sockets},
+	{"tcp", TOGETHER, tcp},
+	{"descriptors", TOGETHER, descriptors},
+	{"close-ranges", ALONE, close_ranges},
+	{"epoll-errors", TOGETHER, epoll_errors},
+	{"epoll-events", TOGETHER, epoll_events},
+	{"epoll-signals", ALONE, epoll_signals},
+	{"mutexes", TOGETHER, mutexes},
+	{"rwlocks", TOGETHER, rwlocks},
+	{"spinlocks", TOGETHER, spinlocks},
+	{"waiting", TOGETHER, waiting},
+	{"contended", TOGETHER, contended},
+	{"sign", TOGETHER, sign},
+	{"sign-errors", TOGETHER, sign_errors},
+	{"derive", TOGETHER, derive},
+	{"keygen", TOGETHER, keygen},
+	{"decrypt", TOGETHER, decrypt},
+	{"tls12", TOGETHER, tls12},
+	{"tls13", TOGETHER, tls13},
+	{"tls-errors", TOGETHER, tls_errors},
+	{"deflate-flushes", TOGETHER, deflate_flushes},
+	{"deflate-streams", TOGETHER, deflate_streams},
+	{"deflate-errors", TOGETHER, deflate_errors},
+	{"inflates", TOGETHER, inflates},
+	{"libdeflates", TOGETHER, libdeflates},
+	{"ambient", TOGETHER, ambient},
+	{"deep-stack", TOGETHER, deep_stack},
+	{"forks", ALONE, forks},
+	{"execs", ALONE, execs},
+	{"threads", TOGETHER, threads},
+	{"thread-exits", TOGETHER, thread_exits},
+	{"thread-cancels", TOGETHER, thread_cancels},
+};
+#define SECTIONS (sizeof(sections) / sizeof(sections[0]))
+
+/* One run of a section, started by an event. */
+struct run {
+	const struct section *section;
+	int fd;
+	struct transcript transcript;
+};
+static struct run runs[COPIES];
+static int started, finished;
+
+static void print(const struct run *run, const char *where, int copy)
+{
+	printf("== %s, %s %d\n%.*s", run->section->name, where, copy, (int)run->transcript.size,
+	       run->transcript.text);
+	fflush(stdout);
+}
+
+static void forget(struct run *run)
+{
+	free(run->transcript.text);
+	memset(run, 0, sizeof(*run));
+}
+
+static void outside(const struct section *section)
+{
+	runs[0].section = section;
+	section->run(&runs[0].transcript);
+	print(&runs[0], "outside", 0);
+	forget(&runs[0]);
+}
+
+static void handle(struct run *run)
+{
+	uint64_t count;
+	if (read(run->fd, &count, sizeof(count)) != sizeof(count))
+		abort();
+	run->section->run(&run->transcript);
+	finished++;
+}
+
+static void loop(int epfd)
+{
+	while (finished < started) {
+		struct epoll_event events[COPIES];
+		int n = epoll_wait(epfd, events, COPIES, -1);
+		if (n < 0 && errno != EINTR)
+			abort();
+		for (int i = 0; i < n; i++)
+			handle(events[i].data.ptr);
+	}
+}
+
+static void inside(const struct section *section)
+{
+	int epfd = epoll_create1(EPOLL_CLOEXEC);
+	started = section->company == TOGETHER ? COPIES : 1;
+	finished = 0;
+	for (int i = 0; i < started; i++) {
+		struct epoll_event event = {.events = EPOLLIN, .data.ptr = &runs[i]};
+		runs[i].section = section;
+		runs[i].fd = eventfd(1, EFD_NONBLOCK | EFD_CLOEXEC);
+		if (epoll_ctl(epfd, EPOLL_CTL_ADD, runs[i].fd, &event) < 0)
+			abort();
+	}
+	loop(epfd);
+	for (int i = 0; i < started; i++) {
+		print(&runs[i], "inside", i);
+		close(runs[i].fd);
+		forget(&runs[i]);
+	}
+	close(epfd);
+}
+
+static void on_sigterm(int number)
+{
+	(void)number;
+	_exit(0);
+}
+
+static void hold(void)
+{
+	signal(SIGTERM, on_sigterm);
+	printf("port 0\n");
+	fflush(stdout);
+	for (;;)
+		pause();
+}
+
+static const struct section *find(const char *name)
+{
+	for (size_t i = 0; i < SECTIONS; i++)
+		if (strcmp(sections[i].name, name) == 0)
+			return &sections[i];
+	fprintf(stderr, "unknown section %s; `hook-calls list` names them\n", name);
+	exit(2);
+}
+
+int main(int argc, char **argv)
+{
+	if (argc == 2 && strcmp(argv[1], "list") == 0) {
+		for (size_t i = 0; i < SECTIONS; i++)
+			puts(sections[i].name);
+		return 0;
+	}
+	signal(SIGPIPE, SIG_IGN);
+	for (size_t i = 0; i < (argc > 1 ? (size_t)argc - 1 : SECTIONS); i++) {
+		if (argc > 1 && strcmp(argv[i + 1], "hold") == 0)
+			hold();
+		const struct section *section = argc > 1 ? find(argv[i + 1]) : &sections[i];
+		outside(section);
+		inside(section);
+	}
+	return 0;
+}

@@ -1,0 +1,116 @@
+//! Starts the programs under test: servers that announce a port, and programs that run to their
+//! end. Either way nothing of them is left when their value is gone.
+
+use interlude_test_apps::process::Process;
+use interlude_test_apps::{Preload, Shim, stats, usage, wait};
+use std::fs;
+use std::path::Path;
+use std::process::Command;
+use std::time::Duration;
+use tempfile::NamedTempFile;
+
+/// Far more than any of them takes, on a machine that does much else.
+pub(crate) const PATIENCE: Duration = Duration::from_secs(60);
+
+/// How a program is started: the plain program, and the shim in each of its modes.
+pub(crate) const MODES: [&str; 6] = ["stock", "off", "inline", "block", "spin", "coroutine"];
+
+/// The shim in `mode`, or no shim for `stock`.
+pub(crate) fn preload(mode: &str) -> Preload {
+    Preload::of_mode(mode).unwrap()
+}
+
+/// The shim in mode `coroutine` with more settings.
+pub(crate) fn coroutine(settings: &[(&str, &str)]) -> Preload {
+    let shim = Shim::find().unwrap().mode("coroutine");
+    Preload::Shim(settings.iter().fold(shim, |shim, (name, value)| shim.with(name, value)))
+}
+
+/// A running server of ours.
+pub(crate) struct App {
+    process: Process,
+    output: NamedTempFile,
+    port: u16,
+}
+
+impl App {
+    /// Starts it, and waits for its port.
+    pub(crate) fn start(program: &str, args: &[&str], preload: &Preload) -> Self {
+        let (mut process, output) = spawn(program, args, preload);
+        let mut port = None;
+        let mut ended = None;
+        wait::until(PATIENCE, || {
+            ended = process.try_wait().unwrap();
+            port = announced(output.path());
+            port.is_some() || ended.is_some()
+        });
+        let Some(port) = port else {
+            panic!("{program} ({preload}): {ended:?} {}", text(output.path()));
+        };
+        Self { process, output, port }
+    }
+
+    /// Where it listens on 127.0.0.1.
+    pub(crate) fn port(&self) -> u16 {
+        self.port
+    }
+
+    /// One of the shim's counters; 0 without the shim.
+    pub(crate) fn counter(&self, name: &str) -> u64 {
+        stats::read(self.process.pid()).map_or(0, |snapshot| snapshot.counter(name))
+    }
+
+    /// Its open file descriptors.
+    pub(crate) fn open_fds(&self) -> usize {
+        usage::open_fds(self.process.pid()).unwrap()
+    }
+
+    /// Ends it as an operator would; it must do so by itself, and with exit code 0.
+    pub(crate) fn stop(mut self) {
+        self.process.signal(libc::SIGTERM);
+        let status = self.process.wait(PATIENCE).unwrap();
+        assert!(status.success(), "{status}: {}", text(self.output.path()));
+    }
+
+    /// Ends one that hangs.
+    pub(crate) fn kill(mut self) {
+        self.process.signal(libc::SIGKILL);
+        self.process.wait(PATIENCE).unwrap();
+    }
+}
+
+/// Runs a program to its end, which must be a good one, and returns what it printed.
+pub(crate) fn run(program: &str, args: &[&str], preload: &Preload) -> Result<String, String> {
+    let (mut process, output) = spawn(program, args, preload);
+    let status = process.wait(PATIENCE).map_err(|error| error.to_string());
+    let printed = text(output.path());
+    match status {
+        Ok(status) if status.success() => Ok(printed),
+        Ok(status) => Err(format!("{status}, after:\n{}", tail(&printed))),
+        Err(error) => Err(format!("{error}, after:\n{}", tail(&printed))),
+    }
+}
+
+fn spawn(program: &str, args: &[&str], preload: &Preload) -> (Process, NamedTempFile) {
+    let output = NamedTempFile::new().unwrap();
+    let mut command = Command::new(program);
+    command.args(args).stdout(output.reopen().unwrap()).stderr(output.reopen().unwrap());
+    preload.apply(&mut command);
+    (Process::start(command, &[]).unwrap(), output)
+}
+
+fn text(path: &Path) -> String {
+    String::from_utf8_lossy(&fs::read(path).unwrap()).into_owned()
+}
+
+fn tail(text: &str) -> String {
+    let lines: Vec<&str> = text.lines().collect();
+    lines[lines.len().saturating_sub(8)..].join("\n")
+}
+
+fn announced(output: &Path) -> Option<u16> {
+    let text = text(output);
+    let line = text.lines().find(|line| line.starts_with("port "))?;
+    // The line is whole once its end has been written.
+    text.contains(&format!("{line}\n")).then(|| line["port ".len()..].parse().ok())?
+}

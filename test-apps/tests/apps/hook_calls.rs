@@ -1,0 +1,126 @@
+//! Every call that the shim intercepts, made by `c/hook-calls`: its transcript must be the same
+//! without the shim, and under it in each mode.
+
+use crate::app::{self, App, MODES, coroutine, preload};
+use interlude_test_apps::Preload;
+use std::sync::LazyLock;
+
+const PROGRAM: &str = env!("APP_HOOK_CALLS");
+
+/// What all sections say natively, one after the other in one process.
+static NATIVE: LazyLock<String> =
+    LazyLock::new(|| app::run(PROGRAM, &[], &Preload::Stock).unwrap());
+
+/// The first line in which they differ, with the heading that it stands under.
+fn difference(native: &str, other: &str) -> Option<String> {
+    let mut heading = "";
+    let mut others = other.lines();
+    for line in native.lines() {
+        if line.starts_with("==") {
+            heading = line;
+        }
+        let found = others.next().unwrap_or("the end");
+        if line != found {
+            return Some(format!("{heading}\n  native: {line}\n  here:   {found}"));
+        }
+    }
+    others.next().map(|more| format!("{heading}\n  native: the end\n  here:   {more}"))
+}
+
+/// Section by section, each in a process of its own.
+fn differences(preload: &Preload) -> Vec<String> {
+    let list = app::run(PROGRAM, &["list"], &Preload::Stock).unwrap();
+    let compare = |section: &str| {
+        let native = app::run(PROGRAM, &[section], &Preload::Stock).unwrap();
+        let difference = match app::run(PROGRAM, &[section], preload) {
+            Ok(other) => difference(&native, &other)?,
+            Err(why) => why,
+        };
+        Some(format!("{section}: {difference}"))
+    };
+    list.lines().filter_map(compare).collect()
+}
+
+fn says_the_same(preload: &Preload) {
+    let whole = match app::run(PROGRAM, &[], preload) {
+        Ok(other) => difference(&NATIVE, &other),
+        Err(why) => Some(why),
+    };
+    let Some(whole) = whole else { return };
+    let sections = differences(preload);
+    panic!("{preload}: {whole}\n{} sections alone:\n{}", sections.len(), sections.join("\n"));
+}
+
+#[test]
+fn a_plain_run_says_the_same_twice() {
+    says_the_same(&Preload::Stock);
+}
+
+#[test]
+fn a_run_in_mode_off_says_what_a_plain_one_says() {
+    says_the_same(&preload("off"));
+}
+
+#[test]
+fn a_run_in_mode_inline_says_what_a_plain_one_says() {
+    says_the_same(&preload("inline"));
+}
+
+#[test]
+fn a_run_in_mode_block_says_what_a_plain_one_says() {
+    says_the_same(&preload("block"));
+}
+
+#[test]
+fn a_run_in_mode_spin_says_what_a_plain_one_says() {
+    says_the_same(&preload("spin"));
+}
+
+#[test]
+fn a_run_in_mode_coroutine_says_what_a_plain_one_says() {
+    says_the_same(&preload("coroutine"));
+}
+
+#[test]
+fn a_run_whose_smallest_compressions_are_jobs_says_what_a_plain_one_says() {
+    says_the_same(&coroutine(&[("INTERLUDE_DEFLATE_MIN", "0")]));
+}
+
+#[test]
+fn a_run_whose_engine_refuses_most_jobs_says_what_a_plain_one_says() {
+    says_the_same(&coroutine(&[
+        ("INTERLUDE_CORES_QUEUE", "1"),
+        ("INTERLUDE_CORES_THREADS", "1"),
+        ("INTERLUDE_DEFLATE_MIN", "0"),
+    ]));
+}
+
+#[test]
+fn a_run_with_the_inline_engine_says_what_a_plain_one_says() {
+    says_the_same(&coroutine(&[("INTERLUDE_ENGINE", "inline")]));
+}
+
+/// The transcripts above would be the same if nothing were ever offloaded.
+#[test]
+fn sections_with_heavy_calls_park_and_only_in_mode_coroutine() {
+    let parking =
+        ["sign", "derive", "keygen", "decrypt", "tls12", "tls13", "ambient", "deep-stack"];
+    for mode in MODES {
+        for section in parking {
+            let app = App::start(PROGRAM, &[section, "hold"], &preload(mode));
+            let parked = app.counter("coroutine.parked");
+            app.stop();
+            assert_eq!(parked > 0, mode == "coroutine", "{section} {mode}: {parked} parks");
+        }
+    }
+}
+
+#[test]
+fn compressions_park() {
+    for section in ["deflate-flushes", "deflate-streams", "libdeflates"] {
+        let app = App::start(PROGRAM, &[section, "hold"], &coroutine(&[]));
+        let parked = app.counter("coroutine.parked");
+        app.stop();
+        assert!(parked > 0, "{section}: no coroutine was ever parked");
+    }
+}
