@@ -133,13 +133,24 @@ impl<'a> Client<'a> {
         }?;
         self.tally.requests += 1;
         self.tally.bytes += answer.body.len() as u64;
-        if let Err(difference) = page.compare(&answer, self.crowd.may_close_idle) {
+        if let Err(difference) = page.compare(&answer).and_then(|()| self.judge_end(&answer)) {
             self.tally.fail(HarnessError::new(&page.path, difference));
         }
         if answer.closes() || !self.crowd.keep_alive {
             self.open = None;
         }
         Ok(())
+    }
+
+    /// Whether the connection goes on, or not, as it was asked for.
+    fn judge_end(&self, answer: &Answer) -> Result<(), String> {
+        match (self.crowd.keep_alive, answer.closes()) {
+            (true, true) if !self.crowd.may_close_idle => {
+                Err("closes a kept connection".to_owned())
+            }
+            (false, false) => Err("keeps a connection that was to be closed".to_owned()),
+            _ => Ok(()),
+        }
     }
 
     fn exchange(&mut self, page: &Page) -> io::Result<Answer> {

@@ -22,6 +22,7 @@
 mod certificates;
 pub mod crowd;
 mod error;
+pub mod growth;
 mod launch;
 mod lighttpd;
 pub mod matrix;

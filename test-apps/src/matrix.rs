@@ -13,6 +13,7 @@
 use crate::crowd::{Page, Reference, Tally, Transport};
 use crate::{Certificates, HarnessError, Preload, Site, WebOptions, WebServer};
 use std::fmt;
+use std::path::PathBuf;
 use std::time::{Duration, Instant};
 
 mod case_list;
@@ -67,6 +68,16 @@ pub struct Workplace {
     pub certificates: Certificates,
 }
 
+impl Workplace {
+    /// The standard site, and the certificates in `dir`.
+    ///
+    /// # Errors
+    /// When one of them cannot be made.
+    pub fn new(dir: impl Into<PathBuf>) -> Result<Self, HarnessError> {
+        Ok(Self { site: Site::standard()?, certificates: Certificates::in_dir(dir)? })
+    }
+}
+
 /// What came of one case.
 #[derive(Debug)]
 pub struct Outcome {
@@ -96,7 +107,7 @@ impl Case {
             |preload| self.server.start(&options, &place.site, &place.certificates, preload);
         let reference = {
             let stock = start(&Preload::Stock)?;
-            Reference::take(stock.ports().plain, &place.site, true, self.keep_alive)?
+            Reference::take(stock.ports().plain, &place.site, true)?
         };
         if reference.pages().iter().any(Page::compressed) != self.gzip {
             return Err(HarnessError::new(self, "stock does not compress as asked for"));

@@ -94,7 +94,7 @@ impl Server {
         self.process.group().iter().map(|status| status.cpu + status.cpu_of_children).sum()
     }
 
-    /// Resident memory of its workers, in bytes.
+    /// Resident memory of its workers, in bytes, without shared memory.
     ///
     /// # Errors
     /// When a worker ended meanwhile.
@@ -170,6 +170,23 @@ impl Server {
     /// When something of it still runs after `limit`.
     pub fn quit(&mut self, limit: Duration) -> Result<ExitStatus, HarnessError> {
         self.process.signal(self.launched.signals.graceful);
+        self.process.wait(limit)
+    }
+
+    /// Ends it at once, by SIGTERM, and waits for all of it to be gone.
+    ///
+    /// # Errors
+    /// When something of it still runs after `limit`.
+    pub fn stop(&mut self, limit: Duration) -> Result<ExitStatus, HarnessError> {
+        self.process.signal(libc::SIGTERM);
+        self.process.wait(limit)
+    }
+
+    /// Waits for all of it to be gone, which somebody else sees to.
+    ///
+    /// # Errors
+    /// When something of it still runs after `limit`.
+    pub fn wait(&mut self, limit: Duration) -> Result<ExitStatus, HarnessError> {
         self.process.wait(limit)
     }
 

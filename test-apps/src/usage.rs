@@ -42,16 +42,22 @@ pub fn group(group: u32) -> Vec<Status> {
     members
 }
 
-/// Resident memory of process `pid`, in bytes (`VmRSS`).
+/// Resident memory of process `pid`, in bytes: its own pages and those of files (`VmRSS` less
+/// `RssShmem`). Shared memory is left out, as it fills up to a size that is set beforehand: nginx's
+/// TLS session cache would look like a leak of 110 bytes a handshake.
 ///
 /// # Errors
 /// When it cannot be read.
 pub fn resident_bytes(pid: u32) -> io::Result<u64> {
     let status = fs::read_to_string(format!("/proc/{pid}/status"))?;
-    let line = status.lines().find_map(|line| line.strip_prefix("VmRSS:"));
-    line.and_then(|line| line.split_whitespace().next()?.parse::<u64>().ok())
-        .map(|kib| kib * 1024)
-        .ok_or_else(|| io::Error::other(format!("/proc/{pid}/status has no VmRSS")))
+    let kib = |name: &str| -> Option<u64> {
+        let line = status.lines().find_map(|line| line.strip_prefix(name))?;
+        line.split_whitespace().next()?.parse().ok()
+    };
+    match (kib("VmRSS:"), kib("RssShmem:")) {
+        (Some(all), Some(shared)) => Ok(all.saturating_sub(shared) * 1024),
+        _ => Err(io::Error::other(format!("/proc/{pid}/status does not tell of memory"))),
+    }
 }
 
 /// How many file descriptors process `pid` has open.

@@ -1,17 +1,15 @@
 //! Stock nginx and lighttpd, alone and under the shim in each mode, answer alike: the short form of
 //! `scripts/e2e.sh`.
 
+use interlude_test_apps::WebServer;
 use interlude_test_apps::matrix::{Case, Workplace};
-use interlude_test_apps::{Certificates, Site, WebServer};
 
 /// Requests of each case.
 const REQUESTS: usize = 600;
 
 /// Runs the selection for one server in one mode.
 fn answers_as_stock(server: WebServer, mode: &'static str) {
-    let certificates =
-        Certificates::in_dir(concat!(env!("CARGO_TARGET_TMPDIR"), "/certificates")).unwrap();
-    let place = Workplace { site: Site::standard().unwrap(), certificates };
+    let place = Workplace::new(concat!(env!("CARGO_TARGET_TMPDIR"), "/certificates")).unwrap();
     let mut failures = Vec::new();
     for case in Case::selection(server, mode) {
         match case.run(REQUESTS, &place) {

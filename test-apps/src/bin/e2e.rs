@@ -6,7 +6,7 @@
 
 use clap::Parser;
 use interlude_test_apps::matrix::{Case, MODES, Outcome, Workplace};
-use interlude_test_apps::{Certificates, HarnessError, Site, WebServer};
+use interlude_test_apps::{HarnessError, WebServer};
 use std::path::PathBuf;
 use std::process::ExitCode;
 
@@ -73,7 +73,7 @@ fn cases(options: &Options) -> Vec<Case> {
 fn run(options: &Options, cases: &[Case]) -> Result<usize, HarnessError> {
     let temporary = tempfile::tempdir().map_err(|e| HarnessError::new("certificates", e))?;
     let dir = options.certificates.clone().unwrap_or_else(|| temporary.path().to_path_buf());
-    let place = Workplace { site: Site::standard()?, certificates: Certificates::in_dir(dir)? };
+    let place = Workplace::new(dir)?;
     println!(
         "server   mode      traffic  body  connection con    requests      MB    events    parked \
          seconds  failures"

@@ -111,15 +111,24 @@ impl Connection {
         stream.flush()
     }
 
+    /// Waits for the first bytes of an answer, and leaves them where they are.
+    ///
+    /// # Errors
+    /// `ConnectionAborted` when the other end closed instead.
+    pub fn begin(&mut self) -> io::Result<()> {
+        match self.stream.fill_buf()?.is_empty() {
+            true => Err(io::Error::new(io::ErrorKind::ConnectionAborted, "closed")),
+            false => Ok(()),
+        }
+    }
+
     /// Receives one answer.
     ///
     /// # Errors
     /// `ConnectionAborted` when the other end closed before its first byte; anything else that is
     /// not a whole answer.
     pub fn receive(&mut self) -> io::Result<Answer> {
-        if self.stream.fill_buf()?.is_empty() {
-            return Err(io::Error::new(io::ErrorKind::ConnectionAborted, "closed"));
-        }
+        self.begin()?;
         Answer::read(&mut self.stream)
     }
 

@@ -6,8 +6,8 @@ use flate2::read::GzDecoder;
 use std::io::Read;
 use std::time::Duration;
 
-/// Headers that may differ between two right answers.
-const MOMENTARY: [&str; 1] = ["date"];
+/// Headers that may differ between two right answers; `connection` is judged by who asked.
+const MOMENTARY: [&str; 2] = ["connection", "date"];
 /// How long the stock server may take.
 const PATIENCE: Duration = Duration::from_secs(30);
 /// Larger files are compared once, and are no part of a load.
@@ -39,13 +39,8 @@ impl Reference {
     ///
     /// # Errors
     /// When the stock server does not serve the site.
-    pub fn take(
-        port: u16,
-        site: &Site,
-        gzip: bool,
-        keep_alive: bool,
-    ) -> Result<Self, HarnessError> {
-        let pages = site.files().iter().map(|file| Page::take(port, file, gzip, keep_alive));
+    pub fn take(port: u16, site: &Site, gzip: bool) -> Result<Self, HarnessError> {
+        let pages = site.files().iter().map(|file| Page::take(port, file, gzip));
         let pages = pages.collect::<Result<Vec<_>, _>>()?;
         let shares = site.files().iter().enumerate().flat_map(|(index, file)| {
             let share = match file.bytes.len() {
@@ -72,12 +67,7 @@ impl Reference {
 }
 
 impl Page {
-    fn take(
-        port: u16,
-        file: &SiteFile,
-        gzip: bool,
-        keep_alive: bool,
-    ) -> Result<Self, HarnessError> {
+    fn take(port: u16, file: &SiteFile, gzip: bool) -> Result<Self, HarnessError> {
         let mut page = Self {
             path: file.path.clone(),
             body: Vec::new(),
@@ -88,7 +78,7 @@ impl Page {
         let failed = |why: &dyn std::fmt::Display| HarnessError::new(&file.path, why);
         let answer = Connection::open(&Transport::Plain, port, PATIENCE)
             .and_then(|mut connection| {
-                connection.send(&page.request(keep_alive))?;
+                connection.send(&page.request(true))?;
                 connection.receive()
             })
             .map_err(|e| failed(&e))?;
@@ -117,19 +107,21 @@ impl Page {
         format!("GET {} HTTP/1.1\r\nHost: localhost\r\n{accept}{close}\r\n", self.path).into_bytes()
     }
 
-    /// Whether `answer` is the same: status, headers, body. With `may_close`, the server may
-    /// announce that it closes where stock did not.
+    /// Whether `answer` is the same: status, headers, body.
     ///
     /// # Errors
-    /// What differs.
-    pub fn compare(&self, answer: &Answer, may_close: bool) -> Result<(), String> {
+    /// What differs first.
+    pub fn compare(&self, answer: &Answer) -> Result<(), String> {
         if answer.status != self.status {
             return Err(format!("status {}, stock {}", answer.status, self.status));
         }
-        let skip = |(name, _): &&(String, String)| !(may_close && name == "connection");
-        let (got, want) = (lasting(answer), &self.headers);
-        if !got.iter().filter(skip).eq(want.iter().filter(skip)) {
-            return Err(format!("headers {got:?}, stock {want:?}"));
+        let got = lasting(answer);
+        let differs = |(a, b): &(_, _)| a != b;
+        if let Some((got, want)) = got.iter().zip(&self.headers).find(differs) {
+            return Err(format!("header {got:?}, stock {want:?}"));
+        }
+        if got.len() != self.headers.len() {
+            return Err(format!("{} headers, stock {}", got.len(), self.headers.len()));
         }
         if answer.body != self.body {
             let same = answer.body.iter().zip(&self.body).take_while(|(a, b)| a == b).count();

@@ -24,6 +24,14 @@ pub struct Tally {
     pub failed: Vec<String>,
 }
 
+impl fmt::Display for Tally {
+    /// How much was done, then the failures, a line each.
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{} requests, {} failures", self.requests, self.failures)?;
+        self.failed.iter().try_for_each(|line| write!(f, "\n    {line}"))
+    }
+}
+
 impl Tally {
     /// Whether nothing failed.
     #[must_use]
