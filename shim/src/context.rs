@@ -1,23 +1,29 @@
 //! Whose code a thread is running: the server's, or the shim's.
 //!
 //! A hook that is called from inside the shim, or from inside an original that the shim runs in
-//! place, must go straight through. The flag is set by [`enter`] and cleared by the guard that it
-//! returns. It is not saved with a coroutine, because it need not be: a coroutine is suspended
-//! only inside the shim, and only there continues; so wherever a switch happens, it is set.
+//! place, must go straight through. The flag is set by [`Local::enter`] and cleared by the guard
+//! that it returns. It is not saved with a coroutine, because it need not be: a coroutine is
+//! suspended only inside the shim, and only there continues; so wherever a switch happens, it is
+//! set.
 //!
-//! No hook allocates, locks or logs before it has entered.
+//! No hook allocates, locks or logs before it has entered. A hook looks its thread's [`Local`] up
+//! once (that call is the dearest part of a hook that only observes) and hands it on.
 
 use std::cell::Cell;
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 
 use crate::page;
 use crate::thread::Thread;
 
-struct Local {
+/// What the shim keeps of an OS thread.
+pub(crate) struct Local {
     inside: Cell<bool>,
-    shard: Cell<usize>,
     thread: Cell<*const Thread>,
     stack_base: Cell<usize>,
+    shard: Cell<usize>,
+    /// This thread's counters, as of `generation`; null for the shared shard.
+    counters: Cell<*const AtomicU64>,
+    generation: Cell<usize>,
 }
 
 thread_local! {
@@ -25,9 +31,11 @@ thread_local! {
     static LOCAL: Local = const {
         Local {
             inside: Cell::new(false),
-            shard: Cell::new(page::SHARED),
             thread: Cell::new(std::ptr::null()),
             stack_base: Cell::new(0),
+            shard: Cell::new(page::SHARED),
+            counters: Cell::new(std::ptr::null()),
+            generation: Cell::new(0),
         }
     };
 }
@@ -44,69 +52,99 @@ pub(crate) fn deactivate() {
     ACTIVE.store(false, Ordering::Release);
 }
 
+/// Do hooks act?
+#[inline]
+pub(crate) fn is_active() -> bool {
+    ACTIVE.load(Ordering::Relaxed)
+}
+
 /// The shim is running; dropped, the server is.
 #[must_use]
-pub(crate) struct Shadow(());
+pub(crate) struct Shadow<'a>(&'a Local);
 
-impl Drop for Shadow {
+impl Drop for Shadow<'_> {
     #[inline]
     fn drop(&mut self) {
-        LOCAL.with(|local| local.inside.set(false));
+        self.0.inside.set(false);
     }
 }
 
-/// Enters the shim, or `None` where the hook must pass through: it is nested, or nothing acts.
+/// The calling thread's.
 #[inline]
-pub(crate) fn enter() -> Option<Shadow> {
-    if !ACTIVE.load(Ordering::Acquire) {
-        return None;
-    }
-    LOCAL.with(|local| (!local.inside.replace(true)).then_some(Shadow(())))
+pub(crate) fn local() -> &'static Local {
+    let local = LOCAL.with(std::ptr::from_ref);
+    // SAFETY: thread-local storage without a destructor lives as long as its thread, and a `Local`
+    // cannot be sent to another one (it is full of cells and pointers).
+    unsafe { &*local }
 }
 
-/// Enters the shim for the part of a hook that comes after its original.
-#[inline]
-pub(crate) fn enter_again() -> Shadow {
-    LOCAL.with(|local| local.inside.set(true));
-    Shadow(())
+impl Local {
+    /// Is the shim running already?
+    #[inline]
+    pub(crate) fn is_inside(&self) -> bool {
+        self.inside.get()
+    }
+
+    /// Enters the shim. The caller has asked [`Local::is_inside`], or comes back from an original.
+    #[inline]
+    pub(crate) fn enter(&self) -> Shadow<'_> {
+        self.inside.set(true);
+        Shadow(self)
+    }
+
+    /// This thread's event loop, if it has one.
+    #[inline]
+    pub(crate) fn thread(&self) -> Option<&'static Thread> {
+        // SAFETY: set by `set_thread` to a `Thread` that lives until `clear_thread`, which the
+        // thread's own end calls.
+        unsafe { self.thread.get().as_ref() }
+    }
+
+    /// Is it processing an event that may park?
+    #[inline]
+    pub(crate) fn in_event(&self) -> bool {
+        self.thread().is_some_and(|thread| thread.in_event.get())
+    }
+
+    /// This thread's own counters, if it has a shard to itself.
+    #[inline]
+    pub(crate) fn counters(&self) -> *const AtomicU64 {
+        let generation = page::generation();
+        if self.generation.get() != generation {
+            self.generation.set(generation);
+            self.counters.set(page::shard(self.shard.get()));
+        }
+        self.counters.get()
+    }
 }
 
 /// This thread's event loop, if it has one.
 #[inline]
 pub(crate) fn thread() -> Option<&'static Thread> {
-    let thread = LOCAL.with(|local| local.thread.get());
-    // SAFETY: set by `set_thread` to a `Thread` that lives until `clear_thread`, which the
-    // thread's own end calls.
-    unsafe { thread.as_ref() }
+    local().thread()
 }
 
 /// Gives this thread its event loop, and a shard of counters.
 pub(crate) fn set_thread(thread: &'static Thread) {
-    LOCAL.with(|local| {
-        local.thread.set(thread);
-        if local.shard.get() == page::SHARED {
-            local.shard.set(page::take_shard());
-        }
-    });
+    let local = local();
+    local.thread.set(thread);
+    if local.shard.get() == page::SHARED {
+        local.shard.set(page::take_shard());
+        local.generation.set(0);
+    }
 }
 
 /// This thread ends.
 pub(crate) fn clear_thread() {
-    LOCAL.with(|local| local.thread.set(std::ptr::null()));
-}
-
-/// Which shard of the counters this thread uses.
-#[inline]
-pub(crate) fn shard() -> usize {
-    LOCAL.with(|local| local.shard.get())
+    local().thread.set(std::ptr::null());
 }
 
 /// An address on this thread's stack above every frame of the server; 0 if unknown.
 pub(crate) fn stack_base() -> usize {
-    LOCAL.with(|local| local.stack_base.get())
+    local().stack_base.get()
 }
 
 /// Records [`stack_base`], in the frame that calls the thread's first function.
 pub(crate) fn set_stack_base(base: usize) {
-    LOCAL.with(|local| local.stack_base.set(base));
+    local().stack_base.set(base);
 }

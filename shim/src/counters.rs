@@ -2,6 +2,7 @@
 
 use interlude_offload::JobKind;
 
+use crate::context::Local;
 use crate::page;
 
 macro_rules! counters {
@@ -107,8 +108,8 @@ pub(crate) fn count_job(kind: JobKind, event: JobEvent, by: usize) {
 
 /// Counts a call of hook number `hook`.
 #[inline]
-pub(crate) fn count_hook(hook: usize, handled: bool) {
-    page::add(HOOKS_AT + hook * 2 + usize::from(!handled), 1);
+pub(crate) fn count_hook(local: &Local, hook: usize, handled: bool) {
+    page::add_by(local, HOOKS_AT + hook * 2 + usize::from(!handled), 1);
 }
 
 /// Counts a slice by its size.

@@ -25,6 +25,11 @@ static VERSION: AtomicUsize = AtomicUsize::new(0);
 static KEPT: [AtomicI32; 64] = [const { AtomicI32::new(-1) }; 64];
 
 impl Epoll {
+    /// Has it this number?
+    pub(crate) fn is(&self, fd: RawFd) -> bool {
+        self.fd == fd
+    }
+
     /// Its interest list, locked.
     pub(crate) fn interest(&self) -> MutexGuard<'_, InterestList> {
         self.interest.lock()

@@ -2,7 +2,8 @@
 //!
 //! In this order:
 //! 1. load the original; without it, the API's own failure;
-//! 2. enter the shim's context; where that is refused (nested, or nothing acts), the original;
+//! 2. enter the shim's context; where that is refused (nested, or nothing acts, or a row marked
+//!    `@in_event` outside of an event), the original;
 //! 3. run the handler, which answers [`Outcome`];
 //! 4. `Handled`: its value, with the `errno` that it left. `PassThrough`: `errno` as it was, the
 //!    original *outside* the shim (what it calls may be hooked, may throw, may be cancelled), and
@@ -12,7 +13,7 @@
 use std::panic::{AssertUnwindSafe, catch_unwind};
 
 use crate::bypass::Bypass;
-use crate::context::{self, Shadow};
+use crate::context;
 use crate::counters::{Counter, count, count_hook};
 use crate::log;
 use crate::original::{Failure, Original};
@@ -31,10 +32,21 @@ pub(crate) struct Call<F> {
     pub(crate) original: F,
 }
 
+/// When a hook acts.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub(crate) enum When {
+    /// Always.
+    Always,
+    /// While its thread processes an event that may park. Its handlers only take note of the
+    /// call, and leave `errno` alone unless they park (which restores it).
+    InEvent,
+}
+
 /// Runs a hook; see the module's text.
-#[inline]
+#[inline(always)]
 pub(crate) fn run<F: Copy, T: Failure + Copy>(
     number: usize,
+    when: When,
     original: &Original<F>,
     handler: impl FnOnce(&Call<F>) -> Outcome<T>,
     call_original: impl FnOnce(F) -> T,
@@ -44,49 +56,54 @@ pub(crate) fn run<F: Copy, T: Failure + Copy>(
         set_errno(libc::ENOSYS);
         return T::failure();
     };
-    let Some(shadow) = context::enter() else { return call_original(original) };
-    let errno = errno();
-    match guarded(shadow, || handler(&Call { original })) {
-        (shadow, Some(Outcome::Handled(value))) => {
-            count_hook(number, true);
-            drop(shadow);
-            value
+    if !context::is_active() {
+        return call_original(original);
+    }
+    let local = context::local();
+    if local.is_inside() {
+        return call_original(original);
+    }
+    if when == When::InEvent && !local.in_event() {
+        count_hook(local, number, false);
+        return call_original(original);
+    }
+    let errno = if when == When::Always { errno() } else { 0 };
+    let shadow = local.enter();
+    let outcome = guarded(|| handler(&Call { original }));
+    drop(shadow);
+    match outcome {
+        Some(Outcome::Handled(value)) => {
+            count_hook(local, number, true);
+            return value;
         }
-        (shadow, outcome) => {
-            count_hook(number, false);
-            if let Some(Outcome::PassThrough(reason)) = outcome
-                && reason != Bypass::Observed
-            {
-                count(reason.counter());
-            }
+        Some(Outcome::PassThrough(Bypass::Observed)) | None => {}
+        Some(Outcome::PassThrough(reason)) => count(reason.counter()),
+    }
+    count_hook(local, number, false);
+    if when == When::Always {
+        set_errno(errno);
+    }
+    let value = call_original(original);
+    if let Some(then) = then {
+        let errno = if when == When::Always { self::errno() } else { 0 };
+        let shadow = local.enter();
+        guarded(|| then(value));
+        drop(shadow);
+        if when == When::Always {
             set_errno(errno);
-            drop(shadow);
-            let value = call_original(original);
-            if let Some(then) = then {
-                after(value, then);
-            }
-            value
         }
     }
-}
-
-#[inline]
-fn after<T: Copy>(value: T, then: impl FnOnce(T)) {
-    let errno = errno();
-    let shadow = context::enter_again();
-    let (shadow, _) = guarded(shadow, || then(value));
-    drop(shadow);
-    set_errno(errno);
+    value
 }
 
 /// Runs `body`; a panic in it ends all interception, and is `None`.
 #[inline]
-fn guarded<T>(shadow: Shadow, body: impl FnOnce() -> T) -> (Shadow, Option<T>) {
+fn guarded<T>(body: impl FnOnce() -> T) -> Option<T> {
     match catch_unwind(AssertUnwindSafe(body)) {
-        Ok(value) => (shadow, Some(value)),
+        Ok(value) => Some(value),
         Err(_) => {
             panicked();
-            (shadow, None)
+            None
         }
     }
 }
@@ -119,7 +136,7 @@ pub(crate) fn set_errno(value: i32) {
 /// Makes the exports, their originals and their names from the rows of the table.
 macro_rules! hooks {
     ($($family:ident fn $name:ident($($arg:ident: $type:ty),* $(,)?) $(-> $result:ty)?
-        => $handler:path $(, then $then:path)?;)*) => {
+        => $(@$when:ident)? $handler:path $(, then $then:path)?;)*) => {
         /// Number of hooks.
         pub(crate) const COUNT: usize = NAMES.len();
 
@@ -176,6 +193,7 @@ macro_rules! hooks {
                 let mut then = hooks!(@none $($then)? ; $($arg),*);
                 hook::run(
                     Number::$name as usize,
+                    hooks!(@when $($when)?),
                     &originals::$name::ORIGINAL,
                     |call| $handler(call, $($arg),*),
                     |original| {
@@ -187,6 +205,8 @@ macro_rules! hooks {
             }
         )*
     };
+    (@when) => { When::Always };
+    (@when in_event) => { When::InEvent };
     (@none ; $($arg:ident),*) => { None::<fn(_)> };
     (@none $then:path ; $($arg:ident),*) => { Some(|result| $then(result, $($arg),*)) };
 }

@@ -13,7 +13,7 @@ use std::sync::atomic::{AtomicBool, AtomicPtr, AtomicU64, AtomicUsize, Ordering}
 use interlude_core::page::{BYTES, Layout, NAME, SHARDS};
 use interlude_offload::JobKind;
 
-use crate::context;
+use crate::context::{self, Local};
 use crate::counters::{HOOKS_AT, JOB_EVENTS, NAMES};
 use crate::table;
 
@@ -24,6 +24,8 @@ const WORDS: usize = STRIDE_WORDS * SHARDS;
 
 static BLOCK: [AtomicU64; WORDS] = [const { AtomicU64::new(0) }; WORDS];
 static BASE: AtomicPtr<AtomicU64> = AtomicPtr::new(BLOCK.as_ptr().cast_mut());
+/// Changes with `BASE`; never 0, which is what a new thread has seen.
+static GENERATION: AtomicUsize = AtomicUsize::new(1);
 static PUBLISHED: AtomicBool = AtomicBool::new(false);
 static NEXT_SHARD: AtomicUsize = AtomicUsize::new(0);
 
@@ -33,21 +35,48 @@ pub(crate) const SHARED: usize = SHARDS - 1;
 /// Adds to a counter.
 #[inline]
 pub(crate) fn add(index: usize, by: u64) {
-    let shard = context::shard();
-    let word = shard * STRIDE_WORDS + index;
-    if index >= COUNTERS || word >= WORDS {
+    add_by(context::local(), index, by);
+}
+
+/// As [`add`], for a caller that knows its thread.
+#[inline]
+pub(crate) fn add_by(local: &Local, index: usize, by: u64) {
+    if index >= COUNTERS {
         return;
     }
-    // SAFETY: within the counters, by the check above.
-    let address = unsafe { BASE.load(Ordering::Relaxed).add(word) };
+    let own = local.counters();
+    if own.is_null() {
+        add_shared(index, by);
+        return;
+    }
+    // SAFETY: a shard holds `COUNTERS` counters.
+    let address = unsafe { own.add(index) };
     // SAFETY: the invariant of `BASE`.
     let counter = unsafe { &*address };
-    if shard == SHARED {
-        counter.fetch_add(by, Ordering::Relaxed);
-    } else {
-        // This thread alone writes here.
-        counter.store(counter.load(Ordering::Relaxed).wrapping_add(by), Ordering::Relaxed);
+    // This thread alone writes here.
+    counter.store(counter.load(Ordering::Relaxed).wrapping_add(by), Ordering::Relaxed);
+}
+
+fn add_shared(index: usize, by: u64) {
+    // SAFETY: the last shard lies within the counters.
+    let address = unsafe { BASE.load(Ordering::Acquire).add(SHARED * STRIDE_WORDS + index) };
+    // SAFETY: the invariant of `BASE`.
+    unsafe { &*address }.fetch_add(by, Ordering::Relaxed);
+}
+
+/// The counters of one shard, for the only thread that uses it; null for the shared one.
+pub(crate) fn shard(number: usize) -> *const AtomicU64 {
+    if number >= SHARED {
+        return std::ptr::null();
     }
+    // SAFETY: within the counters.
+    unsafe { BASE.load(Ordering::Acquire).add(number * STRIDE_WORDS) }
+}
+
+/// A number that changes when [`shard`] would.
+#[inline]
+pub(crate) fn generation() -> usize {
+    GENERATION.load(Ordering::Acquire)
 }
 
 /// A shard for a thread that will count much.
@@ -77,7 +106,8 @@ pub(crate) fn publish(facts: &[(&str, String)]) {
         // SAFETY: zeroed memory is a valid counter.
         unsafe { &*counter }.store(before.load(Ordering::Relaxed), Ordering::Relaxed);
     }
-    BASE.store(base, Ordering::Relaxed);
+    BASE.store(base, Ordering::Release);
+    GENERATION.fetch_add(1, Ordering::Release);
     for (i, word) in layout.header(std::process::id()).iter().enumerate().rev() {
         // SAFETY: the header's words lie at the start of the mapping.
         let slot = unsafe { page.cast::<AtomicU64>().add(i) };
@@ -88,7 +118,8 @@ pub(crate) fn publish(facts: &[(&str, String)]) {
 
 /// In a child after fork: it counts for itself, from nothing.
 pub(crate) fn after_fork() {
-    BASE.store(BLOCK.as_ptr().cast_mut(), Ordering::Relaxed);
+    BASE.store(BLOCK.as_ptr().cast_mut(), Ordering::Release);
+    GENERATION.fetch_add(1, Ordering::Release);
     for counter in &BLOCK {
         counter.store(0, Ordering::Relaxed);
     }

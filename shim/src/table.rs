@@ -1,7 +1,8 @@
 //! What is intercepted: one row a function, no bodies.
 //!
 //! A row gives the family, the export with its type, its handler, and where it needs one the
-//! handler that runs after the original. `__libc_start_main` is not here: it is no hook in this
+//! handler that runs after the original. `@in_event`: the row acts only while its thread processes
+//! an event that may park. `__libc_start_main` is not here: it is no hook in this
 //! sense (see `start`).
 
 use std::ffi::{c_char, c_int, c_uchar, c_uint, c_ulong, c_void};
@@ -14,7 +15,7 @@ use libc::{
 
 use crate::api::zlib::ZStream;
 use crate::api::{epoll, evp, io, libdeflate, locks, openssl, process, zlib};
-use crate::hook::{self, hooks};
+use crate::hook::{self, When, hooks};
 use crate::original::Original;
 
 /// A thread's first function.
@@ -32,28 +33,28 @@ hooks! {
     loop fn select(n: c_int, r: *mut fd_set, w: *mut fd_set, e: *mut fd_set, timeout: *mut timeval) -> c_int => epoll::select;
     loop fn pselect(n: c_int, r: *mut fd_set, w: *mut fd_set, e: *mut fd_set, timeout: *const timespec, mask: *const sigset_t) -> c_int => epoll::pselect;
 
-    io fn read(fd: c_int, buf: *mut c_void, n: size_t) -> ssize_t => io::uses3;
-    io fn __read_chk(fd: c_int, buf: *mut c_void, n: size_t, size: size_t) -> ssize_t => io::uses4;
-    io fn readv(fd: c_int, vec: *const iovec, n: c_int) -> ssize_t => io::uses3;
-    io fn write(fd: c_int, buf: *const c_void, n: size_t) -> ssize_t => io::uses3;
-    io fn writev(fd: c_int, vec: *const iovec, n: c_int) -> ssize_t => io::uses3;
-    io fn send(fd: c_int, buf: *const c_void, n: size_t, flags: c_int) -> ssize_t => io::uses4;
-    io fn sendto(fd: c_int, buf: *const c_void, n: size_t, flags: c_int, to: *const sockaddr, len: socklen_t) -> ssize_t => io::uses6;
-    io fn sendmsg(fd: c_int, message: *const msghdr, flags: c_int) -> ssize_t => io::uses3;
-    io fn sendmmsg(fd: c_int, messages: *mut mmsghdr, n: c_uint, flags: c_int) -> c_int => io::uses4;
-    io fn recv(fd: c_int, buf: *mut c_void, n: size_t, flags: c_int) -> ssize_t => io::uses4;
-    io fn __recv_chk(fd: c_int, buf: *mut c_void, n: size_t, size: size_t, flags: c_int) -> ssize_t => io::uses5;
-    io fn recvfrom(fd: c_int, buf: *mut c_void, n: size_t, flags: c_int, from: *mut sockaddr, len: *mut socklen_t) -> ssize_t => io::uses6;
-    io fn __recvfrom_chk(fd: c_int, buf: *mut c_void, n: size_t, size: size_t, flags: c_int, from: *mut sockaddr, len: *mut socklen_t) -> ssize_t => io::uses7;
-    io fn recvmsg(fd: c_int, message: *mut msghdr, flags: c_int) -> ssize_t => io::uses3;
-    io fn recvmmsg(fd: c_int, messages: *mut mmsghdr, n: c_uint, flags: c_int, timeout: *mut timespec) -> c_int => io::uses5;
-    io fn sendfile(out: c_int, from: c_int, offset: *mut off_t, n: size_t) -> ssize_t => io::uses4;
-    io fn sendfile64(out: c_int, from: c_int, offset: *mut off_t, n: size_t) -> ssize_t => io::uses4;
-    io fn splice(from: c_int, from_offset: *mut off_t, to: c_int, to_offset: *mut off_t, n: size_t, flags: c_uint) -> ssize_t => io::splice;
+    io fn read(fd: c_int, buf: *mut c_void, n: size_t) -> ssize_t => @in_event io::uses3;
+    io fn __read_chk(fd: c_int, buf: *mut c_void, n: size_t, size: size_t) -> ssize_t => @in_event io::uses4;
+    io fn readv(fd: c_int, vec: *const iovec, n: c_int) -> ssize_t => @in_event io::uses3;
+    io fn write(fd: c_int, buf: *const c_void, n: size_t) -> ssize_t => @in_event io::uses3;
+    io fn writev(fd: c_int, vec: *const iovec, n: c_int) -> ssize_t => @in_event io::uses3;
+    io fn send(fd: c_int, buf: *const c_void, n: size_t, flags: c_int) -> ssize_t => @in_event io::uses4;
+    io fn sendto(fd: c_int, buf: *const c_void, n: size_t, flags: c_int, to: *const sockaddr, len: socklen_t) -> ssize_t => @in_event io::uses6;
+    io fn sendmsg(fd: c_int, message: *const msghdr, flags: c_int) -> ssize_t => @in_event io::uses3;
+    io fn sendmmsg(fd: c_int, messages: *mut mmsghdr, n: c_uint, flags: c_int) -> c_int => @in_event io::uses4;
+    io fn recv(fd: c_int, buf: *mut c_void, n: size_t, flags: c_int) -> ssize_t => @in_event io::uses4;
+    io fn __recv_chk(fd: c_int, buf: *mut c_void, n: size_t, size: size_t, flags: c_int) -> ssize_t => @in_event io::uses5;
+    io fn recvfrom(fd: c_int, buf: *mut c_void, n: size_t, flags: c_int, from: *mut sockaddr, len: *mut socklen_t) -> ssize_t => @in_event io::uses6;
+    io fn __recvfrom_chk(fd: c_int, buf: *mut c_void, n: size_t, size: size_t, flags: c_int, from: *mut sockaddr, len: *mut socklen_t) -> ssize_t => @in_event io::uses7;
+    io fn recvmsg(fd: c_int, message: *mut msghdr, flags: c_int) -> ssize_t => @in_event io::uses3;
+    io fn recvmmsg(fd: c_int, messages: *mut mmsghdr, n: c_uint, flags: c_int, timeout: *mut timespec) -> c_int => @in_event io::uses5;
+    io fn sendfile(out: c_int, from: c_int, offset: *mut off_t, n: size_t) -> ssize_t => @in_event io::uses4;
+    io fn sendfile64(out: c_int, from: c_int, offset: *mut off_t, n: size_t) -> ssize_t => @in_event io::uses4;
+    io fn splice(from: c_int, from_offset: *mut off_t, to: c_int, to_offset: *mut off_t, n: size_t, flags: c_uint) -> ssize_t => @in_event io::splice;
     io fn accept(fd: c_int, address: *mut sockaddr, len: *mut socklen_t) -> c_int => io::uses3, then io::accepted;
     io fn accept4(fd: c_int, address: *mut sockaddr, len: *mut socklen_t, flags: c_int) -> c_int => io::uses4, then io::accepted4;
     io fn connect(fd: c_int, address: *const sockaddr, len: socklen_t) -> c_int => io::connect;
-    io fn shutdown(fd: c_int, how: c_int) -> c_int => io::uses2;
+    io fn shutdown(fd: c_int, how: c_int) -> c_int => @in_event io::uses2;
     io fn close(fd: c_int) -> c_int => io::close;
     io fn close_range(first: c_uint, last: c_uint, flags: c_int) -> c_int => io::close_range;
     io fn closefrom(first: c_int) -> () => io::close_from;
@@ -61,67 +62,67 @@ hooks! {
     io fn dup2(from: c_int, to: c_int) -> c_int => io::dup2;
     io fn dup3(from: c_int, to: c_int, flags: c_int) -> c_int => io::dup3;
 
-    locks fn pthread_mutex_lock(lock: *mut pthread_mutex_t) -> c_int => locks::take, then locks::taken;
-    locks fn pthread_mutex_trylock(lock: *mut pthread_mutex_t) -> c_int => locks::try_take, then locks::taken;
-    locks fn pthread_mutex_timedlock(lock: *mut pthread_mutex_t, until: *const timespec) -> c_int => locks::take_until, then locks::taken_until;
-    locks fn pthread_mutex_clocklock(lock: *mut pthread_mutex_t, clock: c_int, until: *const timespec) -> c_int => locks::take_by_clock, then locks::taken_by_clock;
-    locks fn pthread_mutex_unlock(lock: *mut pthread_mutex_t) -> c_int => locks::release, then locks::released;
-    locks fn pthread_rwlock_rdlock(lock: *mut pthread_rwlock_t) -> c_int => locks::share, then locks::shared;
-    locks fn pthread_rwlock_tryrdlock(lock: *mut pthread_rwlock_t) -> c_int => locks::try_share, then locks::shared;
-    locks fn pthread_rwlock_timedrdlock(lock: *mut pthread_rwlock_t, until: *const timespec) -> c_int => locks::share_until, then locks::shared_until;
-    locks fn pthread_rwlock_clockrdlock(lock: *mut pthread_rwlock_t, clock: c_int, until: *const timespec) -> c_int => locks::share_by_clock, then locks::shared_by_clock;
-    locks fn pthread_rwlock_wrlock(lock: *mut pthread_rwlock_t) -> c_int => locks::take, then locks::taken;
-    locks fn pthread_rwlock_trywrlock(lock: *mut pthread_rwlock_t) -> c_int => locks::try_take, then locks::taken;
-    locks fn pthread_rwlock_timedwrlock(lock: *mut pthread_rwlock_t, until: *const timespec) -> c_int => locks::take_until, then locks::taken_until;
-    locks fn pthread_rwlock_clockwrlock(lock: *mut pthread_rwlock_t, clock: c_int, until: *const timespec) -> c_int => locks::take_by_clock, then locks::taken_by_clock;
-    locks fn pthread_rwlock_unlock(lock: *mut pthread_rwlock_t) -> c_int => locks::release, then locks::released;
-    locks fn pthread_spin_lock(lock: *mut pthread_spinlock_t) -> c_int => locks::take, then locks::taken;
-    locks fn pthread_spin_trylock(lock: *mut pthread_spinlock_t) -> c_int => locks::try_take, then locks::taken;
-    locks fn pthread_spin_unlock(lock: *mut pthread_spinlock_t) -> c_int => locks::release, then locks::released;
-    locks fn pthread_cond_wait(condition: *mut pthread_cond_t, lock: *mut pthread_mutex_t) -> c_int => locks::wait;
-    locks fn pthread_cond_timedwait(condition: *mut pthread_cond_t, lock: *mut pthread_mutex_t, until: *const timespec) -> c_int => locks::wait_until;
-    locks fn pthread_cond_clockwait(condition: *mut pthread_cond_t, lock: *mut pthread_mutex_t, clock: c_int, until: *const timespec) -> c_int => locks::wait_by_clock;
+    locks fn pthread_mutex_lock(lock: *mut pthread_mutex_t) -> c_int => @in_event locks::take, then locks::taken;
+    locks fn pthread_mutex_trylock(lock: *mut pthread_mutex_t) -> c_int => @in_event locks::try_take, then locks::taken;
+    locks fn pthread_mutex_timedlock(lock: *mut pthread_mutex_t, until: *const timespec) -> c_int => @in_event locks::take_until, then locks::taken_until;
+    locks fn pthread_mutex_clocklock(lock: *mut pthread_mutex_t, clock: c_int, until: *const timespec) -> c_int => @in_event locks::take_by_clock, then locks::taken_by_clock;
+    locks fn pthread_mutex_unlock(lock: *mut pthread_mutex_t) -> c_int => @in_event locks::release, then locks::released;
+    locks fn pthread_rwlock_rdlock(lock: *mut pthread_rwlock_t) -> c_int => @in_event locks::share, then locks::shared;
+    locks fn pthread_rwlock_tryrdlock(lock: *mut pthread_rwlock_t) -> c_int => @in_event locks::try_share, then locks::shared;
+    locks fn pthread_rwlock_timedrdlock(lock: *mut pthread_rwlock_t, until: *const timespec) -> c_int => @in_event locks::share_until, then locks::shared_until;
+    locks fn pthread_rwlock_clockrdlock(lock: *mut pthread_rwlock_t, clock: c_int, until: *const timespec) -> c_int => @in_event locks::share_by_clock, then locks::shared_by_clock;
+    locks fn pthread_rwlock_wrlock(lock: *mut pthread_rwlock_t) -> c_int => @in_event locks::take, then locks::taken;
+    locks fn pthread_rwlock_trywrlock(lock: *mut pthread_rwlock_t) -> c_int => @in_event locks::try_take, then locks::taken;
+    locks fn pthread_rwlock_timedwrlock(lock: *mut pthread_rwlock_t, until: *const timespec) -> c_int => @in_event locks::take_until, then locks::taken_until;
+    locks fn pthread_rwlock_clockwrlock(lock: *mut pthread_rwlock_t, clock: c_int, until: *const timespec) -> c_int => @in_event locks::take_by_clock, then locks::taken_by_clock;
+    locks fn pthread_rwlock_unlock(lock: *mut pthread_rwlock_t) -> c_int => @in_event locks::release, then locks::released;
+    locks fn pthread_spin_lock(lock: *mut pthread_spinlock_t) -> c_int => @in_event locks::take, then locks::taken;
+    locks fn pthread_spin_trylock(lock: *mut pthread_spinlock_t) -> c_int => @in_event locks::try_take, then locks::taken;
+    locks fn pthread_spin_unlock(lock: *mut pthread_spinlock_t) -> c_int => @in_event locks::release, then locks::released;
+    locks fn pthread_cond_wait(condition: *mut pthread_cond_t, lock: *mut pthread_mutex_t) -> c_int => @in_event locks::wait;
+    locks fn pthread_cond_timedwait(condition: *mut pthread_cond_t, lock: *mut pthread_mutex_t, until: *const timespec) -> c_int => @in_event locks::wait_until;
+    locks fn pthread_cond_clockwait(condition: *mut pthread_cond_t, lock: *mut pthread_mutex_t, clock: c_int, until: *const timespec) -> c_int => @in_event locks::wait_by_clock;
 
     tls fn EVP_DigestSign(ctx: *mut c_void, signature: *mut c_uchar, len: *mut size_t, data: *const c_uchar, data_len: size_t) -> c_int => evp::digest_sign;
     tls fn EVP_PKEY_derive(ctx: *mut c_void, secret: *mut c_uchar, len: *mut size_t) -> c_int => evp::derive;
     tls fn EVP_PKEY_keygen(ctx: *mut c_void, key: *mut *mut c_void) -> c_int => evp::keygen;
     tls fn EVP_PKEY_decrypt(ctx: *mut c_void, out: *mut c_uchar, len: *mut size_t, data: *const c_uchar, data_len: size_t) -> c_int => evp::decrypt;
-    tls fn SSL_do_handshake(ssl: *mut c_void) -> c_int => openssl::enter1, then openssl::left1;
-    tls fn SSL_accept(ssl: *mut c_void) -> c_int => openssl::enter1, then openssl::left1;
-    tls fn SSL_connect(ssl: *mut c_void) -> c_int => openssl::enter1, then openssl::left1;
-    tls fn SSL_shutdown(ssl: *mut c_void) -> c_int => openssl::enter1, then openssl::left1;
-    tls fn SSL_read(ssl: *mut c_void, buf: *mut c_void, n: c_int) -> c_int => openssl::enter3, then openssl::left3;
-    tls fn SSL_peek(ssl: *mut c_void, buf: *mut c_void, n: c_int) -> c_int => openssl::enter3, then openssl::left3;
-    tls fn SSL_write(ssl: *mut c_void, buf: *const c_void, n: c_int) -> c_int => openssl::enter3, then openssl::left3;
-    tls fn SSL_read_ex(ssl: *mut c_void, buf: *mut c_void, n: size_t, done: *mut size_t) -> c_int => openssl::enter4, then openssl::left4;
-    tls fn SSL_peek_ex(ssl: *mut c_void, buf: *mut c_void, n: size_t, done: *mut size_t) -> c_int => openssl::enter4, then openssl::left4;
-    tls fn SSL_write_ex(ssl: *mut c_void, buf: *const c_void, n: size_t, done: *mut size_t) -> c_int => openssl::enter4, then openssl::left4;
-    tls fn SSL_read_early_data(ssl: *mut c_void, buf: *mut c_void, n: size_t, done: *mut size_t) -> c_int => openssl::enter4, then openssl::left4;
-    tls fn SSL_write_early_data(ssl: *mut c_void, buf: *const c_void, n: size_t, done: *mut size_t) -> c_int => openssl::enter4, then openssl::left4;
-    tls fn SSL_free(ssl: *mut c_void) -> () => openssl::free;
+    tls fn SSL_do_handshake(ssl: *mut c_void) -> c_int => @in_event openssl::enter1, then openssl::left1;
+    tls fn SSL_accept(ssl: *mut c_void) -> c_int => @in_event openssl::enter1, then openssl::left1;
+    tls fn SSL_connect(ssl: *mut c_void) -> c_int => @in_event openssl::enter1, then openssl::left1;
+    tls fn SSL_shutdown(ssl: *mut c_void) -> c_int => @in_event openssl::enter1, then openssl::left1;
+    tls fn SSL_read(ssl: *mut c_void, buf: *mut c_void, n: c_int) -> c_int => @in_event openssl::enter3, then openssl::left3;
+    tls fn SSL_peek(ssl: *mut c_void, buf: *mut c_void, n: c_int) -> c_int => @in_event openssl::enter3, then openssl::left3;
+    tls fn SSL_write(ssl: *mut c_void, buf: *const c_void, n: c_int) -> c_int => @in_event openssl::enter3, then openssl::left3;
+    tls fn SSL_read_ex(ssl: *mut c_void, buf: *mut c_void, n: size_t, done: *mut size_t) -> c_int => @in_event openssl::enter4, then openssl::left4;
+    tls fn SSL_peek_ex(ssl: *mut c_void, buf: *mut c_void, n: size_t, done: *mut size_t) -> c_int => @in_event openssl::enter4, then openssl::left4;
+    tls fn SSL_write_ex(ssl: *mut c_void, buf: *const c_void, n: size_t, done: *mut size_t) -> c_int => @in_event openssl::enter4, then openssl::left4;
+    tls fn SSL_read_early_data(ssl: *mut c_void, buf: *mut c_void, n: size_t, done: *mut size_t) -> c_int => @in_event openssl::enter4, then openssl::left4;
+    tls fn SSL_write_early_data(ssl: *mut c_void, buf: *const c_void, n: size_t, done: *mut size_t) -> c_int => @in_event openssl::enter4, then openssl::left4;
+    tls fn SSL_free(ssl: *mut c_void) -> () => @in_event openssl::free;
 
-    compression fn deflateInit_(stream: *mut ZStream, level: c_int, version: *const c_char, size: c_int) -> c_int => zlib::enter4, then zlib::left4;
-    compression fn deflateInit2_(stream: *mut ZStream, level: c_int, method: c_int, window: c_int, memory: c_int, strategy: c_int, version: *const c_char, size: c_int) -> c_int => zlib::enter8, then zlib::left8;
+    compression fn deflateInit_(stream: *mut ZStream, level: c_int, version: *const c_char, size: c_int) -> c_int => @in_event zlib::enter4, then zlib::left4;
+    compression fn deflateInit2_(stream: *mut ZStream, level: c_int, method: c_int, window: c_int, memory: c_int, strategy: c_int, version: *const c_char, size: c_int) -> c_int => @in_event zlib::enter8, then zlib::left8;
     compression fn deflate(stream: *mut ZStream, flush: c_int) -> c_int => zlib::deflate;
-    compression fn deflateEnd(stream: *mut ZStream) -> c_int => zlib::enter1, then zlib::left1;
-    compression fn deflateReset(stream: *mut ZStream) -> c_int => zlib::enter1, then zlib::left1;
-    compression fn deflateResetKeep(stream: *mut ZStream) -> c_int => zlib::enter1, then zlib::left1;
-    compression fn deflateParams(stream: *mut ZStream, level: c_int, strategy: c_int) -> c_int => zlib::enter3, then zlib::left3;
-    compression fn deflateTune(stream: *mut ZStream, good: c_int, lazy: c_int, nice: c_int, chain: c_int) -> c_int => zlib::enter5, then zlib::left5;
-    compression fn deflateSetDictionary(stream: *mut ZStream, dictionary: *const c_uchar, len: c_uint) -> c_int => zlib::enter3, then zlib::left3;
-    compression fn deflateSetHeader(stream: *mut ZStream, header: *mut c_void) -> c_int => zlib::enter2, then zlib::left2;
-    compression fn deflatePrime(stream: *mut ZStream, bits: c_int, value: c_int) -> c_int => zlib::enter3, then zlib::left3;
-    compression fn deflatePending(stream: *mut ZStream, pending: *mut c_uint, bits: *mut c_int) -> c_int => zlib::enter3, then zlib::left3;
-    compression fn deflateCopy(to: *mut ZStream, from: *mut ZStream) -> c_int => zlib::copy, then zlib::copied;
-    compression fn inflateInit_(stream: *mut ZStream, version: *const c_char, size: c_int) -> c_int => zlib::enter3, then zlib::left3;
-    compression fn inflateInit2_(stream: *mut ZStream, window: c_int, version: *const c_char, size: c_int) -> c_int => zlib::enter4, then zlib::left4;
-    compression fn inflate(stream: *mut ZStream, flush: c_int) -> c_int => zlib::enter2, then zlib::left2;
-    compression fn inflateEnd(stream: *mut ZStream) -> c_int => zlib::enter1, then zlib::left1;
-    compression fn inflateReset(stream: *mut ZStream) -> c_int => zlib::enter1, then zlib::left1;
-    compression fn inflateReset2(stream: *mut ZStream, window: c_int) -> c_int => zlib::enter2, then zlib::left2;
-    compression fn inflateSetDictionary(stream: *mut ZStream, dictionary: *const c_uchar, len: c_uint) -> c_int => zlib::enter3, then zlib::left3;
-    compression fn inflateSync(stream: *mut ZStream) -> c_int => zlib::enter1, then zlib::left1;
-    compression fn inflateCopy(to: *mut ZStream, from: *mut ZStream) -> c_int => zlib::copy, then zlib::copied;
+    compression fn deflateEnd(stream: *mut ZStream) -> c_int => @in_event zlib::enter1, then zlib::left1;
+    compression fn deflateReset(stream: *mut ZStream) -> c_int => @in_event zlib::enter1, then zlib::left1;
+    compression fn deflateResetKeep(stream: *mut ZStream) -> c_int => @in_event zlib::enter1, then zlib::left1;
+    compression fn deflateParams(stream: *mut ZStream, level: c_int, strategy: c_int) -> c_int => @in_event zlib::enter3, then zlib::left3;
+    compression fn deflateTune(stream: *mut ZStream, good: c_int, lazy: c_int, nice: c_int, chain: c_int) -> c_int => @in_event zlib::enter5, then zlib::left5;
+    compression fn deflateSetDictionary(stream: *mut ZStream, dictionary: *const c_uchar, len: c_uint) -> c_int => @in_event zlib::enter3, then zlib::left3;
+    compression fn deflateSetHeader(stream: *mut ZStream, header: *mut c_void) -> c_int => @in_event zlib::enter2, then zlib::left2;
+    compression fn deflatePrime(stream: *mut ZStream, bits: c_int, value: c_int) -> c_int => @in_event zlib::enter3, then zlib::left3;
+    compression fn deflatePending(stream: *mut ZStream, pending: *mut c_uint, bits: *mut c_int) -> c_int => @in_event zlib::enter3, then zlib::left3;
+    compression fn deflateCopy(to: *mut ZStream, from: *mut ZStream) -> c_int => @in_event zlib::copy, then zlib::copied;
+    compression fn inflateInit_(stream: *mut ZStream, version: *const c_char, size: c_int) -> c_int => @in_event zlib::enter3, then zlib::left3;
+    compression fn inflateInit2_(stream: *mut ZStream, window: c_int, version: *const c_char, size: c_int) -> c_int => @in_event zlib::enter4, then zlib::left4;
+    compression fn inflate(stream: *mut ZStream, flush: c_int) -> c_int => @in_event zlib::enter2, then zlib::left2;
+    compression fn inflateEnd(stream: *mut ZStream) -> c_int => @in_event zlib::enter1, then zlib::left1;
+    compression fn inflateReset(stream: *mut ZStream) -> c_int => @in_event zlib::enter1, then zlib::left1;
+    compression fn inflateReset2(stream: *mut ZStream, window: c_int) -> c_int => @in_event zlib::enter2, then zlib::left2;
+    compression fn inflateSetDictionary(stream: *mut ZStream, dictionary: *const c_uchar, len: c_uint) -> c_int => @in_event zlib::enter3, then zlib::left3;
+    compression fn inflateSync(stream: *mut ZStream) -> c_int => @in_event zlib::enter1, then zlib::left1;
+    compression fn inflateCopy(to: *mut ZStream, from: *mut ZStream) -> c_int => @in_event zlib::copy, then zlib::copied;
     compression fn libdeflate_gzip_compress(compressor: *mut c_void, data: *const c_void, n: size_t, out: *mut c_void, available: size_t) -> size_t => libdeflate::compress;
     compression fn libdeflate_zlib_compress(compressor: *mut c_void, data: *const c_void, n: size_t, out: *mut c_void, available: size_t) -> size_t => libdeflate::compress;
     compression fn libdeflate_deflate_compress(compressor: *mut c_void, data: *const c_void, n: size_t, out: *mut c_void, available: size_t) -> size_t => libdeflate::compress;

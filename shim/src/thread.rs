@@ -4,6 +4,8 @@
 //! time. Each takes what it needs, acts, and puts it back: no borrow lives across a switch.
 
 use std::cell::{Cell, RefCell};
+use std::os::fd::RawFd;
+use std::sync::Arc;
 
 use interlude_core::claims::{Claims, Rules};
 use interlude_core::habit::Habits;
@@ -13,8 +15,9 @@ use interlude_offload::{Cores, CoresConfig, Engine, Inline};
 use interlude_settings::{EngineName, Mode, Settings};
 use parking_lot::Mutex;
 
+use crate::epolls::{self, Epoll};
 use crate::scheduler::{Answer, Question};
-use crate::{context, epolls, page, start};
+use crate::{context, page, start};
 
 /// A thread with an event loop.
 pub(crate) struct Thread {
@@ -40,6 +43,8 @@ pub(crate) struct Thread {
     pub(crate) current: Cell<u64>,
     /// Set in a child after fork: what was parked belongs to the parent.
     pub(crate) forked: Cell<bool>,
+    /// The epoll instance that was looked up last, and when.
+    pub(crate) epoll: RefCell<Option<(usize, Arc<Epoll>)>>,
     /// The scheduler; null until the first wait of an armed thread.
     pub(crate) fiber: Cell<*mut Fiber<Question, Answer>>,
 }
@@ -64,6 +69,7 @@ impl Thread {
             engine: RefCell::new(None),
             current: Cell::new(0),
             forked: Cell::new(false),
+            epoll: RefCell::new(None),
             fiber: Cell::new(std::ptr::null_mut()),
         }));
         context::set_thread(thread);
@@ -86,6 +92,20 @@ impl Thread {
         let address = std::ptr::from_ref(thread).cast_mut();
         // SAFETY: made by `Box::leak` above, and unreachable now.
         drop(unsafe { Box::from_raw(address) });
+    }
+
+    /// The epoll instance of that number, if it was made through a hook.
+    pub(crate) fn epoll(&self, fd: RawFd) -> Option<Arc<Epoll>> {
+        let version = epolls::version();
+        let mut slot = self.epoll.borrow_mut();
+        match slot.as_ref() {
+            Some((then, epoll)) if *then == version && epoll.is(fd) => Some(Arc::clone(epoll)),
+            _ => {
+                let epoll = epolls::of(fd)?;
+                *slot = Some((version, Arc::clone(&epoll)));
+                Some(epoll)
+            }
+        }
     }
 
     /// Does its loop go through the scheduler?

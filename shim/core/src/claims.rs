@@ -171,6 +171,9 @@ impl Claims {
             self.running.locks.swap_remove(position);
             return false;
         }
+        if self.locks.is_empty() {
+            return false;
+        }
         for possessions in self.parked.values_mut() {
             if let Some(position) = possessions.locks.iter().rposition(|(known, _)| *known == lock)
             {
@@ -220,6 +223,7 @@ impl Claims {
             Want::Lock(lock, access) => {
                 // Most of the time no parked coroutine holds any lock.
                 self.rules.locks
+                    && !self.locks.is_empty()
                     && self.locks.contains_key(lock)
                     && others.any(|p| {
                         p.locks.iter().any(|(known, held)| {

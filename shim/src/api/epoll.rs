@@ -160,8 +160,7 @@ fn serve(
         return Outcome::PassThrough(Bypass::Settings);
     };
     let max = usize::try_from(max).unwrap_or(0);
-    let epoll = epolls::of(epfd);
-    let Some(epoll) = epoll.filter(|_| max > 0 && !events.is_null()) else {
+    let Some(epoll) = thread.epoll(epfd).filter(|_| max > 0 && !events.is_null()) else {
         if let Some(thread) = objects::in_event() {
             // It may block, and the parked coroutines with it.
             objects::wait_for(thread, || interlude_core::claims::Want::Alone);

@@ -29,7 +29,7 @@ use super::parked::{Parked, ParkedSet, Waiting};
 use super::{Answer, Question, WaitCall, kernel};
 use crate::ambient::Ambient;
 use crate::counters::{Counter, count, count_by, count_slice};
-use crate::epolls::{self, Epoll};
+use crate::epolls::Epoll;
 use crate::thread::Thread;
 use crate::{context, log};
 
@@ -59,7 +59,6 @@ struct Scheduler<'a> {
     /// The latest wait: its epoll instance, its slice, its control words, when it began.
     wait: WaitCall,
     epoll: Option<Arc<Epoll>>,
-    epolls_version: usize,
     loop_slice: Slice,
     loop_ambient: interlude_fiber::Ambient,
     began: Option<Instant>,
@@ -100,7 +99,6 @@ impl<'a> Scheduler<'a> {
             pick: Pick::default(),
             wait: first,
             epoll: None,
-            epolls_version: usize::MAX,
             loop_slice: Slice::new(),
             loop_ambient: interlude_fiber::Ambient::save(),
             began: None,
@@ -174,10 +172,7 @@ impl<'a> Scheduler<'a> {
     }
 
     fn begin_wait(&mut self, call: WaitCall) {
-        if self.wait.epfd != call.epfd || self.epolls_version != epolls::version() {
-            self.epolls_version = epolls::version();
-            self.epoll = epolls::of(call.epfd);
-        }
+        self.epoll = self.thread.epoll(call.epfd);
         self.wait = call;
         self.began = None;
         self.seat.save(&mut self.loop_slice);
