@@ -20,6 +20,11 @@ impl Failure {
         Self { code: 2, line: line.into() }
     }
 
+    /// The same, with the name of what it happened in.
+    pub(crate) fn within(self, what: &str) -> Self {
+        Self { code: self.code, line: format!("{what}: {}", self.line) }
+    }
+
     /// Says the line on stderr.
     pub(crate) fn report(self) -> ExitCode {
         eprintln!("interlude: {}", self.line);

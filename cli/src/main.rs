@@ -12,6 +12,7 @@ use clap::{Parser, Subcommand};
 use failure::Failure;
 use std::process::ExitCode;
 
+mod bench;
 mod check;
 mod elf;
 mod executable;
@@ -38,6 +39,7 @@ enum Command {
     Stats(stats::Args),
     Check(check::Args),
     Matrix(matrix::Args),
+    Bench(bench::Args),
 }
 
 fn main() -> ExitCode {
@@ -54,6 +56,7 @@ fn dispatch(command: Command) -> Result<ExitCode, Failure> {
         Command::Stats(args) => stats::run(&args),
         Command::Check(args) => check::run(&args),
         Command::Matrix(args) => matrix::run(&args),
+        Command::Bench(args) => bench::run(&args),
     }
 }
 

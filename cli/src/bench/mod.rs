@@ -1,0 +1,75 @@
+//! `interlude bench`: what the library gains or costs, measured against stock in one run.
+//!
+//! ```text
+//! handshake  gzip  overhead  mixed      each a Workload: one measurement of one variant
+//!        \      |      |     /
+//!         rounds::compare               stock, then each variant, again and again
+//!                |
+//!             Outcome                   medians, ratios within a round
+//!            /       \
+//!         JSON      table               `switch` makes its Outcome without a server
+//! ```
+//!
+//! Must not: be used as a test, or compare numbers of different runs.
+
+use crate::failure::Failure;
+use crate::output;
+use outcome::Outcome;
+use std::process::ExitCode;
+
+mod client;
+mod gets;
+mod gzip;
+mod handoff;
+mod handshake;
+mod mixed;
+mod options;
+mod outcome;
+mod overhead;
+mod placement;
+mod redis;
+mod rounds;
+mod sample;
+mod size;
+mod storm;
+mod switch;
+mod table;
+mod variant;
+mod web;
+mod wrk;
+
+/// Measure stock servers and the same servers under Interlude.
+///
+/// Servers and clients are started and stopped here, on free ports of 127.0.0.1. Ratios are
+/// medians of ratios within a round, in which each variant follows stock; on a shared machine only
+/// they can be believed. With the defaults each benchmark ends within 50 seconds.
+#[derive(clap::Args)]
+pub(crate) struct Args {
+    #[command(subcommand)]
+    bench: Bench,
+}
+
+#[derive(clap::Subcommand)]
+enum Bench {
+    Handshake(handshake::Args),
+    Gzip(gzip::Args),
+    Overhead(overhead::Args),
+    Mixed(mixed::Args),
+    Switch(switch::Args),
+}
+
+/// Runs one benchmark and prints its outcome.
+pub(crate) fn run(args: &Args) -> Result<ExitCode, Failure> {
+    let (outcome, json) = match &args.bench {
+        Bench::Handshake(args) => (handshake::run(args)?, args.common.json),
+        Bench::Gzip(args) => (gzip::run(args)?, args.common.json),
+        Bench::Overhead(args) => (overhead::run(args)?, args.common.json),
+        Bench::Mixed(args) => (mixed::run(args)?, args.common.json),
+        Bench::Switch(args) => (switch::run(args)?, args.json),
+    };
+    print(&outcome, json)
+}
+
+fn print(outcome: &Outcome, json: bool) -> Result<ExitCode, Failure> {
+    if json { output::print_json(&outcome.json()) } else { output::print(&table::text(outcome)) }
+}

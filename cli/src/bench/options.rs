@@ -1,0 +1,117 @@
+//! The options that all benchmarks with a server have, and the plan that comes of them.
+
+use super::placement::Placement;
+use super::variant::{Variant, variants};
+use crate::failure::Failure;
+use serde_json::{Map, Value, json};
+use std::time::{Duration, Instant};
+
+/// How long a benchmark may take in all with default seconds and rounds.
+const WITH_DEFAULTS: Duration = Duration::from_secs(46);
+const SECONDS: u32 = 2;
+const ROUNDS: u32 = 3;
+
+/// Options of every benchmark that runs a server.
+#[derive(Debug, clap::Args)]
+pub(crate) struct Common {
+    /// Seconds that one measurement takes; 2 where not given
+    #[arg(long, value_name = "S", value_parser = clap::value_parser!(u32).range(1..=3600))]
+    seconds: Option<u32>,
+    /// Rounds in which each variant is measured once; 3 where not given
+    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u32).range(1..=1000))]
+    rounds: Option<u32>,
+    /// Variants to be compared with stock
+    #[arg(long, value_name = "LIST", value_delimiter = ',')]
+    #[arg(default_values = ["off", "inline", "block", "spin", "coroutine"])]
+    modes: Vec<String>,
+    /// What carries jobs out: inline or cores
+    #[arg(long, value_name = "E", default_value = "cores")]
+    engine: String,
+    /// One more setting of the library, by its key; may be given more than once
+    #[arg(long = "set", value_name = "KEY=VALUE")]
+    settings: Vec<String>,
+    /// CPUs of the server instead of those chosen
+    #[arg(long, value_name = "LIST", value_delimiter = ',')]
+    server_cpus: Vec<usize>,
+    /// CPUs of the clients instead of those chosen
+    #[arg(long, value_name = "LIST", value_delimiter = ',')]
+    client_cpus: Vec<usize>,
+    /// One JSON object on stdout, and nothing else
+    #[arg(long)]
+    pub(crate) json: bool,
+}
+
+/// What is measured, how often, how long, and where.
+#[derive(Debug)]
+pub(crate) struct Plan {
+    /// Stock, and what is compared with it.
+    pub(crate) variants: Vec<Variant>,
+    /// Measurements of each.
+    pub(crate) rounds: u32,
+    /// Seconds of each measurement.
+    pub(crate) seconds: u32,
+    /// CPUs.
+    pub(crate) placement: Placement,
+    /// When no further round may end.
+    pub(crate) deadline: Option<Instant>,
+    engine: String,
+    settings: Vec<String>,
+}
+
+impl Common {
+    /// Makes a plan; `jobs` says that the workload has calls that become jobs, so that helper
+    /// threads will want CPUs.
+    ///
+    /// # Errors
+    /// Where an option is wrong, or the library is not found.
+    pub(crate) fn plan(&self, jobs: bool) -> Result<Plan, Failure> {
+        let helpers = jobs && self.engine != "inline";
+        let defaults = self.seconds.is_none() && self.rounds.is_none();
+        Ok(Plan {
+            variants: variants(&self.modes, &self.engine, &self.settings)?,
+            rounds: self.rounds.unwrap_or(ROUNDS),
+            seconds: self.seconds.unwrap_or(SECONDS),
+            placement: Placement::choose(helpers, &self.server_cpus, &self.client_cpus)?,
+            deadline: defaults.then(|| Instant::now() + WITH_DEFAULTS),
+            engine: self.engine.clone(),
+            settings: self.settings.clone(),
+        })
+    }
+}
+
+impl Plan {
+    /// Whether a round that takes this long ends in time.
+    pub(crate) fn has_time_for(&self, round: Duration) -> bool {
+        self.deadline.is_none_or(|deadline| Instant::now() + round < deadline)
+    }
+
+    /// For the outcome's parameters.
+    pub(crate) fn add_to(&self, params: &mut Map<String, Value>) {
+        params.insert("engine".into(), json!(self.engine));
+        if !self.settings.is_empty() {
+            params.insert("set".into(), json!(self.settings));
+        }
+        self.placement.add_to(params);
+        params.insert("seconds".into(), json!(self.seconds));
+    }
+}
+
+#[cfg(test)]
+impl Plan {
+    /// Variants of these names, all stock in truth.
+    pub(crate) fn for_test(names: &[&str], rounds: u32) -> Self {
+        let variant = |name: &&str| Variant {
+            name: (*name).to_owned(),
+            preload: interlude_test_apps::Preload::Stock,
+        };
+        Self {
+            variants: names.iter().map(variant).collect(),
+            rounds,
+            seconds: 1,
+            placement: Placement { server: vec![0], client: vec![0] },
+            deadline: None,
+            engine: "inline".to_owned(),
+            settings: Vec::new(),
+        }
+    }
+}

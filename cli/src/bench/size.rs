@@ -1,0 +1,32 @@
+//! Sizes on the command line: bytes, or KiB and MiB with a letter.
+
+/// Most bytes of a file to be served.
+const LARGEST: usize = 64 << 20;
+
+/// `32k` is 32768.
+pub(crate) fn parse(text: &str) -> Result<usize, String> {
+    let (digits, unit) = match text.strip_suffix(['k', 'K']) {
+        Some(digits) => (digits, 1 << 10),
+        None => match text.strip_suffix(['m', 'M']) {
+            Some(digits) => (digits, 1 << 20),
+            None => (text, 1),
+        },
+    };
+    let size = digits.parse::<usize>().ok().and_then(|count| count.checked_mul(unit));
+    size.filter(|size| (1..=LARGEST).contains(size))
+        .ok_or_else(|| "must be a number of bytes, or one with k or m behind it, up to 64m".into())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::parse;
+
+    #[test]
+    fn letters_are_binary_units() {
+        let cases = [("100", Some(100)), ("32k", Some(32768)), ("1M", Some(1 << 20))];
+        let wrong = ["", "k", "-1", "0", "65m", "1g"].map(|text| (text, None));
+        for (text, expected) in cases.into_iter().chain(wrong) {
+            assert_eq!(parse(text).ok(), expected, "{text}");
+        }
+    }
+}

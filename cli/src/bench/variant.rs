@@ -1,0 +1,98 @@
+//! What is compared: the stock server, and the same server under the library in some mode.
+
+use crate::failure::Failure;
+use crate::variables;
+use interlude_settings::Settings;
+use interlude_test_apps::{Preload, Shim};
+
+/// The name of the variant that all others are compared with.
+pub(crate) const STOCK: &str = "stock";
+
+/// One way to start the server.
+#[derive(Debug, Clone)]
+pub(crate) struct Variant {
+    /// `stock`, or the mode.
+    pub(crate) name: String,
+    /// How the server is started.
+    pub(crate) preload: Preload,
+}
+
+impl Variant {
+    /// Whether the library has to be found at work in the server.
+    pub(crate) fn is_active(&self) -> bool {
+        !matches!(self.name.as_str(), STOCK | "off")
+    }
+}
+
+/// Stock, and each mode once, in the order given.
+///
+/// # Errors
+/// Where a mode or setting is wrong, or the library is not found.
+pub(crate) fn variants(
+    modes: &[String],
+    engine: &str,
+    settings: &[String],
+) -> Result<Vec<Variant>, Failure> {
+    let mut variants = vec![Variant { name: STOCK.to_owned(), preload: Preload::Stock }];
+    for mode in modes {
+        if variants.iter().any(|variant| variant.name == *mode) {
+            continue;
+        }
+        let mut shim = Shim::find().map_err(|error| Failure::usage(error.to_string()))?;
+        for (name, value) in environment(mode, engine, settings)? {
+            shim = shim.with(name, value);
+        }
+        variants.push(Variant { name: mode.clone(), preload: Preload::Shim(shim) });
+    }
+    Ok(variants)
+}
+
+/// The variables of one variant, checked as the library will check them.
+fn environment(
+    mode: &str,
+    engine: &str,
+    settings: &[String],
+) -> Result<Vec<(&'static str, String)>, Failure> {
+    let mut pairs = vec![
+        variables::assignment(&format!("mode={mode}"))?,
+        variables::assignment(&format!("engine={engine}"))?,
+    ];
+    for setting in settings {
+        pairs.push(variables::assignment(setting)?);
+    }
+    let last = |name: &str| pairs.iter().rev().find(|(known, _)| *known == name);
+    Settings::load(|name| last(name).map(|(_, value)| value.clone()), |_| Ok(String::new()))
+        .map_err(|error| Failure::usage(error.to_string()))?;
+    Ok(pairs)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn stock_alone_needs_no_library() {
+        let variants = variants(&["stock".to_owned()], "cores", &[]).unwrap();
+        let names: Vec<&str> = variants.iter().map(|variant| variant.name.as_str()).collect();
+        assert_eq!(names, ["stock"]);
+        assert!(!variants[0].is_active());
+    }
+
+    #[test]
+    fn a_variant_gets_mode_engine_and_settings() {
+        let pairs = environment("spin", "inline", &["cores.threads=1".to_owned()]).unwrap();
+        let expected = [
+            ("INTERLUDE_MODE", "spin"),
+            ("INTERLUDE_ENGINE", "inline"),
+            ("INTERLUDE_CORES_THREADS", "1"),
+        ];
+        assert_eq!(pairs, expected.map(|(name, value)| (name, value.to_owned())));
+    }
+
+    #[test]
+    fn a_wrong_mode_is_named() {
+        let failure = environment("fast", "cores", &[]).unwrap_err();
+        assert_eq!(failure.parts().0, 2);
+        assert!(failure.parts().1.contains("INTERLUDE_MODE=fast"));
+    }
+}
