@@ -59,6 +59,13 @@ impl Cores {
         Ok(CoresPort { pool: Arc::clone(&self.pool), inbox: Arc::new(Inbox::new()?) })
     }
 
+    /// Ends the helper threads after the jobs that they are at, and waits for them; what still
+    /// waits in the queue is dropped. For the end of the process: no call may be inside a library
+    /// while that library cleans up.
+    pub fn stop(&self) {
+        self.pool.stop();
+    }
+
     /// Ends the helper threads once the queue is empty, and waits for them.
     pub fn close(&self) {
         self.pool.close();

@@ -5,7 +5,7 @@
 
 use std::cell::{Cell, RefCell};
 use std::os::fd::RawFd;
-use std::sync::Arc;
+use std::sync::{Arc, Once};
 
 use interlude_core::claims::{Claims, Rules};
 use interlude_core::habit::Habits;
@@ -152,9 +152,25 @@ fn make_engine(settings: &Settings) -> Option<Box<dyn Engine>> {
     }
 }
 
+static POOL: Mutex<Option<(u32, Cores)>> = Mutex::new(None);
+
+/// At `exit`: libraries clean up after themselves now, so no helper may be inside one. Registered
+/// with the first pool, which is later than OpenSSL's own handler, and so it runs before that.
+extern "C" fn at_exit() {
+    let pool = POOL.try_lock().and_then(|slot| slot.clone());
+    if let Some((_, cores)) = pool.filter(|(owner, _)| *owner == std::process::id()) {
+        cores.stop();
+    }
+}
+
 /// The helper threads of this process; a child after fork has none of its parent's.
 fn pool(settings: &Settings) -> Cores {
-    static POOL: Mutex<Option<(u32, Cores)>> = Mutex::new(None);
+    static AT_EXIT: Once = Once::new();
+    // SAFETY: a function of this library, which is never unloaded. Without room for it, a helper
+    // may be cut off by the end of the process, as any thread is.
+    AT_EXIT.call_once(|| {
+        let _ = unsafe { libc::atexit(at_exit) };
+    });
     if let Some(mut slot) = POOL.try_lock_for(std::time::Duration::from_secs(1)) {
         let pid = std::process::id();
         match slot.as_ref() {

@@ -79,6 +79,12 @@ impl Pool {
         }
     }
 
+    pub(super) fn stop(&self) {
+        let dropped = std::mem::take(&mut self.state.queue.lock().jobs);
+        drop(dropped);
+        self.close();
+    }
+
     pub(super) fn close(&self) {
         self.state.queue.lock().closing = true;
         self.state.work.notify_all();

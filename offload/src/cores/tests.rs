@@ -114,6 +114,19 @@ fn a_full_queue_hands_the_job_back() {
 }
 
 #[test]
+fn stopping_drops_what_waits_and_ends_what_runs() {
+    let (cores, mut port) = cores(1, 10);
+    let (blocker, open) = Square::gated(1);
+    assert!(port.submit(blocker).is_ok());
+    assert!(port.submit(Square::job(2)).is_ok());
+    open.send(()).unwrap();
+    cores.stop();
+    // The first one may have ended before the second was dropped, or it was dropped itself.
+    assert!(port.completed() <= 2);
+    assert!(port.submit(Square::job(3)).is_err());
+}
+
+#[test]
 fn arming_is_refused_while_a_completion_waits() {
     let (cores, mut port) = cores(1, 10);
     assert!(port.arm());

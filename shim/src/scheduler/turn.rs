@@ -295,7 +295,10 @@ impl<'a> Scheduler<'a> {
         count_by(Counter::EventStale, self.pick.stale);
         let events = self.pick.events.len();
         if events == 0 {
-            return None;
+            // Events of an fd that was closed while a duplicate keeps its file open come again at
+            // once. The server must not be kept from its timers by them.
+            let only_stale = self.pick.stale > 0 && self.pick.held == 0 && self.ready.is_empty();
+            return only_stale.then(|| self.time_out());
         }
         count_by(Counter::EventDelivered, events);
         count(if events == 1 { Counter::EventAlone } else { Counter::EventBatches });
