@@ -166,9 +166,9 @@ extern "C" fn at_exit() {
 /// The helper threads of this process; a child after fork has none of its parent's.
 fn pool(settings: &Settings) -> Cores {
     static AT_EXIT: Once = Once::new();
-    // SAFETY: a function of this library, which is never unloaded. Without room for it, a helper
-    // may be cut off by the end of the process, as any thread is.
     AT_EXIT.call_once(|| {
+        // SAFETY: a function of this library, which is never unloaded. Without room for it, a
+        // helper may be cut off by the end of the process, as any thread is.
         let _ = unsafe { libc::atexit(at_exit) };
     });
     if let Some(mut slot) = POOL.try_lock_for(std::time::Duration::from_secs(1)) {
