@@ -35,12 +35,13 @@ pub(crate) struct Args {
     #[arg(value_parser = clap::value_parser!(u32).range(1..=10000))]
     connections: u32,
     /// Plain GETs per second
-    #[arg(long, value_name = "R", default_value_t = 500)]
+    #[arg(long, value_name = "R", default_value_t = 250)]
     #[arg(value_parser = clap::value_parser!(u32).range(1..=100_000))]
     rate: u32,
-    /// Keep-alive connections of the GETs
-    #[arg(long, value_name = "N", default_value_t = 4)]
-    #[arg(value_parser = clap::value_parser!(u32).range(1..=100))]
+    /// Keep-alive connections of the GETs: enough for stock to answer at this rate while each waits
+    /// for a whole round of handshakes
+    #[arg(long, value_name = "N", default_value_t = 64)]
+    #[arg(value_parser = clap::value_parser!(u32).range(1..=1000))]
     get_connections: u32,
     #[command(flatten)]
     pub(crate) common: Common,

@@ -67,11 +67,12 @@ impl Common {
     pub(crate) fn plan(&self, jobs: bool) -> Result<Plan, Failure> {
         let helpers = jobs && self.engine != "inline";
         let defaults = self.seconds.is_none() && self.rounds.is_none();
+        let placement = Placement::choose(helpers, &self.server_cpus, &self.client_cpus)?;
         Ok(Plan {
             variants: variants(&self.modes, &self.engine, &self.settings)?,
             rounds: self.rounds.unwrap_or(ROUNDS),
             seconds: self.seconds.unwrap_or(SECONDS),
-            placement: Placement::choose(helpers, &self.server_cpus, &self.client_cpus)?,
+            placement,
             deadline: defaults.then(|| Instant::now() + WITH_DEFAULTS),
             engine: self.engine.clone(),
             settings: self.settings.clone(),

@@ -33,13 +33,16 @@ pub(crate) fn variants(
     engine: &str,
     settings: &[String],
 ) -> Result<Vec<Variant>, Failure> {
+    // Also where stock is alone: what is wrong is said.
+    environment("off", engine, settings)?;
     let mut variants = vec![Variant { name: STOCK.to_owned(), preload: Preload::Stock }];
     for mode in modes {
         if variants.iter().any(|variant| variant.name == *mode) {
             continue;
         }
+        let environment = environment(mode, engine, settings)?;
         let mut shim = Shim::find().map_err(|error| Failure::usage(error.to_string()))?;
-        for (name, value) in environment(mode, engine, settings)? {
+        for (name, value) in environment {
             shim = shim.with(name, value);
         }
         variants.push(Variant { name: mode.clone(), preload: Preload::Shim(shim) });

@@ -15,6 +15,17 @@ fn bad_usage_is_one_line_and_exit_code_2() {
         (&["check", "no-such-program-here"], "command not found"),
         (&["check", "/etc/passwd"], "not an executable"),
         (&["matrix", "--chekc", "x"], "--chekc"),
+        (&["bench"], "command is required"),
+        (&["bench", "handshake", "--key", "rsa1024"], "must be rsa2048"),
+        (&["bench", "handshake", "--tls", "1.1"], "1.2, 1.3"),
+        (&["bench", "handshake", "--server", "redis"], "must be nginx or lighttpd"),
+        (&["bench", "gzip", "--modes", "fast"], "INTERLUDE_MODE=fast"),
+        (&["bench", "gzip", "--size", "1g"], "must be a number of bytes"),
+        (&["bench", "gzip", "--set", "cores.queue=0"], "cores.queue"),
+        (&["bench", "gzip", "--modes", "stock", "--engine", "gpu"], "INTERLUDE_ENGINE=gpu"),
+        (&["bench", "overhead", "--server", "apache"], "must be nginx, lighttpd or redis"),
+        (&["bench", "mixed", "--server-cpus", "9999"], "CPU 9999 cannot be used"),
+        (&["bench", "switch", "--rounds", "0"], "--rounds"),
     ];
     for (args, word) in cases {
         let line = one_line(&interlude(None, args), 2);
