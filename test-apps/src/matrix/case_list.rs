@@ -23,10 +23,10 @@ const SELECTION: [(Traffic, bool, bool, usize); 12] = [
     (Traffic::Tls13, false, false, 64),
     (Traffic::Http2, true, true, 64),
     (Traffic::Http2, false, true, 512),
-    (Traffic::WrkHttp, true, true, 512),
-    (Traffic::WrkHttp, false, false, 64),
-    (Traffic::WrkTls, true, true, 64),
-    (Traffic::WrkTls, false, false, 512),
+    (Traffic::WrkHttp, true, true, 64),
+    (Traffic::WrkHttp, false, false, 512),
+    (Traffic::WrkTls, true, true, 512),
+    (Traffic::WrkTls, false, false, 64),
 ];
 
 impl Case {

@@ -5,12 +5,10 @@ use crate::{HarnessError, program, tool};
 use std::process::Command;
 use std::time::Duration;
 
-/// Seconds of one run; runs are repeated until enough requests were made.
-const SECONDS: u32 = 1;
-/// Runs that may bring no request at all before it is given up.
-const IDLE_RUNS: u32 = 10;
+/// Seconds of a run, in the order in which they are tried: 512 handshakes alone may take one.
+const SECONDS: [u32; 7] = [1, 2, 4, 8, 16, 32, 60];
 /// How long a run may take; `wrk` ends by itself, unless it is stuck.
-const LIMIT: Duration = Duration::from_secs(60);
+const LIMIT: Duration = Duration::from_secs(120);
 
 /// What `wrk` asks over.
 #[derive(Debug, Clone, Copy)]
@@ -29,30 +27,37 @@ pub(super) fn load(
 ) -> Result<Tally, HarnessError> {
     let scheme = if load.tls { "https" } else { "http" };
     let mut tally = Tally::default();
-    let mut idle = 0;
+    let mut patience = SECONDS.iter();
+    let mut seconds = patience.next();
     let pages = reference.pages().iter().filter(|page| page.body.len() < 100_000).cycle();
     for page in pages {
-        if tally.requests >= requests as u64 || !tally.clean() {
-            break;
-        }
+        let Some(duration) = seconds.filter(|_| tally.requests < requests as u64) else { break };
         let url = format!("{scheme}://127.0.0.1:{port}{}", page.path);
-        let text = run(&url, load.keep_alive, connections)?;
+        let text = run(&url, load.keep_alive, connections, *duration)?;
         let run = parse(&text).ok_or_else(|| HarnessError::new("wrk", &text))?;
         tally.requests += run.requests;
         for error in run.errors {
             tally.fail(format!("wrk {url}: {error}"));
         }
-        idle = if run.requests == 0 { idle + 1 } else { 0 };
-        if idle == IDLE_RUNS {
-            tally.fail(format!("wrk {url}: no request answered in {IDLE_RUNS} runs"));
+        // Each time nothing came, the next run is longer.
+        if run.requests == 0 || !tally.clean() {
+            seconds = patience.next().filter(|_| tally.clean());
         }
+    }
+    if tally.clean() && tally.requests < requests as u64 {
+        tally.fail(format!("wrk: {} requests answered in {SECONDS:?} seconds", tally.requests));
     }
     Ok(tally)
 }
 
-fn run(url: &str, keep_alive: bool, connections: usize) -> Result<String, HarnessError> {
+fn run(
+    url: &str,
+    keep_alive: bool,
+    connections: usize,
+    seconds: u32,
+) -> Result<String, HarnessError> {
     let mut command = Command::new(program::find("wrk")?);
-    let (duration, connections) = (SECONDS.to_string(), connections.to_string());
+    let (duration, connections) = (seconds.to_string(), connections.to_string());
     command.args(["-t", "2", "-c", &connections, "-d", &duration, "--timeout", "30"]);
     command.args(["-H", "Accept-Encoding: gzip"]);
     if !keep_alive {
