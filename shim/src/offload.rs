@@ -16,7 +16,7 @@ use crate::counters::{Counter, JobEvent, count, count_job};
 use crate::scheduler;
 use crate::thread::Thread;
 
-/// The deepest stack below the loop that is sliced, in bytes. A server's own processing takes some
+/// The deepest stack that is sliced, in bytes. A server's own processing takes some
 /// kilobytes; what is deeper runs on another stack (an alternate signal stack, a coroutine of the
 /// server's own) or would cost more to move than it gains.
 const DEEPEST: usize = 512 * 1024;
@@ -77,8 +77,8 @@ pub(crate) fn may_park(thread: &Thread) -> Result<(), Bypass> {
     }
     let here = 0u8;
     let here = std::ptr::from_ref(&here).addr();
-    let loop_sp = thread.loop_sp.get();
-    if here < loop_sp && loop_sp - here < DEEPEST { Ok(()) } else { Err(Bypass::Stack) }
+    let base = context::stack_base();
+    if here < base && base - here < DEEPEST { Ok(()) } else { Err(Bypass::Stack) }
 }
 
 /// Has a call carried out as a job; returns it with its results, or `None` if it was not run.

@@ -29,8 +29,6 @@ pub(crate) struct Thread {
     pub(crate) unsliceable: Cell<bool>,
     /// Is a coroutine running: may it park?
     pub(crate) in_event: Cell<bool>,
-    /// The server's stack pointer at its loop's last wait; what runs below it is an event's.
-    pub(crate) loop_sp: Cell<usize>,
     /// Who claims what.
     pub(crate) claims: RefCell<Claims>,
     /// Which fds park.
@@ -62,7 +60,6 @@ impl Thread {
             armed: Cell::new(false),
             unsliceable: Cell::new(false),
             in_event: Cell::new(false),
-            loop_sp: Cell::new(0),
             claims: RefCell::new(Claims::new(rules)),
             habits: RefCell::new(Habits::default()),
             delivery: RefCell::new(Vec::new()),

@@ -35,8 +35,6 @@ pub(crate) struct Parked {
     pub(crate) events: Vec<Delivered>,
     /// The wait that it was given them by.
     pub(crate) wait: WaitCall,
-    /// The stack pointer of that wait.
-    pub(crate) loop_sp: usize,
     /// What it waits for.
     pub(crate) waiting: Waiting,
 }

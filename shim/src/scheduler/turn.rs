@@ -198,9 +198,8 @@ impl<'a> Scheduler<'a> {
         if self.wait.timeout.is_some_and(|timeout| !timeout.is_zero()) {
             self.began.get_or_insert_with(Instant::now);
         }
-        let (wait, loop_sp) = (self.wait, self.thread.loop_sp.get());
-        let ambient = Ambient::take();
-        self.parked.insert(id, Parked { slice, ambient, events, wait, loop_sp, waiting });
+        let (wait, ambient) = (self.wait, Ambient::take());
+        self.parked.insert(id, Parked { slice, ambient, events, wait, waiting });
         self.on_stack = OnStack::Other;
     }
 
@@ -255,7 +254,6 @@ impl<'a> Scheduler<'a> {
         }
         self.thread.delivery.replace(parked.events);
         self.thread.current.set(id.0);
-        self.thread.loop_sp.set(parked.loop_sp);
         self.thread.in_event.set(true);
         self.has_parked = true;
         if matches!(answer, Answer::Forced) {
@@ -316,7 +314,6 @@ impl<'a> Scheduler<'a> {
         delivery.append(events);
         drop(delivery);
         self.lay_loop();
-        self.thread.loop_sp.set(self.loop_slice.sp());
         self.thread.in_event.set(true);
         Answer::Events(count)
     }
