@@ -21,7 +21,9 @@ pub(crate) struct Storm<'a> {
     pub(crate) tls: &'a str,
     /// Connections at a time.
     pub(crate) connections: u32,
-    /// What is asked for once on each connection.
+    /// Requests on each connection, one after the other.
+    pub(crate) requests: u32,
+    /// What is asked for.
     pub(crate) path: &'a str,
     /// The file that every body has to equal.
     pub(crate) expected: &'a Path,
@@ -74,6 +76,7 @@ impl Storm<'_> {
         command.args(["--connect", &format!("127.0.0.1:{}", self.port)]);
         command.args(["--tls", self.tls]);
         command.args(["--connections", &self.connections.to_string()]);
+        command.args(["--requests-per-connection", &self.requests.to_string()]);
         command.args(["--seconds", &seconds.to_string()]);
         command.args(["--path", self.path]).arg("--expect-file").arg(self.expected);
         Client::start(command, &plan.placement)
