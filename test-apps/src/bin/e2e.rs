@@ -2,13 +2,15 @@
 //! `libinterlude.so` in each mode, must answer alike. Prints a line a case; `scripts/e2e.sh` builds
 //! and runs it.
 //!
-//! Exit code: 0 no difference, 1 at least one, 2 bad usage.
+//! Exit code: 0 no difference (or no growth), 1 at least one, 2 bad usage.
 
 use clap::Parser;
+use interlude_test_apps::growth::Growth;
 use interlude_test_apps::matrix::{Case, MODES, Outcome, Workplace};
 use interlude_test_apps::{HarnessError, WebServer};
 use std::path::PathBuf;
 use std::process::ExitCode;
+use tempfile::TempDir;
 
 /// Compares stock nginx and lighttpd with the same servers under libinterlude.so.
 #[derive(Parser)]
@@ -23,6 +25,17 @@ struct Options {
     /// The short selection of the test suite instead of the whole matrix.
     #[arg(long)]
     selection: bool,
+    /// Watch memory and open files of nginx and lighttpd over so many requests instead, stock and
+    /// in coroutine mode.
+    #[arg(
+        long,
+        value_name = "REQUESTS",
+        num_args = 0..=1,
+        default_missing_value = "200000",
+        value_parser = clap::value_parser!(u32).range(1000..),
+        conflicts_with_all = ["requests", "only", "selection", "list"]
+    )]
+    growth: Option<u32>,
     /// Print the cases and run none.
     #[arg(long)]
     list: bool,
@@ -42,10 +55,14 @@ fn main() -> ExitCode {
         cases.iter().for_each(|case| println!("{case}"));
         return ExitCode::SUCCESS;
     }
-    match run(&options, &cases) {
+    let result = match options.growth {
+        Some(requests) => watch(&options, requests as usize),
+        None => run(&options, &cases),
+    };
+    match result {
         Ok(0) => ExitCode::SUCCESS,
         Ok(failed) => {
-            println!("{failed} of {} cases failed", cases.len());
+            println!("{failed} failed");
             ExitCode::from(1)
         }
         Err(error) => {
@@ -71,9 +88,7 @@ fn cases(options: &Options) -> Vec<Case> {
 
 /// Runs the cases; returns how many failed.
 fn run(options: &Options, cases: &[Case]) -> Result<usize, HarnessError> {
-    let temporary = tempfile::tempdir().map_err(|e| HarnessError::new("certificates", e))?;
-    let dir = options.certificates.clone().unwrap_or_else(|| temporary.path().to_path_buf());
-    let place = Workplace::new(dir)?;
+    let (place, _dir) = workplace(options)?;
     println!(
         "server   mode      traffic  body  connection con    requests      MB    events    parked \
          seconds  failures"
@@ -89,6 +104,34 @@ fn run(options: &Options, cases: &[Case]) -> Result<usize, HarnessError> {
                 println!("{case}  {error}");
                 failed += 1;
             }
+        }
+    }
+    Ok(failed)
+}
+
+/// The directory of certificates that were not to be kept goes with the second value.
+fn workplace(options: &Options) -> Result<(Workplace, TempDir), HarnessError> {
+    let temporary = tempfile::tempdir().map_err(|e| HarnessError::new("certificates", e))?;
+    let dir = options.certificates.clone().unwrap_or_else(|| temporary.path().to_path_buf());
+    Ok((Workplace::new(dir)?, temporary))
+}
+
+/// Watches each server; returns how many grew or answered wrongly.
+fn watch(options: &Options, requests: usize) -> Result<usize, HarnessError> {
+    let (place, _dir) = workplace(options)?;
+    println!("server   mode        requests  resident KiB  files");
+    let mut failed = 0;
+    for server in WebServer::ALL {
+        for mode in ["stock", "coroutine"] {
+            let growth = Growth::watch(server, mode, requests, &place)?;
+            for sample in &growth.samples {
+                let (name, kib) = (server.name(), sample.resident / 1024);
+                println!("{name:<8} {mode:<9} {:>10} {kib:>13} {:>6}", sample.requests, sample.fds);
+            }
+            growth.tally.failed.iter().for_each(|line| println!("    {line}"));
+            let flat = growth.flat();
+            println!("    {}", flat.as_ref().map_or_else(String::as_str, |()| "flat"));
+            failed += usize::from(flat.is_err() || !growth.tally.clean());
         }
     }
     Ok(failed)

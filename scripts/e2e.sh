@@ -1,0 +1,14 @@
+#!/bin/sh
+# The end-to-end matrix, long: stock nginx and lighttpd, alone and under libinterlude.so in each
+# mode, must answer alike. Prints a line a case; exits 1 on any difference, 2 on bad usage.
+#
+#   scripts/e2e.sh                        everything, 100000 requests a case: hours
+#   scripts/e2e.sh --requests 5000        the same, shorter
+#   scripts/e2e.sh --only "nginx coroutine tls1.3"
+#   scripts/e2e.sh --growth [REQUESTS]    memory and open files over 200000 requests
+#   scripts/e2e.sh --help                 all options
+set -eu
+cd "$(dirname "$0")/.."
+cargo build --quiet --release -p interlude-shim -p interlude-test-apps --bin e2e --lib
+target=${CARGO_TARGET_DIR:-target}
+exec "$target/release/e2e" --certificates "$target/certificates" "$@"

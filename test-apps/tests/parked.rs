@@ -1,0 +1,86 @@
+//! What the statistics page must tell of a real server: in coroutine mode its heavy calls were
+//! parked and came back, in the other modes they ran as the mode says.
+
+use interlude_test_apps::crowd::{Crowd, Reference, Transport};
+use interlude_test_apps::matrix::Workplace;
+use interlude_test_apps::{Preload, Server, WebOptions, WebServer};
+use std::time::Duration;
+
+const PATIENCE: Duration = Duration::from_secs(20);
+
+/// A server in `mode`, after 120 full handshakes and as many compressed answers.
+fn after_load(server: WebServer, mode: &str) -> Server {
+    let place = Workplace::new(concat!(env!("CARGO_TARGET_TMPDIR"), "/certificates")).unwrap();
+    let options = WebOptions::default();
+    let start =
+        |preload| server.start(&options, &place.site, &place.certificates, &preload).unwrap();
+    let stock = start(Preload::Stock);
+    let reference = Reference::take(stock.ports().plain, &place.site, true).unwrap();
+    let server = start(Preload::of_mode(mode).unwrap());
+    let crowd = Crowd { keep_alive: false, ..Crowd::new(Transport::tls13(), 12, 120) };
+    let tally = crowd.run(server.ports().tls, &reference);
+    assert!(tally.clean(), "{tally}");
+    server
+}
+
+fn parks_and_resumes(server: WebServer, kinds: &[&str]) {
+    let server = after_load(server, "coroutine");
+    let count = |name: &str| server.counter(name);
+    // The last event may still be under way when the last client has its answer.
+    assert!(server.wait_for(PATIENCE, |s| {
+        s.counter("coroutine.parked") == s.counter("coroutine.resumed")
+    }));
+    assert!(count("coroutine.parked") > 0);
+    assert!(count("event.delivered") >= 120);
+    for kind in kinds {
+        let (submitted, completed) =
+            (count(&format!("job.{kind}.submitted")), count(&format!("job.{kind}.completed")));
+        assert!(submitted > 0, "no {kind} was submitted");
+        assert_eq!(submitted, completed, "{kind}");
+    }
+    assert_eq!(count("panics"), 0);
+}
+
+fn runs_in_place(server: WebServer, mode: &str) {
+    let server = after_load(server, mode);
+    assert_eq!(server.counter("coroutine.parked"), 0);
+    assert_eq!(server.counter("job.sign.submitted"), 0);
+    assert!(server.counter("job.sign.in_place") >= 120);
+}
+
+fn waits_for_the_engine(server: WebServer, mode: &str) {
+    let server = after_load(server, mode);
+    assert_eq!(server.counter("coroutine.parked"), 0);
+    assert!(server.counter("job.sign.completed") >= 120);
+    assert_eq!(server.counter("job.sign.submitted"), server.counter("job.sign.completed"));
+}
+
+#[test]
+fn nginx_parks_signatures_and_compressions() {
+    parks_and_resumes(WebServer::Nginx, &["sign", "derive", "keygen", "deflate"]);
+}
+
+#[test]
+fn lighttpd_parks_signatures() {
+    parks_and_resumes(WebServer::Lighttpd, &["sign", "derive", "keygen"]);
+}
+
+#[test]
+fn inline_runs_every_job_in_place() {
+    runs_in_place(WebServer::Nginx, "inline");
+    runs_in_place(WebServer::Lighttpd, "inline");
+}
+
+#[test]
+fn block_and_spin_use_the_engine_and_park_nothing() {
+    waits_for_the_engine(WebServer::Nginx, "block");
+    waits_for_the_engine(WebServer::Nginx, "spin");
+    waits_for_the_engine(WebServer::Lighttpd, "block");
+    waits_for_the_engine(WebServer::Lighttpd, "spin");
+}
+
+#[test]
+fn off_publishes_nothing() {
+    let server = after_load(WebServer::Nginx, "off");
+    assert_eq!(server.counter("event.delivered") + server.counter("job.sign.in_place"), 0);
+}
