@@ -1,9 +1,11 @@
 //! A client program: runs it on the clients' CPUs to its end, and takes what it printed.
 
+use super::interrupt;
 use super::placement::Placement;
 use crate::failure::Failure;
 use interlude_test_apps::process::Process;
 use interlude_test_apps::usage::Status;
+use interlude_test_apps::wait;
 use std::fs;
 use std::process::{Command, ExitStatus};
 use std::time::{Duration, Instant};
@@ -75,8 +77,16 @@ impl Client {
         let limit = (expected + PATIENCE).saturating_sub(self.begin.elapsed());
         // Children that have been waited for are in this process's account.
         let before = cpu_of_children();
-        let status =
-            self.process.wait(limit).map_err(|error| Failure::not_so(error.to_string()))?;
+        let mut status = None;
+        wait::until(limit, || {
+            status = self.process.try_wait().ok().flatten();
+            status.is_some() || interrupt::requested()
+        });
+        interrupt::check()?;
+        let status = status.ok_or_else(|| {
+            let seconds = self.begin.elapsed().as_secs();
+            Failure::not_so(format!("{} still runs after {seconds} s", self.name))
+        })?;
         let cpu = cpu_of_children().saturating_sub(before).as_secs_f64();
         let read = |file: &str| {
             let bytes = fs::read(self.dir.path().join(file)).unwrap_or_default();

@@ -4,6 +4,7 @@
 //! even when the connection was still busy with the one before. Else a server that stalls would
 //! be asked less while it stalls, and look better than it is.
 
+use super::interrupt;
 use super::placement::Placement;
 use super::sample::quantile;
 use super::web;
@@ -100,6 +101,9 @@ impl Gets<'_> {
         let mut report = Report::default();
         let mut connection = None;
         for index in (number..self.rate * self.seconds).step_by(self.connections as usize) {
+            if interrupt::requested() {
+                break;
+            }
             let start = wait_until(begin + interval * index);
             match self.one_request(&mut connection, request.as_bytes()) {
                 Ok(()) => report.latencies_us.push(start.elapsed().as_secs_f64() * 1e6),

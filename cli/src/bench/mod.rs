@@ -22,6 +22,7 @@ mod gets;
 mod gzip;
 mod handoff;
 mod handshake;
+mod interrupt;
 mod mixed;
 mod options;
 mod outcome;
@@ -60,6 +61,7 @@ enum Bench {
 
 /// Runs one benchmark and prints its outcome.
 pub(crate) fn run(args: &Args) -> Result<ExitCode, Failure> {
+    interrupt::watch()?;
     let (outcome, json) = match &args.bench {
         Bench::Handshake(args) => (handshake::run(args)?, args.common.json),
         Bench::Gzip(args) => (gzip::run(args)?, args.common.json),

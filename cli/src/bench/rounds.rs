@@ -4,6 +4,7 @@
 //! near each other in time, and every other round runs backwards, so that a drift falls out of the
 //! medians of the rounds' ratios.
 
+use super::interrupt;
 use super::options::Plan;
 use super::outcome::{Outcome, Series};
 use super::sample::{Sample, key};
@@ -42,6 +43,7 @@ pub(crate) fn compare<W: Workload>(workload: &W, plan: &Plan) -> Result<Outcome,
             else {
                 continue;
             };
+            interrupt::check()?;
             let sample = measure(workload, variant)?;
             eprintln!("{}", progress(W::NAME, rounds, plan.rounds, &variant.name, &sample));
             series.samples.push(sample);

@@ -4,7 +4,7 @@
 use super::outcome::Outcome;
 use super::placement::Placement;
 use super::sample::{Sample, quantile};
-use super::{gets, handoff};
+use super::{gets, handoff, interrupt};
 use crate::failure::Failure;
 use interlude_fiber::{bare_pair, park_resume_pair};
 use serde_json::{Map, Value, json};
@@ -71,6 +71,7 @@ pub(crate) fn run(args: &Args) -> Result<Outcome, Failure> {
         let thread = thread::Builder::new().spawn_scoped(scope, || measure(args, &cpus))?;
         thread.join().map_err(|_| io::Error::other("the measuring thread panicked"))?
     });
+    interrupt::check()?;
     let timings = measured.map_err(|error| Failure::not_so(format!("switch: {error}")))?;
     let params = Map::from_iter([
         ("cpus".to_owned(), json!(cpus)),
@@ -89,7 +90,7 @@ fn measure(args: &Args, cpus: &[usize]) -> io::Result<Vec<(&'static str, Timings
         eprintln!("switch: round {} of {}", round + 1, args.rounds);
         for ((_, timings), (_, subject)) in all.iter_mut().zip(SUBJECTS) {
             let begin = Instant::now();
-            while begin.elapsed() < slot {
+            while begin.elapsed() < slot && !interrupt::requested() {
                 subject.time(cpus, timings)?;
             }
         }

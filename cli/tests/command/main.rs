@@ -1,5 +1,6 @@
 //! The `interlude` command as a user meets it: arguments in, text and exit code out.
 
+mod bench;
 mod check;
 mod fixture;
 mod run;
