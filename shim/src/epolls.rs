@@ -15,21 +15,18 @@ use crate::table::originals;
 
 /// One epoll instance.
 pub(crate) struct Epoll {
-    fd: RawFd,
+    /// A number that it has; it may have others.
+    fd: AtomicI32,
     interest: Mutex<InterestList>,
 }
 
-static EPOLLS: RwLock<Vec<Arc<Epoll>>> = RwLock::new(Vec::new());
+/// Which numbers are epoll instances. Two may be one (`mio` duplicates its own).
+static EPOLLS: RwLock<Vec<(RawFd, Arc<Epoll>)>> = RwLock::new(Vec::new());
 static VERSION: AtomicUsize = AtomicUsize::new(0);
 /// The shim's own fds, -1 where free: the server may not close them.
 static KEPT: [AtomicI32; 64] = [const { AtomicI32::new(-1) }; 64];
 
 impl Epoll {
-    /// Has it this number?
-    pub(crate) fn is(&self, fd: RawFd) -> bool {
-        self.fd == fd
-    }
-
     /// Its interest list, locked.
     pub(crate) fn interest(&self) -> MutexGuard<'_, InterestList> {
         self.interest.lock()
@@ -38,15 +35,16 @@ impl Epoll {
     /// Carries an operation out. A refusal means that the fd is gone by a way that no hook saw;
     /// then there is nothing to be told.
     pub(crate) fn apply(&self, operation: Operation) {
+        let epfd = self.fd.load(Ordering::Relaxed);
         // The result is not needed, see above.
         let _ = match operation {
             Operation::Add(fd, mask, token) => {
-                control(self.fd, libc::EPOLL_CTL_ADD, fd, mask, token.0)
+                control(epfd, libc::EPOLL_CTL_ADD, fd, mask, token.0)
             }
             Operation::Modify(fd, mask, token) => {
-                control(self.fd, libc::EPOLL_CTL_MOD, fd, mask, token.0)
+                control(epfd, libc::EPOLL_CTL_MOD, fd, mask, token.0)
             }
-            Operation::Delete(fd) => control(self.fd, libc::EPOLL_CTL_DEL, fd, 0, 0),
+            Operation::Delete(fd) => control(epfd, libc::EPOLL_CTL_DEL, fd, 0, 0),
         };
     }
 }
@@ -61,10 +59,21 @@ pub(crate) fn control(epfd: RawFd, operation: i32, fd: Fd, mask: u32, data: u64)
 
 /// A new epoll instance of the server.
 pub(crate) fn created(fd: RawFd) {
-    let epoll = Arc::new(Epoll { fd, interest: Mutex::new(InterestList::default()) });
+    let interest = Mutex::new(InterestList::default());
+    enlist(fd, Arc::new(Epoll { fd: AtomicI32::new(fd), interest }));
+}
+
+/// A number is a duplicate of another, which may be an epoll instance.
+pub(crate) fn duplicated(from: RawFd, to: RawFd) {
+    if let Some(epoll) = of(from) {
+        enlist(to, epoll);
+    }
+}
+
+fn enlist(fd: RawFd, epoll: Arc<Epoll>) {
     let mut epolls = EPOLLS.write();
-    epolls.retain(|known| known.fd != fd);
-    epolls.push(epoll);
+    epolls.retain(|(known, _)| *known != fd);
+    epolls.push((fd, epoll));
     VERSION.fetch_add(1, Ordering::Release);
 }
 
@@ -94,22 +103,31 @@ pub(crate) fn is_kept(fd: RawFd) -> bool {
 
 /// The instance of that number, if it was made through a hook.
 pub(crate) fn of(fd: RawFd) -> Option<Arc<Epoll>> {
-    EPOLLS.read().iter().find(|epoll| epoll.fd == fd).cloned()
+    EPOLLS.read().iter().find(|(known, _)| *known == fd).map(|(_, epoll)| Arc::clone(epoll))
 }
 
 /// An fd is closed, or becomes another file: nothing registered under its number holds any more.
 pub(crate) fn closed(fd: Fd) {
     let epolls = EPOLLS.read();
     let mut is_epoll = false;
-    for epoll in epolls.iter() {
-        is_epoll |= epoll.fd == fd.0;
-        epoll.interest().remove(fd);
+    for (number, epoll) in epolls.iter() {
+        is_epoll |= *number == fd.0;
+        epoll.interest().closed(fd);
     }
     drop(epolls);
     if is_epoll {
-        EPOLLS.write().retain(|epoll| epoll.fd != fd.0);
-        VERSION.fetch_add(1, Ordering::Release);
+        delist(fd.0);
     }
+}
+
+fn delist(fd: RawFd) {
+    let mut epolls = EPOLLS.write();
+    epolls.retain(|(known, _)| *known != fd);
+    for (number, epoll) in epolls.iter() {
+        // Another number of the instance that had this one.
+        let _ = epoll.fd.compare_exchange(fd, *number, Ordering::Relaxed, Ordering::Relaxed);
+    }
+    VERSION.fetch_add(1, Ordering::Release);
 }
 
 /// What must be held across `fork`, so that the child finds the registry whole.
@@ -119,7 +137,7 @@ pub(crate) fn hold_for_fork() -> impl Drop {
 
 /// In the child: a list's lock may have been held by a thread that the child does not have.
 pub(crate) fn after_fork() {
-    for epoll in EPOLLS.read().iter() {
+    for (_, epoll) in EPOLLS.read().iter() {
         if epoll.interest.is_locked() {
             // SAFETY: the child has one thread, and this thread holds no list's lock here.
             unsafe { epoll.interest.force_unlock() };

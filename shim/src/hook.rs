@@ -50,7 +50,7 @@ pub(crate) fn run<F: Copy, T: Failure + Copy>(
     original: &Original<F>,
     handler: impl FnOnce(&Call<F>) -> Outcome<T>,
     call_original: impl FnOnce(F) -> T,
-    then: Option<impl FnOnce(T)>,
+    then: Option<impl FnOnce(T) -> T>,
 ) -> T {
     let Some(original) = original.function() else {
         set_errno(libc::ENOSYS);
@@ -87,11 +87,12 @@ pub(crate) fn run<F: Copy, T: Failure + Copy>(
     if let Some(then) = then {
         let errno = if when == When::Always { self::errno() } else { 0 };
         let shadow = local.enter();
-        guarded(|| then(value));
+        let mapped = guarded(|| then(value));
         drop(shadow);
         if when == When::Always {
             set_errno(errno);
         }
+        return mapped.unwrap_or(value);
     }
     value
 }
@@ -136,7 +137,7 @@ pub(crate) fn set_errno(value: i32) {
 /// Makes the exports, their originals and their names from the rows of the table.
 macro_rules! hooks {
     ($($family:ident fn $name:ident($($arg:ident: $type:ty),* $(,)?) $(-> $result:ty)?
-        => $(@$when:ident)? $handler:path $(, then $then:path)?;)*) => {
+        => $(@$when:ident)? $handler:path $(, then $then:path)? $(, maps $maps:path)?;)*) => {
         /// Number of hooks.
         pub(crate) const COUNT: usize = NAMES.len();
 
@@ -190,7 +191,7 @@ macro_rules! hooks {
             #[unsafe(no_mangle)]
             pub(crate) unsafe extern "C-unwind" fn $name($($arg: $type),*) $(-> $result)? {
                 #[allow(unused_mut, unused_assignments)]
-                let mut then = hooks!(@none $($then)? ; $($arg),*);
+                let mut then = hooks!(@after $($then)?; $($maps)?; $($arg),*);
                 hook::run(
                     Number::$name as usize,
                     hooks!(@when $($when)?),
@@ -207,7 +208,13 @@ macro_rules! hooks {
     };
     (@when) => { When::Always };
     (@when in_event) => { When::InEvent };
-    (@none ; $($arg:ident),*) => { None::<fn(_)> };
-    (@none $then:path ; $($arg:ident),*) => { Some(|result| $then(result, $($arg),*)) };
+    (@after ; ; $($arg:ident),*) => { None::<fn(_) -> _> };
+    (@after $then:path; ; $($arg:ident),*) => {
+        Some(|result| {
+            $then(result, $($arg),*);
+            result
+        })
+    };
+    (@after ; $maps:path; $($arg:ident),*) => { Some(|result| $maps(result, $($arg),*)) };
 }
 pub(crate) use hooks;

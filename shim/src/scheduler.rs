@@ -17,7 +17,7 @@ use interlude_core::claims::Want;
 use interlude_fiber::Fiber;
 use interlude_offload::Call;
 
-pub(crate) use kernel::{Timeout, WaitCall, wait_kernel};
+pub(crate) use kernel::{Timeout, WaitCall};
 
 use crate::context;
 use crate::counters::{Counter, count};

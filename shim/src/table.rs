@@ -1,11 +1,11 @@
 //! What is intercepted: one row a function, no bodies.
 //!
 //! A row gives the family, the export with its type, its handler, and where it needs one the
-//! handler that runs after the original. `@in_event`: the row acts only while its thread processes
+//! handler that runs after the original (`then`: it sees the result; `maps`: it replaces it). `@in_event`: the row acts only while its thread processes
 //! an event that may park. `__libc_start_main` is not here: it is no hook in this
 //! sense (see `start`).
 
-use std::ffi::{c_char, c_int, c_uchar, c_uint, c_ulong, c_void};
+use std::ffi::{c_char, c_int, c_long, c_uchar, c_uint, c_ulong, c_void};
 
 use libc::{
     epoll_event, fd_set, iovec, mmsghdr, msghdr, off_t, pid_t, pollfd, pthread_attr_t,
@@ -25,9 +25,9 @@ hooks! {
     loop fn epoll_create(size: c_int) -> c_int => epoll::create, then epoll::created;
     loop fn epoll_create1(flags: c_int) -> c_int => epoll::create1, then epoll::created;
     loop fn epoll_ctl(epfd: c_int, op: c_int, fd: c_int, event: *mut epoll_event) -> c_int => epoll::control;
-    loop fn epoll_wait(epfd: c_int, events: *mut epoll_event, max: c_int, timeout: c_int) -> c_int => epoll::wait;
-    loop fn epoll_pwait(epfd: c_int, events: *mut epoll_event, max: c_int, timeout: c_int, mask: *const sigset_t) -> c_int => epoll::pwait;
-    loop fn epoll_pwait2(epfd: c_int, events: *mut epoll_event, max: c_int, timeout: *const timespec, mask: *const sigset_t) -> c_int => epoll::pwait2;
+    loop fn epoll_wait(epfd: c_int, events: *mut epoll_event, max: c_int, timeout: c_int) -> c_int => epoll::wait, maps epoll::waited;
+    loop fn epoll_pwait(epfd: c_int, events: *mut epoll_event, max: c_int, timeout: c_int, mask: *const sigset_t) -> c_int => epoll::pwait, maps epoll::pwaited;
+    loop fn epoll_pwait2(epfd: c_int, events: *mut epoll_event, max: c_int, timeout: *const timespec, mask: *const sigset_t) -> c_int => epoll::pwait2, maps epoll::pwaited2;
     loop fn poll(fds: *mut pollfd, n: c_ulong, timeout: c_int) -> c_int => epoll::poll;
     loop fn ppoll(fds: *mut pollfd, n: c_ulong, timeout: *const timespec, mask: *const sigset_t) -> c_int => epoll::ppoll;
     loop fn select(n: c_int, r: *mut fd_set, w: *mut fd_set, e: *mut fd_set, timeout: *mut timeval) -> c_int => epoll::select;
@@ -58,9 +58,11 @@ hooks! {
     io fn close(fd: c_int) -> c_int => io::close;
     io fn close_range(first: c_uint, last: c_uint, flags: c_int) -> c_int => io::close_range;
     io fn closefrom(first: c_int) -> () => io::close_from;
-    io fn dup(fd: c_int) -> c_int => io::dup;
-    io fn dup2(from: c_int, to: c_int) -> c_int => io::dup2;
-    io fn dup3(from: c_int, to: c_int, flags: c_int) -> c_int => io::dup3;
+    io fn dup(fd: c_int) -> c_int => io::dup, then io::duplicated;
+    io fn dup2(from: c_int, to: c_int) -> c_int => io::dup2, then io::duplicated2;
+    io fn dup3(from: c_int, to: c_int, flags: c_int) -> c_int => io::dup3, then io::duplicated3;
+    io fn fcntl(fd: c_int, command: c_int, argument: c_long) -> c_int => io::control, then io::controlled;
+    io fn fcntl64(fd: c_int, command: c_int, argument: c_long) -> c_int => io::control, then io::controlled;
 
     locks fn pthread_mutex_lock(lock: *mut pthread_mutex_t) -> c_int => @in_event locks::take, then locks::taken;
     locks fn pthread_mutex_trylock(lock: *mut pthread_mutex_t) -> c_int => @in_event locks::try_take, then locks::taken;

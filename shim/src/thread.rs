@@ -42,7 +42,7 @@ pub(crate) struct Thread {
     /// Set in a child after fork: what was parked belongs to the parent.
     pub(crate) forked: Cell<bool>,
     /// The epoll instance that was looked up last, and when.
-    pub(crate) epoll: RefCell<Option<(usize, Arc<Epoll>)>>,
+    pub(crate) epoll: RefCell<Option<(usize, RawFd, Arc<Epoll>)>>,
     /// The scheduler; null until the first wait of an armed thread.
     pub(crate) fiber: Cell<*mut Fiber<Question, Answer>>,
 }
@@ -96,10 +96,12 @@ impl Thread {
         let version = epolls::version();
         let mut slot = self.epoll.borrow_mut();
         match slot.as_ref() {
-            Some((then, epoll)) if *then == version && epoll.is(fd) => Some(Arc::clone(epoll)),
+            Some((then, known, epoll)) if (*then, *known) == (version, fd) => {
+                Some(Arc::clone(epoll))
+            }
             _ => {
                 let epoll = epolls::of(fd)?;
-                *slot = Some((version, Arc::clone(&epoll)));
+                *slot = Some((version, fd, Arc::clone(&epoll)));
                 Some(epoll)
             }
         }

@@ -17,7 +17,15 @@
 //! exclusive    DEL: the kernel refuses MOD         ADD mask
 //! ```
 //!
+//! **Closing** an fd does not end its registration where a duplicate keeps the file open: the kernel
+//! goes on reporting it, and a server that duplicates fds sees those events. They are *orphans*:
+//! what is fetched after the close is delivered as the kernel says it; what was fetched before the
+//! close and not yet delivered is dropped, because the server may have freed what its `data` points
+//! to since (without Interlude it would have had the event before it closed).
+//!
 //! Must not: call the kernel. Each change returns the [`Operation`] that the shim carries out.
+
+use std::collections::VecDeque;
 
 use crate::Fd;
 
@@ -82,11 +90,29 @@ struct Registration {
     hold: Hold,
 }
 
+/// A registration whose fd was closed.
+#[derive(Debug, Clone, Copy)]
+struct Orphan {
+    generation: u32,
+    mask: u32,
+    data: u64,
+    closed_at: Fetch,
+}
+
+/// Orphans that are remembered: the kernel has forgotten nearly all of them at their close.
+const ORPHANS: usize = 256;
+
+/// Numbers the fetches from one epoll instance, so that what came before a close is known.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, PartialOrd, Ord)]
+pub struct Fetch(u64);
+
 /// One epoll instance.
 #[derive(Debug, Default)]
 pub struct InterestList {
     by_fd: Vec<Option<Registration>>,
+    orphans: VecDeque<Orphan>,
     last_generation: u32,
+    last_fetch: Fetch,
 }
 
 impl InterestList {
@@ -128,10 +154,28 @@ impl InterestList {
         }
     }
 
-    /// Forgets `fd`: its `EPOLL_CTL_DEL`, or its end by `close` or `dup2`. True if it was here.
+    /// Forgets `fd`: its `EPOLL_CTL_DEL`. True if it was here.
     pub fn remove(&mut self, fd: Fd) -> bool {
-        let slot = fd.index().and_then(|index| self.by_fd.get_mut(index));
-        slot.is_some_and(|slot| slot.take().is_some())
+        self.take(fd).is_some()
+    }
+
+    /// The number `fd` ends, by `close` or `dup2`.
+    pub fn closed(&mut self, fd: Fd) {
+        let Some(Registration { generation, mask, data, .. }) = self.take(fd) else { return };
+        if self.orphans.len() == ORPHANS {
+            self.orphans.pop_front();
+        }
+        self.orphans.push_back(Orphan { generation, mask, data, closed_at: self.last_fetch });
+    }
+
+    /// Events are about to be fetched from the kernel: their number.
+    pub fn fetch(&mut self) -> Fetch {
+        self.last_fetch.0 += 1;
+        self.last_fetch
+    }
+
+    fn take(&mut self, fd: Fd) -> Option<Registration> {
+        fd.index().and_then(|index| self.by_fd.get_mut(index)).and_then(Option::take)
     }
 
     /// Is `fd` registered here?
@@ -140,13 +184,24 @@ impl InterestList {
         self.registration(fd).is_some()
     }
 
-    /// What the server is to get for a kernel event: its `data`, and the flags that it still
-    /// wants. `None` for a token whose registration is gone, or where nothing is left of `flags`.
+    /// What the server is to get for a kernel event of that fetch: its `data`, and the flags that
+    /// it still wants. `None` for a token whose registration is gone, or where nothing is left of
+    /// `flags`.
     #[must_use]
-    pub fn resolve(&self, token: Token, flags: u32) -> Option<Resolved> {
-        let registration = self.current(token)?;
-        let flags = flags & ((registration.mask & !MODIFIERS) | ALWAYS);
-        (flags != 0).then_some(Resolved { flags, data: registration.data })
+    pub fn resolve(&self, token: Token, flags: u32, fetch: Fetch) -> Option<Resolved> {
+        let (mask, data, fd) = match self.current(token) {
+            Some(registration) => (registration.mask, registration.data, Some(token.fd())),
+            None => {
+                let mut orphans = self.orphans.iter().rev();
+                let orphan = orphans.find(|orphan| orphan.generation == token.generation())?;
+                if fetch <= orphan.closed_at {
+                    return None;
+                }
+                (orphan.mask, orphan.data, None)
+            }
+        };
+        let flags = flags & ((mask & !MODIFIERS) | ALWAYS);
+        (flags != 0).then_some(Resolved { flags, data, fd })
     }
 
     /// Drops an event of `token`, to be asked for again by [`InterestList::release`]. Returns what
@@ -229,4 +284,6 @@ pub struct Resolved {
     pub flags: u32,
     /// Its `data`.
     pub data: u64,
+    /// The fd; `None` for an orphan, whose number may mean something else now.
+    pub fd: Option<Fd>,
 }

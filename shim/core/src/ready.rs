@@ -11,13 +11,13 @@ use std::collections::VecDeque;
 
 use crate::claims::Claims;
 use crate::habit::Habits;
-use crate::interest::{InterestList, Operation, Token};
+use crate::interest::{Fetch, InterestList, Operation, Token};
 use crate::{CoroutineId, Fd};
 
 /// An event as the server gets it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Delivered {
-    /// The fd that it is about.
+    /// The fd that it is about; -1 where that was closed.
     pub fd: Fd,
     /// `events`.
     pub flags: u32,
@@ -48,19 +48,27 @@ impl Pick {
     }
 }
 
+/// An event from the kernel.
+#[derive(Debug, Clone, Copy)]
+struct Fetched {
+    token: Token,
+    flags: u32,
+    fetch: Fetch,
+}
+
 /// Events fetched from one epoll instance, and fds held.
 #[derive(Debug, Default)]
 pub struct Ready {
-    fetched: VecDeque<(Token, u32)>,
+    fetched: VecDeque<Fetched>,
     /// Taken from `fetched` as parkers: each goes alone.
-    parkers: VecDeque<(Token, u32)>,
+    parkers: VecDeque<Fetched>,
     held: Vec<Token>,
 }
 
 impl Ready {
-    /// Adds an event from the kernel.
-    pub fn push(&mut self, token: Token, flags: u32) {
-        self.fetched.push_back((token, flags));
+    /// Adds an event from the kernel, of that fetch.
+    pub fn push(&mut self, token: Token, flags: u32, fetch: Fetch) {
+        self.fetched.push_back(Fetched { token, flags, fetch });
     }
 
     /// Are there events that were not yet looked at?
@@ -86,34 +94,33 @@ impl Ready {
     ) {
         pick.clear();
         while pick.events.len() < max {
-            let Some((token, flags)) = self.fetched.pop_front() else { break };
-            let fd = token.fd();
+            let Some(event) = self.fetched.pop_front() else { break };
+            let fd = event.token.fd();
             if habits.is_parker(fd) && !claims.is_owned(fd) {
-                self.parkers.push_back((token, flags));
+                self.parkers.push_back(event);
                 continue;
             }
-            self.admit(token, flags, interest, claims, pick);
+            self.admit(event, interest, claims, pick);
         }
         while pick.events.is_empty() {
-            let Some((token, flags)) = self.parkers.pop_front() else { break };
-            self.admit(token, flags, interest, claims, pick);
+            let Some(event) = self.parkers.pop_front() else { break };
+            self.admit(event, interest, claims, pick);
         }
     }
 
     fn admit(
         &mut self,
-        token: Token,
-        flags: u32,
+        event: Fetched,
         interest: &mut InterestList,
         claims: &Claims,
         pick: &mut Pick,
     ) {
-        let fd = token.fd();
-        let Some(resolved) = interest.resolve(token, flags) else {
+        let Fetched { token, flags, fetch } = event;
+        let Some(resolved) = interest.resolve(token, flags, fetch) else {
             pick.stale += 1;
             return;
         };
-        if claims.is_owned(fd) {
+        if resolved.fd.is_some_and(|fd| claims.is_owned(fd)) {
             pick.operations.extend(interest.hold(token));
             pick.held += 1;
             if !self.held.contains(&token) {
@@ -121,6 +128,7 @@ impl Ready {
             }
             return;
         }
+        let fd = resolved.fd.unwrap_or(Fd(-1));
         pick.events.push(Delivered { fd, flags: resolved.flags, data: resolved.data });
     }
 

@@ -13,7 +13,7 @@ use crate::api::objects;
 use crate::bypass::Bypass;
 use crate::epolls::{self, Epoll};
 use crate::hook::{Call, Outcome};
-use crate::scheduler::{self, Timeout, WaitCall, wait_kernel};
+use crate::scheduler::{self, Timeout, WaitCall};
 use crate::start;
 use crate::thread::Thread;
 
@@ -175,36 +175,25 @@ fn serve(
         if let Some(result) = scheduler::wait(thread, call) {
             return Outcome::Handled(result);
         }
-        return match epolls::of(epfd) {
-            Some(epoll) => Outcome::Handled(wait_plainly(&epoll, &call)),
-            None => Outcome::PassThrough(Bypass::UnknownEpoll),
-        };
     }
-    Outcome::Handled(wait_plainly(&epoll, &call))
-}
-
-/// Nothing was ever parked: the kernel's events as they come, with the server's own `data`.
-fn wait_plainly(epoll: &Epoll, call: &WaitCall) -> c_int {
-    loop {
-        let fetched = match wait_kernel(call, call.events, call.max, call.timeout) {
-            Ok(fetched) => fetched,
-            Err(errno) => {
-                crate::hook::set_errno(errno);
-                return -1;
-            }
-        };
-        let kept = translate(epoll, call.events, fetched);
-        // If every event was for a registration that is gone, the wait is not over.
-        if kept > 0 || fetched == 0 || call.timeout.is_some() {
-            return c_int::try_from(kept).unwrap_or(c_int::MAX);
-        }
-    }
+    // Nothing was ever parked: the kernel's events as they come, into the server's buffer. The
+    // original runs outside of the shim, since the thread may be cancelled in it.
+    Outcome::PassThrough(Bypass::Observed)
 }
 
 /// Replaces the tokens in a buffer of kernel events by the server's `data`; returns how many are
-/// left.
-fn translate(epoll: &Epoll, events: *mut epoll_event, count: usize) -> usize {
-    let interest = epoll.interest();
+/// left. (None are, where all were for registrations that are gone: then the wait is over early,
+/// as by its timeout.)
+fn translate(result: c_int, epfd: c_int, events: *mut epoll_event) -> c_int {
+    let count = usize::try_from(result).unwrap_or(0);
+    if count == 0 || !takes_over() {
+        return result;
+    }
+    let Some(epoll) = Thread::of_this().and_then(|thread| thread.epoll(epfd)) else {
+        return result;
+    };
+    let mut interest = epoll.interest();
+    let fetch = interest.fetch();
     let mut kept = 0;
     for i in 0..count {
         // SAFETY: the kernel has just filled `count` events of this buffer.
@@ -212,14 +201,46 @@ fn translate(epoll: &Epoll, events: *mut epoll_event, count: usize) -> usize {
         // SAFETY: as above.
         let event = unsafe { from.read() };
         let token = interlude_core::interest::Token(event.u64);
-        let Some(resolved) = interest.resolve(token, event.events) else { continue };
+        let Some(resolved) = interest.resolve(token, event.events, fetch) else { continue };
         // SAFETY: `kept` is at most `i`.
         let to = unsafe { events.add(kept) };
         // SAFETY: as above.
         unsafe { to.write(epoll_event { events: resolved.flags, u64: resolved.data }) };
         kept += 1;
     }
-    kept
+    c_int::try_from(kept).unwrap_or(c_int::MAX)
+}
+
+pub(crate) fn waited(
+    result: c_int,
+    epfd: c_int,
+    events: *mut epoll_event,
+    _: c_int,
+    _: c_int,
+) -> c_int {
+    translate(result, epfd, events)
+}
+
+pub(crate) fn pwaited(
+    result: c_int,
+    epfd: c_int,
+    events: *mut epoll_event,
+    _: c_int,
+    _: c_int,
+    _: *const sigset_t,
+) -> c_int {
+    translate(result, epfd, events)
+}
+
+pub(crate) fn pwaited2(
+    result: c_int,
+    epfd: c_int,
+    events: *mut epoll_event,
+    _: c_int,
+    _: *const timespec,
+    _: *const sigset_t,
+) -> c_int {
+    translate(result, epfd, events)
 }
 
 pub(crate) fn poll<F>(_: &Call<F>, _: *mut pollfd, _: c_ulong, _: c_int) -> Outcome<c_int> {

@@ -3,7 +3,7 @@
 //! The calls themselves are never changed. An arity has a handler, not a call: all that matters
 //! is the fd, which comes first.
 
-use std::ffi::{c_int, c_uint};
+use std::ffi::{c_int, c_long, c_uint};
 
 use interlude_core::Fd;
 use interlude_core::claims::Want;
@@ -162,6 +162,33 @@ fn forget_range(first: c_uint, last: c_uint) {
 
 pub(crate) fn dup<F>(_: &Call<F>, fd: c_int) -> Outcome<c_int> {
     observe(fd)
+}
+
+/// A duplicate of an epoll instance is that instance.
+pub(crate) fn duplicated(to: c_int, from: c_int) {
+    if to >= 0 && to != from {
+        epolls::duplicated(from, to);
+    }
+}
+
+pub(crate) fn duplicated2(result: c_int, from: c_int, _: c_int) {
+    duplicated(result, from);
+}
+
+pub(crate) fn duplicated3(result: c_int, from: c_int, _: c_int, _: c_int) {
+    duplicated(result, from);
+}
+
+/// `fcntl` takes one argument more or none; either way it is passed on as it came, in the register
+/// that the ABI gives it.
+pub(crate) fn control<F>(_: &Call<F>, _: c_int, _: c_int, _: c_long) -> Outcome<c_int> {
+    Outcome::PassThrough(Bypass::Observed)
+}
+
+pub(crate) fn controlled(result: c_int, fd: c_int, command: c_int, _: c_long) {
+    if command == libc::F_DUPFD || command == libc::F_DUPFD_CLOEXEC {
+        duplicated(result, fd);
+    }
 }
 
 pub(crate) fn dup2<F>(_: &Call<F>, from: c_int, to: c_int) -> Outcome<c_int> {

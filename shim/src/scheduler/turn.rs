@@ -352,10 +352,12 @@ impl<'a> Scheduler<'a> {
         let max = self.wait.max.min(FETCH_MAX);
         self.buffer.resize(max, libc::epoll_event { events: 0, u64: 0 });
         let fetched = kernel::wait_kernel(&self.wait, self.buffer.as_mut_ptr(), max, timeout)?;
+        let Some(epoll) = &self.epoll else { return Ok(fetched) };
+        let fetch = epoll.interest().fetch();
         count(Counter::LoopPolled);
         count_by(Counter::EventFetched, fetched);
         for event in self.buffer.iter().take(fetched) {
-            self.ready.push(Token(event.u64), event.events);
+            self.ready.push(Token(event.u64), event.events, fetch);
         }
         Ok(fetched)
     }

@@ -110,7 +110,7 @@ impl Files {
 
     /// The `index`th open number, counted around.
     pub(crate) fn nth(&self, index: usize) -> Option<i32> {
-        self.numbers().cycle().nth(index % self.table.len().max(1))
+        self.numbers().nth(index % self.table.len().max(1))
     }
 
     /// What `poll(2)` says of a file.

@@ -43,6 +43,18 @@ pub(crate) enum Errno {
     Invalid,
 }
 
+impl Errno {
+    /// Its name.
+    pub(crate) fn name(self) -> &'static str {
+        match self {
+            Self::BadFd => "EBADF",
+            Self::Exists => "EEXIST",
+            Self::NoEntry => "ENOENT",
+            Self::Invalid => "EINVAL",
+        }
+    }
+}
+
 /// An `epoll_ctl` call.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Control {
@@ -170,9 +182,9 @@ impl Epoll {
         gone.into_iter().for_each(|key| self.drop_item(key));
     }
 
-    /// Is there an item of this file and number?
-    pub(crate) fn contains(&self, key: Key) -> bool {
-        self.items.contains_key(&key)
+    /// Takes an item out, however it got lost.
+    pub(crate) fn forget(&mut self, key: Key) {
+        self.drop_item(key);
     }
 
     fn link(&mut self, key: Key) {

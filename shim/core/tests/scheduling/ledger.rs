@@ -99,7 +99,7 @@ impl Ledger {
         Ok(found.at)
     }
 
-    /// Nothing waits to be given out: whatever was fetched was given, held or dropped.
+    /// Whatever was fetched was given to the server, held or dropped.
     pub(crate) fn drained(&mut self) {
         self.fetched.clear();
     }

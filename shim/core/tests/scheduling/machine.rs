@@ -125,6 +125,14 @@ impl Machine {
         }
     }
 
+    /// Registrations that have outlived their numbers end, by whoever had the file open.
+    pub(crate) fn forget_left_behind(&mut self) {
+        for key in self.stock.take_left_behind() {
+            self.ledger.saw("left behind");
+            self.kernel.forget(key);
+        }
+    }
+
     /// The `index`th job in flight is done.
     pub(crate) fn complete(&mut self, index: usize) {
         let jobs = self.in_flight();
@@ -206,9 +214,6 @@ impl Machine {
             self.stock.delivered(event.fd.0, fetched)?;
             self.check_unowned(event.fd)?;
         }
-        if self.ready.is_empty() {
-            self.ledger.drained();
-        }
         let events = std::mem::take(&mut pick.events);
         self.pick = pick;
         if events.is_empty() {
@@ -239,6 +244,8 @@ impl Machine {
     /// Asks the kernel. Returns how many events are of registrations that are there, and how many
     /// are not.
     fn fetch(&mut self) -> Result<(usize, usize), Violation> {
+        // Nothing waits to be given out, so what was fetched was given, held or dropped.
+        self.ledger.drained();
         let at = self.tick();
         let (mut live, mut stale) = (0, 0);
         for reported in self.kernel.wait(&self.files, self.setting.max) {

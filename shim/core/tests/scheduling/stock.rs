@@ -136,13 +136,22 @@ impl Stock {
         self.left_behind.retain(|(of, _)| *of != file);
     }
 
+    /// The registrations that have outlived their numbers, for somebody to end.
+    pub(crate) fn take_left_behind(&mut self) -> BTreeSet<Key> {
+        std::mem::take(&mut self.left_behind)
+    }
+
     /// The flags that a wait would report for `fd` now; 0 if it would not be reported.
     pub(crate) fn owes(&self, files: &Files, fd: i32) -> u32 {
         let Some(registration) = self.registration(fd) else { return 0 };
         let has_reason = registration.mask & EDGE == 0 || registration.reason.is_some();
         let is_armed =
             !registration.is_oneshot() || registration.arms.last().is_some_and(|arm| !arm.spent);
-        if has_reason && is_armed { files.poll(registration.file) & registration.wanted() } else { 0 }
+        if has_reason && is_armed {
+            files.poll(registration.file) & registration.wanted()
+        } else {
+            0
+        }
     }
 
     /// The server got an event for `fd` that was fetched at that time.
