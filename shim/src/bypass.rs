@@ -25,6 +25,8 @@ pub(crate) enum Bypass {
     UnknownEpoll,
     /// A structure of the library is not as this version of the shim knows it.
     Layout,
+    /// The call would run a callback of the server's, which belongs on the server's thread.
+    Callback,
     /// The call waits by other means than epoll.
     OtherWait,
 }
@@ -42,6 +44,7 @@ impl Bypass {
             Self::Refused => Counter::BypassRefused,
             Self::UnknownEpoll => Counter::BypassUnknownEpoll,
             Self::Layout => Counter::BypassLayout,
+            Self::Callback => Counter::BypassCallback,
             Self::OtherWait => Counter::BypassOtherWait,
         }
     }

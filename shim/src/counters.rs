@@ -58,6 +58,7 @@ counters! {
     BypassRefused = "bypass.refused",
     BypassUnknownEpoll = "bypass.unknown_epoll",
     BypassLayout = "bypass.layout",
+    BypassCallback = "bypass.callback",
     BypassOtherWait = "bypass.other_wait",
     Panics = "panics",
     ProcessForks = "process.forks",

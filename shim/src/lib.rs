@@ -16,6 +16,7 @@
 mod ambient;
 mod api;
 mod bypass;
+mod cancel;
 mod context;
 mod counters;
 mod epolls;

@@ -11,6 +11,7 @@ use interlude_offload::{Call, Completion, Job, JobKind, Refused, Ticket};
 use interlude_settings::Mode;
 
 use crate::bypass::Bypass;
+use crate::cancel::NotCancelled;
 use crate::context;
 use crate::counters::{Counter, JobEvent, count, count_job};
 use crate::scheduler;
@@ -59,7 +60,10 @@ fn choose(kind: JobKind, bytes: usize) -> Result<&'static Thread, Bypass> {
         return Err(Bypass::Small);
     }
     // An engine that cannot be made takes nothing.
-    thread.with_engine(|_| ()).ok_or(Bypass::Refused)?;
+    {
+        let _whole = NotCancelled::new();
+        thread.with_engine(|_| ()).ok_or(Bypass::Refused)?;
+    }
     match thread.settings.mode {
         Mode::Off | Mode::Inline => Err(Bypass::Settings),
         Mode::Block | Mode::Spin => Ok(thread),
@@ -88,6 +92,7 @@ pub(crate) fn carry_out<C: Call + 'static>(
     bytes: usize,
     call: C,
 ) -> Option<Box<C>> {
+    let _whole = NotCancelled::new();
     count_job(kind, JobEvent::Bytes, bytes);
     let job = Job { ticket: Ticket(thread.current.get()), kind, bytes, call: Box::new(call) };
     run(thread, job)?.into_any().downcast::<C>().ok()

@@ -19,6 +19,7 @@ use interlude_offload::Call;
 
 pub(crate) use kernel::{Timeout, WaitCall};
 
+use crate::cancel::NotCancelled;
 use crate::context;
 use crate::counters::{Counter, count};
 use crate::hook::set_errno;
@@ -119,6 +120,8 @@ fn begin(thread: &'static Thread) -> bool {
 }
 
 fn enter(thread: &'static Thread, question: Question) -> Answer {
+    // Each continuation has its own, and finds the state that it left.
+    let _whole = NotCancelled::new();
     // SAFETY: `begin` made the fiber for this thread, and it lives as long as the thread. A
     // question other than the first wait is only asked in an event, which lies on this stack
     // (`may_park`).

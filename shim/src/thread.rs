@@ -15,6 +15,7 @@ use interlude_offload::{Cores, CoresConfig, Engine, Inline};
 use interlude_settings::{EngineName, Mode, Settings};
 use parking_lot::Mutex;
 
+use crate::cancel::NotCancelled;
 use crate::epolls::{self, Epoll};
 use crate::scheduler::{Answer, Question};
 use crate::{context, page, start};
@@ -54,6 +55,7 @@ impl Thread {
             return Some(thread);
         }
         let settings = start::settings()?;
+        let _whole = NotCancelled::new();
         let rules = Rules { own_fd: settings.rules.own_fd, locks: settings.rules.locks };
         let thread = Box::leak(Box::new(Self {
             settings,

@@ -13,9 +13,12 @@ use std::ffi::{c_int, c_uchar, c_void};
 use interlude_offload::{Call as Offloaded, JobKind};
 
 use crate::api::objects;
+use crate::bypass::Bypass;
+use crate::counters::count;
 use crate::errors::Errors;
 use crate::hook::{Call, Outcome};
 use crate::offload::{self, Plan};
+use crate::original::Original;
 
 /// An OpenSSL object that the job uses while its owner is parked.
 #[derive(Clone, Copy)]
@@ -195,6 +198,10 @@ pub(crate) fn keygen(
     if ctx.is_null() || key.is_null() {
         return in_place();
     }
+    if has_callback(ctx) {
+        count(Bypass::Callback.counter());
+        return in_place();
+    }
     let Plan::Job(thread) = offload::plan(JobKind::Keygen, 0) else { return in_place() };
     objects::enter(ctx.addr());
     // SAFETY: the API's contract: a place for a key, null or a key to be filled.
@@ -212,6 +219,16 @@ pub(crate) fn keygen(
     // SAFETY: as above.
     unsafe { *key = done.key.0 };
     Outcome::Handled(result)
+}
+
+/// Is a progress callback set (`EVP_PKEY_CTX_set_cb(3)`)? It is the server's own function.
+fn has_callback(ctx: *mut c_void) -> bool {
+    type GetCallback = unsafe extern "C" fn(*mut c_void) -> *mut c_void;
+    // SAFETY: libcrypto's function of that name has this type.
+    static GET: Original<GetCallback> = unsafe { Original::new(c"EVP_PKEY_CTX_get_cb") };
+    // Without the function nothing is known, so nothing is assumed.
+    // SAFETY: a context that is not null, checked by the caller.
+    GET.function().is_none_or(|get| !unsafe { get(ctx) }.is_null())
 }
 
 struct Keygen {

@@ -1,6 +1,5 @@
 //! Waiting for the kernel: the server's own `epoll_wait`, and the sleep beside jobs in flight.
 
-use std::ffi::c_int;
 use std::os::fd::RawFd;
 use std::time::{Duration, Instant};
 
@@ -27,32 +26,6 @@ pub(crate) struct WaitCall {
     pub(crate) near: usize,
 }
 
-unsafe extern "C" {
-    fn pthread_setcancelstate(state: c_int, old: *mut c_int) -> c_int;
-}
-
-const PTHREAD_CANCEL_DISABLE: c_int = 1;
-
-/// While it lives, this thread cannot be cancelled: a cancellation unwinds the stack, and the
-/// scheduler's own is not the thread's. It takes effect at the server's next cancellation point.
-struct NotCancelled(c_int);
-
-impl NotCancelled {
-    fn new() -> Self {
-        let mut before = 0;
-        // SAFETY: a valid state, and a place for the one before.
-        unsafe { pthread_setcancelstate(PTHREAD_CANCEL_DISABLE, &raw mut before) };
-        Self(before)
-    }
-}
-
-impl Drop for NotCancelled {
-    fn drop(&mut self) {
-        // SAFETY: the state that `new` was given.
-        unsafe { pthread_setcancelstate(self.0, std::ptr::null_mut()) };
-    }
-}
-
 /// The original `epoll_wait`, `epoll_pwait` or `epoll_pwait2`, whichever says it best. Returns the
 /// count, or the `errno`.
 pub(crate) fn wait_kernel(
@@ -61,7 +34,6 @@ pub(crate) fn wait_kernel(
     max: usize,
     timeout: Timeout,
 ) -> Result<usize, i32> {
-    let _whole = NotCancelled::new();
     let max = i32::try_from(max).unwrap_or(i32::MAX);
     let result = match timeout {
         Some(left) if left.subsec_nanos() % 1_000_000 != 0 => wait_nanos(call, into, max, left),
@@ -117,7 +89,6 @@ pub(crate) fn sleep_for_completion(call: &WaitCall, wake: RawFd) -> Result<(), i
 }
 
 fn poll(call: &WaitCall, first: RawFd, second: RawFd, timeout: Timeout) -> Result<(), i32> {
-    let _whole = NotCancelled::new();
     let mut fds = [
         libc::pollfd { fd: first, events: libc::POLLIN, revents: 0 },
         libc::pollfd { fd: second, events: libc::POLLIN, revents: 0 },

@@ -5,6 +5,7 @@
 
 use interlude_core::Fd;
 use interlude_core::claims::{Access, Region, Want};
+use interlude_core::interest::EDGE;
 
 use crate::files::{ERR, HUP, IN, OUT, RDHUP};
 use crate::kernel::Control;
@@ -164,11 +165,13 @@ impl Machine {
     pub(crate) fn control(&mut self, control: Option<Control>) -> Done {
         let Some(control) = control else { return Ok(()) };
         let fd = control.fd();
-        if self.stock.is_left_behind(&self.files, fd) {
-            // A registration that outlived its number, met again by that number: see C7.
-            return Ok(());
-        }
-        if let Some(registration) = self.stock.registration(fd) {
+        let key = self.files.file(fd).map(|file| (file, fd));
+        if let Some(registration) = key.and_then(|key| self.stock.registration(key)) {
+            if registration.closed.is_some() {
+                // `dup2` has given an orphan its number back. Nobody does that; the shim does not
+                // follow it.
+                return Ok(());
+            }
             self.ledger.hold_ends(registration.serial);
         }
         let answer = match control {
@@ -202,12 +205,24 @@ impl Machine {
         Ok(())
     }
 
-    /// The number ends.
+    /// The number ends, and its registration is an orphan if another keeps the file open.
     fn forget(&mut self, fd: i32) {
-        self.interest.remove(Fd(fd));
+        self.interest.closed(Fd(fd));
         self.claims.closed(Fd(fd));
         self.habits.closed(Fd(fd));
-        self.stock.closed(fd);
+        let now = self.tick();
+        let Some(key) = self.files.file(fd).map(|file| (file, fd)) else { return };
+        let Some(registration) = self.stock.registration(key) else { return };
+        let fetched = self.ledger.last_fetched(registration.serial);
+        let is_edge = registration.is_edge();
+        let is_quieted = self.kernel.mask(key).is_none_or(|mask| (mask & EDGE != 0) != is_edge);
+        self.stock.closed(key, fetched, now);
+        if is_quieted {
+            // A known gap: it was held, and nobody can ask for it any more.
+            self.ledger.saw("quieted orphan");
+            self.stock.end(key);
+            self.kernel.forget(key);
+        }
     }
 
     fn dup(&mut self, co: &mut Coroutine, fd: Option<i32>) -> Done {

@@ -13,6 +13,8 @@ use crate::server::{Action, Target};
 pub(crate) enum Happening {
     /// A turn of the scheduler; with a timer, if it would sleep.
     Turn {
+        /// The server's `maxevents`.
+        max: usize,
         /// Does a sleep end by the server's timeout?
         timer: bool,
     },
@@ -25,7 +27,7 @@ pub(crate) enum Happening {
 /// One run.
 #[derive(Debug, Clone)]
 pub(crate) struct Case {
-    /// The server's `maxevents`.
+    /// The server's `maxevents` at the end.
     pub(crate) max: usize,
     /// The mask of the listener.
     pub(crate) listener: u32,
@@ -57,7 +59,9 @@ pub(crate) fn case() -> impl Strategy<Value = Case> {
 
 fn happening() -> impl Strategy<Value = Happening> {
     prop_oneof![
-        6 => prop::bool::weighted(0.2).prop_map(|timer| Happening::Turn { timer }),
+        6 => (1usize..5, prop::bool::weighted(0.2)).prop_map(|(max, timer)| {
+            Happening::Turn { max, timer }
+        }),
         2 => any::<u8>().prop_map(Happening::Complete),
         4 => (any::<u8>(), change()).prop_map(|(index, change)| Happening::World(index, change)),
     ]

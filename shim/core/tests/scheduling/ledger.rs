@@ -2,18 +2,17 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
+use interlude_core::Fd;
 use interlude_core::ready::Delivered;
 
-use crate::files::{ERR, HUP};
+use crate::kernel::Key;
 use crate::stock::Stock;
 use crate::violation::Violation;
 
 /// An event that the kernel has reported and that nobody has got yet.
 #[derive(Debug, Clone, Copy)]
 struct Fetched {
-    fd: i32,
-    /// The registration, `None` if it was gone already.
-    serial: Option<u64>,
+    serial: u64,
     flags: u32,
     at: u64,
 }
@@ -33,6 +32,8 @@ pub(crate) type Seen = BTreeMap<&'static str, usize>;
 #[derive(Debug, Default)]
 pub(crate) struct Ledger {
     fetched: Vec<Fetched>,
+    /// When each registration was fetched last.
+    last: BTreeMap<u64, u64>,
     held: BTreeMap<u64, Held>,
     /// Fds (number and opening) that somebody was forced to use: they prove nothing any more.
     excused: BTreeSet<(i32, u64)>,
@@ -46,9 +47,15 @@ impl Ledger {
         *self.seen.entry(what).or_default() += 1;
     }
 
-    /// The kernel reported an event.
-    pub(crate) fn fetched(&mut self, fd: i32, serial: Option<u64>, flags: u32, at: u64) {
-        self.fetched.push(Fetched { fd, serial, flags, at });
+    /// The kernel reported an event of a registration.
+    pub(crate) fn fetched(&mut self, serial: u64, flags: u32, at: u64) {
+        self.fetched.push(Fetched { serial, flags, at });
+        self.last.insert(serial, at);
+    }
+
+    /// When a registration was fetched last.
+    pub(crate) fn last_fetched(&self, serial: u64) -> Option<u64> {
+        self.last.get(&serial).copied()
     }
 
     /// The kernel reported a registration whose fd a parked coroutine owns. Twice is allowed (the
@@ -74,29 +81,32 @@ impl Ledger {
         self.held.remove(&serial);
     }
 
-    /// An event was given to the server: there must have been such a one. Returns when it was
-    /// fetched.
-    pub(crate) fn delivered(&mut self, event: Delivered, stock: &Stock) -> Result<u64, Violation> {
-        let fd = event.fd.0;
-        let Some(registration) = stock.registration(fd) else {
-            return Err(Violation::Stale(format!("fd {fd} is not registered")));
+    /// An event was given to the server: there must have been such a one. Returns whose it is, and
+    /// when it was fetched.
+    pub(crate) fn delivered(
+        &mut self,
+        event: Delivered,
+        stock: &Stock,
+    ) -> Result<(Key, u64), Violation> {
+        let Some((key, registration)) = stock.by_data(event.data) else {
+            return Err(Violation::Stale(format!("{event:?}: nothing has this data")));
         };
-        let serial = Some(registration.serial);
-        let found = self.fetched.iter().position(|f| f.fd == fd && f.serial == serial);
+        let number = if registration.closed.is_some() { Fd(-1) } else { Fd(key.1) };
+        if event.fd != number {
+            return Err(Violation::Stale(format!("{event:?} is of {number:?}")));
+        }
+        let found = self.fetched.iter().position(|f| f.serial == registration.serial);
         let Some(found) = found.map(|index| self.fetched.remove(index)) else {
-            let is_old = self.fetched.iter().any(|fetched| fetched.fd == fd);
-            let text = format!("fd {fd}: the kernel did not report this registration");
-            return Err(if is_old { Violation::Stale(text) } else { Violation::Invented(text) });
+            return Err(Violation::Invented(format!("{event:?}: the kernel did not report it")));
         };
-        let allowed = found.flags & (registration.mask | ERR | HUP);
+        if registration.closed.is_some_and(|closed| closed > found.at) {
+            return Err(Violation::Stale(format!("{event:?} was fetched before the close")));
+        }
+        let allowed = found.flags & registration.wanted();
         if event.flags == 0 || event.flags & !allowed != 0 {
-            let flags = event.flags;
-            return Err(Violation::Invented(format!("fd {fd}: flags {flags:#x} of {allowed:#x}")));
+            return Err(Violation::Invented(format!("{event:?}: only {allowed:#x} was reported")));
         }
-        if event.data != registration.data {
-            return Err(Violation::Stale(format!("fd {fd}: data {}", event.data)));
-        }
-        Ok(found.at)
+        Ok((key, found.at))
     }
 
     /// Whatever was fetched was given to the server, held or dropped.

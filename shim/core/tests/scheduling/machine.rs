@@ -8,15 +8,14 @@ use std::collections::{BTreeMap, VecDeque};
 
 use interlude_core::claims::{Claims, Rules, Want};
 use interlude_core::habit::Habits;
-use interlude_core::interest::{InterestList, Operation, Token};
+use interlude_core::interest::{EDGE, InterestList, Operation, Token};
 use interlude_core::ready::{Numbering, Pick, Ready};
 use interlude_core::{CoroutineId, Fd};
 
 use crate::files::{Change, Files};
-use crate::hooks::Stop;
-use crate::kernel::{Control, Epoll};
+use crate::kernel::{Control, Epoll, Key, Reported};
 use crate::ledger::Ledger;
-use crate::server::{Action, Coroutine, Step, Tape};
+use crate::server::{Coroutine, Tape};
 use crate::stock::Stock;
 use crate::violation::Violation;
 
@@ -33,15 +32,20 @@ pub(crate) enum Waiting {
 
 /// Why a coroutine goes on.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Answer {
+pub(crate) enum Answer {
+    /// It has what it waited for, or may look again.
     Go,
+    /// Everybody waits for somebody.
     Forced,
 }
 
+/// A parked coroutine.
 #[derive(Debug)]
 pub(crate) struct Parked {
+    /// What is left of it.
     pub(crate) coroutine: Coroutine,
-    waiting: Waiting,
+    /// What it waits for.
+    pub(crate) waiting: Waiting,
 }
 
 /// What a turn came to.
@@ -53,15 +57,13 @@ pub(crate) enum Turn {
     Slept,
 }
 
-/// The settings of one run.
+/// How a server is run.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct Setting {
     /// The rules in force.
     pub(crate) rules: Rules,
     /// Does the server take things in an order, so that nobody ever waits in a circle?
     pub(crate) orderly: bool,
-    /// The server's `maxevents`.
-    pub(crate) max: usize,
 }
 
 /// A server on the core, on the modelled kernel.
@@ -74,14 +76,14 @@ pub(crate) struct Machine {
     pub(crate) interest: InterestList,
     pub(crate) claims: Claims,
     pub(crate) habits: Habits,
+    pub(crate) ready: Ready,
+    pub(crate) numbering: Numbering,
     pub(crate) parked: BTreeMap<CoroutineId, Parked>,
+    pub(crate) tape: Tape,
     /// From now on, every event is dealt with to its end.
     pub(crate) polite: bool,
-    ready: Ready,
     pick: Pick,
-    numbering: Numbering,
     go: VecDeque<(CoroutineId, Answer)>,
-    tape: Tape,
     now: u64,
 }
 
@@ -96,13 +98,13 @@ impl Machine {
             interest: InterestList::default(),
             claims: Claims::new(setting.rules),
             habits: Habits::default(),
-            parked: BTreeMap::new(),
-            polite: false,
             ready: Ready::default(),
-            pick: Pick::default(),
             numbering: Numbering::default(),
-            go: VecDeque::new(),
+            parked: BTreeMap::new(),
             tape,
+            polite: false,
+            pick: Pick::default(),
+            go: VecDeque::new(),
             now: 0,
         }
     }
@@ -125,10 +127,9 @@ impl Machine {
         }
     }
 
-    /// Registrations that have outlived their numbers end, by whoever had the file open.
-    pub(crate) fn forget_left_behind(&mut self) {
-        for key in self.stock.take_left_behind() {
-            self.ledger.saw("left behind");
+    /// The registrations that have outlived their numbers end, by whoever had the files open.
+    pub(crate) fn end_orphans(&mut self) {
+        for key in self.stock.take_orphans() {
             self.kernel.forget(key);
         }
     }
@@ -143,22 +144,22 @@ impl Machine {
         }
     }
 
-    /// One turn of the scheduler. With `timer`, a sleep ends by the server's timeout.
-    pub(crate) fn turn(&mut self, timer: bool) -> Result<Turn, Violation> {
+    /// One turn of the scheduler, for a wait that takes at most `max` events. With `timer`, a
+    /// sleep ends by the server's timeout.
+    pub(crate) fn turn(&mut self, max: usize, timer: bool) -> Result<Turn, Violation> {
         self.grant();
         if let Some((id, answer)) = self.go.pop_front() {
             self.resume(id, answer)?;
             return Ok(Turn::Busy);
         }
-        if self.deliver()? {
+        if self.deliver(max)? {
             return Ok(Turn::Busy);
         }
         if self.in_flight() == 0 && !self.parked.is_empty() {
             self.unlock_cycle()?;
             return Ok(Turn::Busy);
         }
-        let (live, stale) = self.fetch()?;
-        if live > 0 || stale >= self.setting.max {
+        if self.fetch(max)? > 0 {
             return Ok(Turn::Busy);
         }
         self.check_idle()?;
@@ -196,32 +197,49 @@ impl Machine {
         Ok(())
     }
 
-    fn deliver(&mut self) -> Result<bool, Violation> {
+    /// Gives the server its next events. False if there are none for it.
+    fn deliver(&mut self, max: usize) -> Result<bool, Violation> {
         if self.ready.is_empty() {
             return Ok(false);
         }
         let mut pick = std::mem::take(&mut self.pick);
-        let (interest, claims) = (&mut self.interest, &self.claims);
-        self.ready.pick(interest, claims, &self.habits, self.setting.max, &mut pick);
+        self.ready.pick(&mut self.interest, &self.claims, &self.habits, max, &mut pick);
+        self.saw_pick(&pick);
         for operation in pick.operations.drain(..) {
             self.apply(operation)?;
         }
-        for _ in 0..pick.stale {
-            self.ledger.saw("stale");
-        }
         for event in &pick.events {
-            let fetched = self.ledger.delivered(*event, &self.stock)?;
-            self.stock.delivered(event.fd.0, fetched)?;
+            let (key, fetched) = self.ledger.delivered(*event, &self.stock)?;
+            self.stock.delivered(key, fetched)?;
             self.check_unowned(event.fd)?;
         }
         let events = std::mem::take(&mut pick.events);
+        let only_stale = pick.stale > 0 && pick.held == 0 && self.ready.is_empty();
         self.pick = pick;
-        if events.is_empty() {
+        if events.is_empty() && !only_stale {
             return Ok(false);
         }
-        self.ledger.saw(if events.len() > 1 { "batch" } else { "alone" });
         self.begin(events)?;
         Ok(true)
+    }
+
+    fn saw_pick(&mut self, pick: &Pick) {
+        for operation in &pick.operations {
+            self.ledger.saw(match operation {
+                Operation::Modify(_, mask, _) if mask & EDGE != 0 => "quieted",
+                Operation::Delete(_) => "taken out",
+                _ => "unknown operation",
+            });
+        }
+        for (what, count) in [
+            ("only dropped", pick.held.saturating_sub(pick.operations.len())),
+            ("stale", pick.stale),
+            ("batch", usize::from(pick.events.len() > 1)),
+            ("alone", usize::from(pick.events.len() == 1)),
+            ("orphan", pick.events.iter().filter(|event| event.fd == Fd(-1)).count()),
+        ] {
+            (0..count).for_each(|_| self.ledger.saw(what));
+        }
     }
 
     /// C1: no event for an fd that a parked coroutine owns.
@@ -241,53 +259,59 @@ impl Machine {
         owner.map(|(id, _)| (owned, *id))
     }
 
-    /// Asks the kernel. Returns how many events are of registrations that are there, and how many
-    /// are not.
-    fn fetch(&mut self) -> Result<(usize, usize), Violation> {
+    /// Asks the kernel. Returns how many events it had.
+    fn fetch(&mut self, max: usize) -> Result<usize, Violation> {
         // Nothing waits to be given out, so what was fetched was given, held or dropped.
         self.ledger.drained();
         let at = self.tick();
-        let (mut live, mut stale) = (0, 0);
-        for reported in self.kernel.wait(&self.files, self.setting.max) {
-            let (file, fd) = reported.key;
-            let is_live = self.files.file(fd) == Some(file);
-            let serial = self.stock.registration(fd).filter(|_| is_live).map(|r| r.serial);
-            if let Some(serial) = serial {
-                live += 1;
-                let owed = self.stock.owes(&self.files, fd);
-                if owed != reported.flags {
-                    return Err(Violation::Doubled(format!(
-                        "fd {fd}: the kernel was made to report {:#x}, owed is {owed:#x}",
-                        reported.flags
-                    )));
-                }
-                if self.claims.is_owned(Fd(fd)) {
-                    self.ledger.fetched_while_owned(fd, serial)?;
-                }
-            } else {
-                stale += 1;
-            }
-            self.ledger.fetched(fd, serial, reported.flags, at);
-            self.ready.push(Token(reported.data), reported.flags);
+        let events = self.kernel.wait(&self.files, max);
+        let fetch = self.interest.fetch();
+        for reported in &events {
+            self.check_fetched(reported, at)?;
+            self.ready.push(Token(reported.data), reported.flags, fetch);
         }
-        Ok((live, stale))
+        Ok(events.len())
+    }
+
+    /// The kernel may only be made to report what it would report by itself.
+    fn check_fetched(&mut self, reported: &Reported, at: u64) -> Result<(), Violation> {
+        let Reported { key, flags, .. } = *reported;
+        let owed = self.stock.owes(&self.files, key);
+        let Some(registration) = self.stock.registration(key) else {
+            return Err(Violation::Muddled(format!("{key:?} is not registered")));
+        };
+        if owed != flags {
+            return Err(Violation::Doubled(format!("fd {}: {flags:#x}, not {owed:#x}", key.1)));
+        }
+        let (serial, is_open) = (registration.serial, registration.closed.is_none());
+        self.ledger.fetched(serial, flags, at);
+        if is_open && self.claims.is_owned(Fd(key.1)) {
+            self.ledger.fetched_while_owned(key.1, serial)?;
+        }
+        Ok(())
     }
 
     /// The kernel has nothing: nothing may be owed, but for what is held; and the core's idea of
     /// who owns what must be right.
     fn check_idle(&self) -> Result<(), Violation> {
         for fd in self.files.numbers() {
-            let owner = self.parked_owner(fd);
-            let is_owned = owner.is_some() && self.setting.rules.own_fd;
+            let is_owned = self.setting.rules.own_fd && self.parked_owner(fd).is_some();
             if is_owned != self.claims.is_owned(Fd(fd)) {
-                return Err(Violation::Muddled(format!("fd {fd}: owned by {owner:?}")));
+                return Err(Violation::Muddled(format!("fd {fd}: is it owned? {is_owned}")));
             }
-            let owed = self.stock.owes(&self.files, fd);
-            if owed != 0 && !is_owned {
-                return Err(Violation::Lost(format!("fd {fd}: {owed:#x} is owed")));
+        }
+        for key in self.stock.keys() {
+            let owed = self.stock.owes(&self.files, key);
+            if owed != 0 && !self.is_held_back(key) {
+                return Err(Violation::Lost(format!("fd {}: {owed:#x} is owed", key.1)));
             }
         }
         Ok(())
+    }
+
+    /// May the events of a registration wait for a parked coroutine?
+    pub(crate) fn is_held_back(&self, key: Key) -> bool {
+        self.files.file(key.1) == Some(key.0) && self.claims.is_owned(Fd(key.1))
     }
 
     /// Tells the kernel. In this model every close is seen, so nothing can be refused.
@@ -300,101 +324,5 @@ impl Machine {
         self.kernel
             .control(&self.files, control)
             .map_err(|errno| Violation::Muddled(format!("{operation:?}: {errno:?}")))
-    }
-
-    /// A new coroutine takes these events; none, after a timeout.
-    pub(crate) fn begin(
-        &mut self,
-        events: Vec<interlude_core::ready::Delivered>,
-    ) -> Result<(), Violation> {
-        let id = self.numbering.take();
-        self.claims.begin(events.iter().map(|event| event.fd));
-        let mut coroutine = Coroutine::new(id, events);
-        for event in &coroutine.events {
-            let Some(opening) = self.files.opening(event.fd.0) else { continue };
-            let event = Some((event.fd.0, opening));
-            coroutine.owns.extend(event);
-            let actions = if self.polite { vec![Action::Finish] } else { self.tape.take() };
-            coroutine.steps.extend(actions.into_iter().map(|action| Step { action, event }));
-        }
-        if coroutine.events.is_empty() && !self.polite {
-            let actions = self.tape.take().into_iter();
-            coroutine.steps.extend(actions.map(|action| Step { action, event: None }));
-        }
-        self.run(coroutine)
-    }
-
-    fn resume(&mut self, id: CoroutineId, answer: Answer) -> Result<(), Violation> {
-        let Some(Parked { mut coroutine, .. }) = self.parked.remove(&id) else {
-            return Err(Violation::Muddled(format!("coroutine {} is not parked", id.0)));
-        };
-        self.claims.resume(id);
-        coroutine.has_parked = true;
-        coroutine.forced = answer == Answer::Forced;
-        self.run(coroutine)
-    }
-
-    fn run(&mut self, mut coroutine: Coroutine) -> Result<(), Violation> {
-        while let Some(step) = coroutine.steps.pop_front() {
-            match self.act(&mut coroutine, &step) {
-                Ok(()) => coroutine.forced = false,
-                Err(Stop::Job) => return self.park(coroutine, Waiting::Job),
-                Err(Stop::Want(want)) => {
-                    coroutine.steps.push_front(step);
-                    return self.park(coroutine, Waiting::Want(want));
-                }
-                Err(Stop::Wrong(violation)) => return Err(violation),
-            }
-        }
-        self.end(coroutine)
-    }
-
-    fn park(&mut self, coroutine: Coroutine, waiting: Waiting) -> Result<(), Violation> {
-        if waiting == Waiting::Job {
-            coroutine.events.iter().for_each(|event| self.habits.parked(event.fd));
-        }
-        let id = coroutine.id;
-        let mine = coroutine.owns.iter().filter(|(fd, o)| self.files.opening(*fd) == Some(*o));
-        let mine: Vec<Fd> = mine.map(|(fd, _)| Fd(*fd)).collect();
-        let published = self.claims.park(id);
-        if published != mine {
-            return Err(Violation::Muddled(format!("{mine:?} published as {published:?}")));
-        }
-        self.ledger.saw(match &waiting {
-            Waiting::Job => "job",
-            Waiting::Want(Want::Lock(..)) => "wait for a lock",
-            Waiting::Want(Want::Object(_)) => "wait for an object",
-            Waiting::Want(Want::Region(_)) => "wait for a region",
-            Waiting::Want(Want::Fd(_)) => "wait for an fd",
-            Waiting::Want(Want::Alone) => "wait to be alone",
-            Waiting::Nothing => "nothing",
-        });
-        self.parked.insert(id, Parked { coroutine, waiting });
-        Ok(())
-    }
-
-    /// The coroutine is back at its loop, and has given back what it held.
-    fn end(&mut self, coroutine: Coroutine) -> Result<(), Violation> {
-        for (lock, _) in &coroutine.locks {
-            if self.claims.unlocked(*lock) {
-                return Err(Violation::Muddled(format!("lock {lock} was another's")));
-            }
-        }
-        coroutine.objects.iter().for_each(|object| self.claims.left(*object));
-        self.claims.begin([]);
-        if coroutine.has_parked || self.ready.held_len() > 0 {
-            for operation in self.ready.release(&mut self.interest, &self.claims) {
-                self.ledger.saw("released");
-                self.apply(operation)?;
-            }
-        }
-        if !coroutine.has_parked {
-            coroutine.events.iter().for_each(|event| self.habits.quiet(event.fd));
-        }
-        let free = self.stock.numbers().filter(|fd| !self.claims.is_owned(Fd(*fd)));
-        for registration in free.filter_map(|fd| self.stock.registration(fd)) {
-            self.ledger.hold_ends(registration.serial);
-        }
-        Ok(())
     }
 }

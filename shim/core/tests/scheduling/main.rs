@@ -9,12 +9,14 @@
 //! | `machine`, `life` | the scheduler, following the shim's |
 //! | `hooks`, `control` | what the shim's hooks do around a call |
 //! | `ledger` | what was fetched and given out, and what was seen |
-//! | `input` | what proptest makes up |
+//! | `input`, `run` | what proptest makes up, and how it is played |
 //!
 //! What holds after every turn: no event lost, none invented or doubled (C6), none of a
 //! registration that is gone (C7), no two coroutines with one connection (C1) or inside one lock,
 //! object or region (C3, C4, C8), no spinning, the kernel's own answers to `epoll_ctl`, and every
 //! park ends.
+//!
+//! `PROPTEST_CASES` raises the number of cases. What failed once is kept in `proptest-regressions`.
 
 mod control;
 mod files;
@@ -22,7 +24,9 @@ mod hooks;
 mod input;
 mod kernel;
 mod ledger;
+mod life;
 mod machine;
+mod real;
 mod run;
 mod server;
 mod stock;
@@ -31,16 +35,59 @@ mod violation;
 use interlude_core::claims::Rules;
 
 /// Cases of each property: as many as a few seconds allow.
-const CASES: u32 = if cfg!(debug_assertions) { 1_000 } else { 10_000 };
+const CASES: u32 = if cfg!(debug_assertions) { 1_500 } else { 10_000 };
 
 #[test]
 fn nothing_is_lost_invented_shared_or_left_parked() {
-    let result = run::play_all(&mut run::runner(CASES), Rules::default(), false);
-    run::assert_holds(result);
+    run::assert_holds(run::play_all(&mut run::runner(CASES), Rules::default(), false));
 }
 
 #[test]
 fn a_server_that_takes_things_in_order_is_never_forced() {
-    let result = run::play_all(&mut run::runner(CASES), Rules::default(), true);
-    run::assert_holds(result);
+    run::assert_holds(run::play_all(&mut run::runner(CASES), Rules::default(), true));
+}
+
+#[test]
+fn without_c1_two_coroutines_get_one_fd() {
+    let rules = Rules { own_fd: false, locks: true };
+    let found = run::violations(rules, CASES.min(1_000));
+    assert!(found.contains_key("C1 shared fd"), "{found:?}");
+    assert_eq!(found.len(), 1, "something else is wrong, too: {found:?}");
+}
+
+#[test]
+fn without_c3_two_coroutines_are_inside_one_lock() {
+    let rules = Rules { own_fd: true, locks: false };
+    let found = run::violations(rules, CASES.min(1_000));
+    assert!(found.contains_key("C3 shared"), "{found:?}");
+    assert_eq!(found.len(), 1, "something else is wrong, too: {found:?}");
+}
+
+#[test]
+fn the_cases_reach_every_situation() {
+    let seen = run::sightings(CASES.min(1_000));
+    for what in [
+        "alone",
+        "batch",
+        "orphan",
+        "stale",
+        "quieted",
+        "taken out",
+        "only dropped",
+        "released",
+        "job",
+        "forced",
+        "busy",
+        "wait for an fd",
+        "wait for a lock",
+        "wait for an object",
+        "wait for a region",
+        "wait to be alone",
+        "EEXIST",
+        "ENOENT",
+        "EINVAL",
+    ] {
+        assert!(seen.get(what).is_some_and(|count| *count >= 10), "{what}: {seen:?}");
+    }
+    assert_eq!(seen.get("unknown operation"), None);
 }

@@ -1,6 +1,10 @@
 //! A whole run: the server starts, things happen, and at the end everything comes to rest.
 
+use std::collections::BTreeMap;
+
+use interlude_core::Fd;
 use interlude_core::claims::Rules;
+use proptest::strategy::{Strategy, ValueTree};
 use proptest::test_runner::{Config, FileFailurePersistence, TestCaseError, TestError, TestRunner};
 
 use crate::files::Change;
@@ -17,19 +21,19 @@ const LAST_TURNS: usize = 2000;
 
 /// Plays a case to its end, and says what was seen.
 pub(crate) fn play(case: &Case, rules: Rules, orderly: bool) -> Result<Seen, Violation> {
-    let setting = Setting { rules, orderly, max: case.max };
+    let setting = Setting { rules, orderly };
     let mut machine = Machine::new(setting, Tape::new(case.scripts.clone()));
     start(&mut machine, case)?;
     for happening in &case.happenings {
         match happening {
-            Happening::Turn { timer } => {
-                machine.turn(*timer)?;
+            Happening::Turn { max, timer } => {
+                machine.turn(*max, *timer)?;
             }
             Happening::Complete(index) => machine.complete((*index).into()),
             Happening::World(index, change) => machine.change(*index, *change),
         }
     }
-    settle(&mut machine)?;
+    settle(&mut machine, case.max)?;
     Ok(machine.ledger.seen)
 }
 
@@ -40,7 +44,7 @@ fn start(machine: &mut Machine, case: &Case) -> Result<(), Violation> {
     register(machine, LISTENER, case.listener)?;
     for mask in &case.connections {
         let Some(fd) = machine.files.open(ROOM) else { break };
-        machine.habits.accepted(interlude_core::Fd(LISTENER), interlude_core::Fd(fd));
+        machine.habits.accepted(Fd(LISTENER), Fd(fd));
         register(machine, fd, *mask)?;
     }
     // A file that all of them use, a log for instance.
@@ -58,11 +62,11 @@ fn register(machine: &mut Machine, fd: i32, mask: u32) -> Result<(), Violation> 
 }
 
 /// Every job is done, every event is dealt with: all parks end, and nothing is left over.
-fn settle(machine: &mut Machine) -> Result<(), Violation> {
+fn settle(machine: &mut Machine, max: usize) -> Result<(), Violation> {
     machine.polite = true;
-    machine.forget_left_behind();
     for turn in 0..LAST_TURNS {
-        let state = machine.turn(false)?;
+        machine.end_orphans();
+        let state = machine.turn(max, false)?;
         if state == Turn::Slept && machine.parked.is_empty() {
             return Ok(());
         }
@@ -76,11 +80,10 @@ fn settle(machine: &mut Machine) -> Result<(), Violation> {
 
 /// A runner for that many cases; those that failed once are kept in a file and come first.
 pub(crate) fn runner(cases: u32) -> TestRunner {
+    let file = FileFailurePersistence::Direct("proptest-regressions/scheduling.txt");
     TestRunner::new(Config {
         cases: Config::default().cases.max(cases),
-        failure_persistence: Some(Box::new(FileFailurePersistence::Direct(
-            "proptest-regressions/scheduling.txt",
-        ))),
+        failure_persistence: Some(Box::new(file)),
         ..Config::default()
     })
 }
@@ -105,4 +108,31 @@ pub(crate) fn assert_holds(result: Result<(), TestError<Case>>) {
         Err(TestError::Fail(reason, case)) => panic!("{reason}\n{case:?}"),
         Err(other) => panic!("{other}"),
     }
+}
+
+/// Plays the same cases every time, and counts what is violated in them.
+pub(crate) fn violations(rules: Rules, cases: u32) -> BTreeMap<&'static str, usize> {
+    let mut found = BTreeMap::new();
+    for case in same_cases(cases) {
+        if let Err(violation) = play(&case, rules, true) {
+            *found.entry(violation.rule()).or_default() += 1;
+        }
+    }
+    found
+}
+
+/// Plays the same cases every time, and adds up what was seen.
+pub(crate) fn sightings(cases: u32) -> Seen {
+    let mut seen = Seen::new();
+    for case in same_cases(cases) {
+        for (what, count) in play(&case, Rules::default(), false).unwrap_or_default() {
+            *seen.entry(what).or_default() += count;
+        }
+    }
+    seen
+}
+
+fn same_cases(count: u32) -> impl Iterator<Item = Case> {
+    let mut runner = TestRunner::deterministic();
+    (0..count).filter_map(move |_| Some(case().new_tree(&mut runner).ok()?.current()))
 }

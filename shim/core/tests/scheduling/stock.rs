@@ -10,10 +10,10 @@
 //! | one-shot | while ready, once for each ADD or MOD |
 //!
 //! An event counts as of its *fetch*: to the server, one that comes late is one from the middle
-//! of a batch. In one thing it differs from the kernel: a registration ends with its number (C7),
-//! even where another number keeps the file open.
+//! of a batch. A registration outlives its number where another number keeps the file open: an
+//! orphan, which goes on being reported. What was fetched before the close is not owed any more.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeMap;
 
 use interlude_core::interest::{EDGE, EXCLUSIVE, ONESHOT};
 
@@ -33,33 +33,61 @@ struct Arm {
 pub(crate) struct Registration {
     /// Names it; never used twice.
     pub(crate) serial: u64,
-    /// Its latest `events`.
-    pub(crate) mask: u32,
     /// Its latest `data`.
     pub(crate) data: u64,
-    file: FileId,
+    /// When its number was closed, if it was.
+    pub(crate) closed: Option<u64>,
+    mask: u32,
     /// The latest reason to report it, if that is unanswered.
     reason: Option<u64>,
     arms: Vec<Arm>,
 }
 
 impl Registration {
-    /// Is it reported once for each arming, and not again?
-    pub(crate) fn is_oneshot(&self) -> bool {
-        self.mask & ONESHOT != 0
+    /// The flags that it is to be told of.
+    pub(crate) fn wanted(&self) -> u32 {
+        (self.mask & !(EXCLUSIVE | ONESHOT | EDGE)) | ERR | HUP
     }
 
-    fn wanted(&self) -> u32 {
-        (self.mask & !(EXCLUSIVE | ONESHOT | EDGE)) | ERR | HUP
+    /// Is it edge-triggered?
+    pub(crate) fn is_edge(&self) -> bool {
+        self.mask & EDGE != 0
+    }
+
+    fn is_owed(&self) -> bool {
+        let has_reason = !self.is_edge() || self.reason.is_some();
+        let is_spent = self.mask & ONESHOT != 0 && self.arms.last().is_none_or(|arm| arm.spent);
+        has_reason && !is_spent
+    }
+
+    /// An event that was fetched at that time answers it. False if it was answered already.
+    fn answer(&mut self, fetched: u64) -> bool {
+        if self.reason.is_some_and(|reason| reason <= fetched) {
+            self.reason = None;
+        }
+        let arm = self.arms.iter_mut().rev().find(|arm| arm.since <= fetched);
+        arm.is_none_or(|arm| !std::mem::replace(&mut arm.spent, true))
+    }
+
+    /// ADD and MOD look at the file, and arm what is one-shot.
+    fn look(&mut self, poll: u32, now: u64) {
+        if self.mask & ONESHOT != 0 {
+            self.arms.push(Arm { since: now, spent: false });
+        } else {
+            self.arms.clear();
+        }
+        if poll & self.wanted() != 0 {
+            self.reason = Some(now);
+        }
     }
 }
 
 /// Every registration of one epoll instance.
 #[derive(Debug, Default)]
 pub(crate) struct Stock {
-    by_fd: BTreeMap<i32, Registration>,
-    /// Registrations whose number was closed and whose file was not: the kernel still has them.
-    left_behind: BTreeSet<Key>,
+    by_key: BTreeMap<Key, Registration>,
+    /// Orphans whose file has ended since.
+    ended: Vec<(Key, Registration)>,
     serials: u64,
 }
 
@@ -72,113 +100,98 @@ impl Stock {
         now: u64,
     ) -> Result<(), Errno> {
         let fd = control.fd();
-        let file = files.file(fd).ok_or(Errno::BadFd)?;
-        control.check(self.registration(fd).map(|r| r.mask))?;
+        let key = (files.file(fd).ok_or(Errno::BadFd)?, fd);
+        control.check(self.by_key.get(&key).map(|r| r.mask))?;
         match control {
             Control::Delete(_) => {
-                self.by_fd.remove(&fd);
+                self.by_key.remove(&key);
             }
             Control::Add(_, mask, data) => {
                 self.serials += 1;
-                let serial = self.serials;
-                let made =
-                    Registration { serial, mask, data, file, reason: None, arms: Vec::new() };
-                self.by_fd.insert(fd, made);
-                self.look(files, fd, now);
+                let (serial, arms) = (self.serials, Vec::new());
+                let made = Registration { serial, data, closed: None, mask, reason: None, arms };
+                self.by_key.entry(key).or_insert(made).look(files.poll(key.0), now);
             }
             Control::Modify(_, mask, data) => {
-                if let Some(registration) = self.by_fd.get_mut(&fd) {
+                if let Some(registration) = self.by_key.get_mut(&key) {
                     (registration.mask, registration.data) = (mask, data);
+                    registration.look(files.poll(key.0), now);
                 }
-                self.look(files, fd, now);
             }
         }
         Ok(())
     }
 
-    /// The registration of `fd`.
-    pub(crate) fn registration(&self, fd: i32) -> Option<&Registration> {
-        self.by_fd.get(&fd)
+    /// The registration that the kernel knows by this key.
+    pub(crate) fn registration(&self, key: Key) -> Option<&Registration> {
+        self.by_key.get(&key)
     }
 
-    /// Every registered number.
-    pub(crate) fn numbers(&self) -> impl Iterator<Item = i32> {
-        self.by_fd.keys().copied()
+    /// The registration that has this data now, or had it when it ended, and its key.
+    pub(crate) fn by_data(&self, data: u64) -> Option<(Key, &Registration)> {
+        let ended = self.ended.iter().map(|(key, registration)| (key, registration));
+        let mut all = self.by_key.iter().chain(ended);
+        all.find(|(_, r)| r.data == data).map(|(key, r)| (*key, r))
     }
 
-    /// Would `epoll_ctl` in the kernel meet a registration of `fd` that has outlived its number?
-    pub(crate) fn is_left_behind(&self, files: &Files, fd: i32) -> bool {
-        files.file(fd).is_some_and(|file| self.left_behind.contains(&(file, fd)))
+    /// Every registration's key.
+    pub(crate) fn keys(&self) -> impl Iterator<Item = Key> {
+        self.by_key.keys().copied()
     }
 
     /// Something happened to a file. Returns the registrations that are to be told.
     pub(crate) fn wake(&mut self, file: FileId, key: u32, now: u64) -> Vec<u64> {
-        let woken = |r: &&mut Registration| r.file == file && (key == 0 || key & r.wanted() != 0);
-        self.by_fd
-            .values_mut()
-            .filter(woken)
-            .map(|registration| {
+        self.by_key
+            .iter_mut()
+            .filter(|((of, _), r)| *of == file && (key == 0 || key & r.wanted() != 0))
+            .map(|(_, registration)| {
                 registration.reason = Some(now);
                 registration.serial
             })
             .collect()
     }
 
-    /// `fd` is closed, or is about to mean another file.
-    pub(crate) fn closed(&mut self, fd: i32) {
-        if let Some(registration) = self.by_fd.remove(&fd) {
-            self.left_behind.insert((registration.file, fd));
+    /// A number is closed, or is about to mean another file. What was fetched for it until then
+    /// (the latest at `fetched`) will not be delivered.
+    pub(crate) fn closed(&mut self, key: Key, fetched: Option<u64>, now: u64) {
+        if let Some(registration) = self.by_key.get_mut(&key) {
+            registration.closed = Some(now);
+            if let Some(fetched) = fetched {
+                registration.answer(fetched);
+            }
         }
     }
 
     /// A file ended, and with it whatever was registered of it.
     pub(crate) fn file_ended(&mut self, file: FileId) {
-        self.left_behind.retain(|(of, _)| *of != file);
+        self.ended.extend(self.by_key.extract_if(.., |(of, _), _| *of == file));
     }
 
-    /// The registrations that have outlived their numbers, for somebody to end.
-    pub(crate) fn take_left_behind(&mut self) -> BTreeSet<Key> {
-        std::mem::take(&mut self.left_behind)
+    /// A registration ends.
+    pub(crate) fn end(&mut self, key: Key) {
+        self.ended.extend(self.by_key.remove(&key).map(|registration| (key, registration)));
     }
 
-    /// The flags that a wait would report for `fd` now; 0 if it would not be reported.
-    pub(crate) fn owes(&self, files: &Files, fd: i32) -> u32 {
-        let Some(registration) = self.registration(fd) else { return 0 };
-        let has_reason = registration.mask & EDGE == 0 || registration.reason.is_some();
-        let is_armed =
-            !registration.is_oneshot() || registration.arms.last().is_some_and(|arm| !arm.spent);
-        if has_reason && is_armed {
-            files.poll(registration.file) & registration.wanted()
-        } else {
-            0
-        }
+    /// Takes out the registrations that have outlived their numbers, and returns their keys.
+    pub(crate) fn take_orphans(&mut self) -> Vec<Key> {
+        let from = self.ended.len();
+        self.ended.extend(self.by_key.extract_if(.., |_, r| r.closed.is_some()));
+        self.ended.iter().skip(from).map(|(key, _)| *key).collect()
     }
 
-    /// The server got an event for `fd` that was fetched at that time.
-    pub(crate) fn delivered(&mut self, fd: i32, fetched: u64) -> Result<(), Violation> {
-        let Some(registration) = self.by_fd.get_mut(&fd) else { return Ok(()) };
-        if registration.reason.is_some_and(|reason| reason <= fetched) {
-            registration.reason = None;
-        }
-        let Some(arm) = registration.arms.iter_mut().rev().find(|arm| arm.since <= fetched) else {
-            return Ok(());
-        };
-        if std::mem::replace(&mut arm.spent, true) {
-            return Err(Violation::Doubled(format!("fd {fd}: two events of one arming")));
-        }
-        Ok(())
+    /// The flags that a wait would report now; 0 if it would not be reported.
+    pub(crate) fn owes(&self, files: &Files, key: Key) -> u32 {
+        let registration = self.registration(key).filter(|r| r.is_owed());
+        registration.map_or(0, |registration| files.poll(key.0) & registration.wanted())
     }
 
-    /// ADD and MOD look at the file, and arm what is one-shot.
-    fn look(&mut self, files: &Files, fd: i32, now: u64) {
-        let Some(registration) = self.by_fd.get_mut(&fd) else { return };
-        if registration.is_oneshot() {
-            registration.arms.push(Arm { since: now, spent: false });
-        } else {
-            registration.arms.clear();
-        }
-        if files.poll(registration.file) & registration.wanted() != 0 {
-            registration.reason = Some(now);
+    /// The server got an event that was fetched at that time.
+    pub(crate) fn delivered(&mut self, key: Key, fetched: u64) -> Result<(), Violation> {
+        match self.by_key.get_mut(&key).map(|registration| registration.answer(fetched)) {
+            Some(false) => {
+                Err(Violation::Doubled(format!("fd {}: two events of one arming", key.1)))
+            }
+            _ => Ok(()),
         }
     }
 }

@@ -27,9 +27,14 @@ pub(crate) enum Violation {
     Muddled(String),
 }
 
-impl fmt::Display for Violation {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let (rule, text) = match self {
+impl Violation {
+    /// What is violated.
+    pub(crate) fn rule(&self) -> &'static str {
+        self.parts().0
+    }
+
+    fn parts(&self) -> (&'static str, &str) {
+        match self {
             Self::Lost(text) => ("C6 lost", text),
             Self::Invented(text) => ("C6 invented", text),
             Self::Doubled(text) => ("C6 doubled", text),
@@ -40,7 +45,13 @@ impl fmt::Display for Violation {
             Self::Endless(text) => ("endless", text),
             Self::Answer(text) => ("answer", text),
             Self::Muddled(text) => ("muddled", text),
-        };
+        }
+    }
+}
+
+impl fmt::Display for Violation {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let (rule, text) = self.parts();
         write!(f, "{rule}: {text}")
     }
 }
