@@ -5,7 +5,10 @@
  * kernel's answers to a sequence are always the same, so whoever stands in between must give them
  * too.
  *
- *   epoll-kernel SEED STEPS
+ *   epoll-kernel SEED STEPS [dup]
+ *
+ * With `dup` descriptors are duplicated, too: a registration then outlives the close of its
+ * descriptor, for as long as another one of the same file is open.
  */
 #include "loop.h"
 
@@ -15,6 +18,7 @@
 static uint64_t state;
 static int ends[ENDS], loops[LOOPS];
 static uint32_t registrations;
+static int duplicates;
 
 /* SplitMix64. */
 static uint64_t next(void)
@@ -123,18 +127,18 @@ static void end_it(void)
 	int end = used_end(), other = used_end();
 	if (end < 0)
 		return;
-	switch (below(7)) {
+	switch (below(duplicates ? 7 : 5)) {
 	case 0:
 		say("shutdown", end, SHUT_WR, shutdown(ends[end], SHUT_WR));
 		break;
 	case 1:
 		say("shutdown", end, SHUT_RD, shutdown(ends[end], SHUT_RD));
 		break;
-	case 2:
+	case 5:
 		if (free_end() >= 0)
 			adopt(dup(ends[end]));
 		break;
-	case 3:
+	case 6:
 		say("dup2", end, other, dup2(ends[end], ends[other]) >= 0 ? 0 : -1);
 		break;
 	default:
@@ -187,8 +191,9 @@ static void step(void)
 
 int main(int argc, char **argv)
 {
-	if (argc != 3)
-		usage("epoll-kernel SEED STEPS");
+	if (argc < 3 || argc > 4 || (argc == 4 && strcmp(argv[3], "dup") != 0))
+		usage("epoll-kernel SEED STEPS [dup]");
+	duplicates = argc == 4;
 	state = strtoull(argv[1], NULL, 10);
 	signal(SIGPIPE, SIG_IGN);
 	memset(ends, -1, sizeof(ends));

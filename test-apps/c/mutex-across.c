@@ -68,8 +68,11 @@ static void event(struct conn *c)
 	if (got <= 0)
 		return;
 	exclusive = !chosen->readers || messages++ % 2;
-	violated = chosen->lock(exclusive) != 0;
-	violated |= ++inside != 1 && exclusive;
+	if (chosen->lock(exclusive) != 0) {
+		conn_answer(c, "violated");
+		return;
+	}
+	violated = ++inside != 1 && exclusive;
 	ok = heavy(&c->heavy, "held");
 	violated |= --inside != 0 && exclusive;
 	violated |= chosen->unlock() != 0;

@@ -109,8 +109,38 @@ static void flags(struct transcript *t, int epfd)
 	collect(t, epfd);
 }
 
+/* Other ways to wait, and other things to wait for. */
+static void ways(struct transcript *t, int epfd)
+{
+	struct epoll_event events[2];
+	struct timespec none = {0, 0}, wrong = {0, -1};
+	int fd = eventfd(1, EFD_NONBLOCK), outer = epoll_create1(EPOLL_CLOEXEC);
+	struct pollfd ready[2] = {{.fd = fd, .events = POLLIN}, {.fd = epfd, .events = POLLIN}};
+	struct timeval now = {0, 0};
+	fd_set set;
+	CALL(t, control(epfd, EPOLL_CTL_ADD, fd, EPOLLIN, 0x66));
+	CALL(t, epoll_wait(epfd, events, 2, -1));
+	CALL(t, epoll_wait(epfd, events, 1, 1));
+	CALL(t, epoll_pwait(epfd, events, 2, 0, NULL));
+	CALL(t, epoll_pwait2(epfd, events, 2, &none, NULL));
+	CALL(t, epoll_pwait2(epfd, events, 2, NULL, NULL));
+	CALL(t, epoll_pwait2(epfd, events, 2, &wrong, NULL));
+	CALL(t, poll(ready, 2, 0));
+	say(t, "poll %x %x\n", ready[0].revents, ready[1].revents);
+	FD_ZERO(&set);
+	FD_SET(fd, &set);
+	CALL(t, select(fd + 1, &set, NULL, NULL, &now));
+	CALL(t, control(outer, EPOLL_CTL_ADD, epfd, EPOLLIN, 0x77));
+	collect(t, outer);
+	CALL(t, control(epfd, EPOLL_CTL_DEL, fd, 0, 0));
+	collect(t, epfd);
+	collect(t, outer);
+	CALL(t, epoll_wait(epfd, events, 2, 1));
+	CALL(t, close(outer) + close(fd));
+}
+
 /* A registration ends with the last descriptor of its file, and a number may be used again. */
-static void identity(struct transcript *t, int epfd)
+static void duplicates(struct transcript *t, int epfd)
 {
 	int one = eventfd(1, EFD_NONBLOCK), other = eventfd(1, EFD_NONBLOCK), copy;
 	CALL(t, control(epfd, EPOLL_CTL_ADD, one, EPOLLIN, 0x11));
@@ -135,47 +165,43 @@ static void identity(struct transcript *t, int epfd)
 	CALL(t, close(one));
 }
 
-/* Other ways to wait, and other things to wait for. */
-static void ways(struct transcript *t, int epfd)
+/* The instance itself under another number, as mio and tokio have it (Registry::try_clone). */
+static void two_numbers(struct transcript *t, int epfd, int copy)
 {
-	struct epoll_event events[2];
-	struct timespec none = {0, 0}, wrong = {0, -1};
-	int fd = eventfd(1, EFD_NONBLOCK), outer = epoll_create1(EPOLL_CLOEXEC), copy;
-	struct pollfd ready[2] = {{.fd = fd, .events = POLLIN}, {.fd = epfd, .events = POLLIN}};
-	struct timeval now = {0, 0};
-	fd_set set;
-	CALL(t, control(epfd, EPOLL_CTL_ADD, fd, EPOLLIN, 0x66));
-	CALL(t, epoll_wait(epfd, events, 2, -1));
-	CALL(t, epoll_wait(epfd, events, 1, 1));
-	CALL(t, epoll_pwait(epfd, events, 2, 0, NULL));
-	CALL(t, epoll_pwait2(epfd, events, 2, &none, NULL));
-	CALL(t, epoll_pwait2(epfd, events, 2, NULL, NULL));
-	CALL(t, epoll_pwait2(epfd, events, 2, &wrong, NULL));
-	CALL(t, poll(ready, 2, 0));
-	say(t, "poll %x %x\n", ready[0].revents, ready[1].revents);
-	FD_ZERO(&set);
-	FD_SET(fd, &set);
-	CALL(t, select(fd + 1, &set, NULL, NULL, &now));
-	CALL(t, control(outer, EPOLL_CTL_ADD, epfd, EPOLLIN, 0x77));
-	collect(t, outer);
-	copy = dup(epfd);
-	collect(t, copy);
-	CALL(t, control(copy, EPOLL_CTL_DEL, fd, 0, 0));
+	int fd = eventfd(1, EFD_NONBLOCK);
+	CALL(t, control(copy, EPOLL_CTL_ADD, fd, EPOLLIN, 0x66));
 	collect(t, epfd);
-	collect(t, outer);
-	CALL(t, epoll_wait(epfd, events, 2, 1));
-	CALL(t, close(copy) + close(outer) + close(fd));
+	collect(t, copy);
+	CALL(t, control(epfd, EPOLL_CTL_ADD, fd, EPOLLIN, 0x77));
+	CALL(t, control(epfd, EPOLL_CTL_MOD, fd, EPOLLIN | EPOLLOUT, 0x88));
+	collect(t, copy);
+	CALL(t, control(epfd, EPOLL_CTL_DEL, fd, 0, 0));
+	collect(t, copy);
+	CALL(t, control(epfd, EPOLL_CTL_ADD, fd, EPOLLIN, 0x99));
+	CALL(t, close(copy));
+	collect(t, epfd);
+	CALL(t, close(fd));
+}
+
+void epoll_duplicates(struct transcript *t)
+{
+	int epfd = OPENS(t, epoll_create1(EPOLL_CLOEXEC));
+	duplicates(t, epfd);
+	two_numbers(t, epfd, dup(epfd));
+	two_numbers(t, epfd, fcntl(epfd, F_DUPFD_CLOEXEC, 3));
+	two_numbers(t, epfd, dup3(epfd, 890, O_CLOEXEC));
+	CALL(t, close(epfd));
 }
 
 void epoll_events(struct transcript *t)
 {
 	int epfd = OPENS(t, epoll_create1(EPOLL_CLOEXEC));
 	flags(t, epfd);
-	identity(t, epfd);
 	ways(t, epfd);
 	CALL(t, close(epfd));
 }
 
+/* A registration ends with the last descriptor of its file, and a number may be used again. */
 static volatile sig_atomic_t caught;
 
 static void on_signal(int number)

@@ -75,6 +75,7 @@ void descriptors(struct transcript *t);
 void close_ranges(struct transcript *t);
 void epoll_errors(struct transcript *t);
 void epoll_events(struct transcript *t);
+void epoll_duplicates(struct transcript *t);
 void epoll_signals(struct transcript *t);
 void mutexes(struct transcript *t);
 void rwlocks(struct transcript *t);

@@ -8,8 +8,20 @@ const PROGRAM: &str = env!("APP_EPOLL_KERNEL");
 const SEEDS: std::ops::RangeInclusive<u32> = 1..=40;
 const STEPS: &str = "400";
 
-fn transcript(seed: u32, preload: &Preload) -> String {
-    let printed = app::run(PROGRAM, &[&seed.to_string(), STEPS], preload);
+/// Whether descriptors are duplicated.
+#[derive(Debug, Clone, Copy)]
+enum Duplicates {
+    None,
+    Some,
+}
+
+fn transcript(seed: u32, duplicates: Duplicates, preload: &Preload) -> String {
+    let seed = seed.to_string();
+    let arguments: &[&str] = match duplicates {
+        Duplicates::None => &[&seed, STEPS],
+        Duplicates::Some => &[&seed, STEPS, "dup"],
+    };
+    let printed = app::run(PROGRAM, arguments, preload);
     printed.unwrap_or_else(|why| panic!("seed {seed}, {preload}: {why}"))
 }
 
@@ -22,13 +34,12 @@ fn difference(kernel: &str, other: &str) -> Option<String> {
     Some(format!("line {}\n{before}\n  kernel: {}\n  here:   {here}", at + 1, lines[at]))
 }
 
-#[test]
-fn epoll_reports_what_the_kernel_reports() {
+fn reports_what_the_kernel_reports(duplicates: Duplicates) {
     let mut differing = Vec::new();
     for seed in SEEDS {
-        let kernel = transcript(seed, &Preload::Stock);
+        let kernel = transcript(seed, duplicates, &Preload::Stock);
         for mode in MODES {
-            let here = transcript(seed, &preload(mode));
+            let here = transcript(seed, duplicates, &preload(mode));
             if here != kernel {
                 let what = difference(&kernel, &here).unwrap_or_else(|| "cut short".to_owned());
                 differing.push(format!("seed {seed}, {mode}: {what}"));
@@ -40,8 +51,21 @@ fn epoll_reports_what_the_kernel_reports() {
 }
 
 #[test]
-fn the_kernel_reports_the_same_twice() {
+fn epoll_reports_what_the_kernel_reports() {
+    reports_what_the_kernel_reports(Duplicates::None);
+}
+
+#[test]
+fn a_registration_lives_as_long_as_a_duplicate_of_its_descriptor() {
+    reports_what_the_kernel_reports(Duplicates::Some);
+}
+
+#[test]
+fn a_plain_run_reports_the_same_twice() {
     for seed in SEEDS {
-        assert_eq!(transcript(seed, &Preload::Stock), transcript(seed, &Preload::Stock), "{seed}");
+        for duplicates in [Duplicates::None, Duplicates::Some] {
+            let run = || transcript(seed, duplicates, &Preload::Stock);
+            assert_eq!(run(), run(), "seed {seed}, {duplicates:?}");
+        }
     }
 }

@@ -7,9 +7,22 @@ use std::sync::LazyLock;
 
 const PROGRAM: &str = env!("APP_HOOK_CALLS");
 
-/// What all sections say natively, one after the other in one process.
-static NATIVE: LazyLock<String> =
-    LazyLock::new(|| app::run(PROGRAM, &[], &Preload::Stock).unwrap());
+/// Sections with a test of their own.
+const APART: [&str; 2] = ["epoll-duplicates", "thread-cancels"];
+
+/// The other sections.
+static SECTIONS: LazyLock<Vec<String>> = LazyLock::new(|| {
+    let list = app::run(PROGRAM, &["list"], &Preload::Stock).unwrap();
+    list.lines().filter(|section| !APART.contains(section)).map(str::to_owned).collect()
+});
+
+/// What they say natively, one after the other in one process.
+static NATIVE: LazyLock<String> = LazyLock::new(|| run_together(&Preload::Stock).unwrap());
+
+fn run_together(preload: &Preload) -> Result<String, String> {
+    let sections: Vec<&str> = SECTIONS.iter().map(String::as_str).collect();
+    app::run(PROGRAM, &sections, preload)
+}
 
 /// The first line in which they differ, with the heading that it stands under.
 fn difference(native: &str, other: &str) -> Option<String> {
@@ -27,28 +40,32 @@ fn difference(native: &str, other: &str) -> Option<String> {
     others.next().map(|more| format!("{heading}\n  native: the end\n  here:   {more}"))
 }
 
-/// Section by section, each in a process of its own.
-fn differences(preload: &Preload) -> Vec<String> {
-    let list = app::run(PROGRAM, &["list"], &Preload::Stock).unwrap();
-    let compare = |section: &str| {
-        let native = app::run(PROGRAM, &[section], &Preload::Stock).unwrap();
-        let difference = match app::run(PROGRAM, &[section], preload) {
-            Ok(other) => difference(&native, &other)?,
-            Err(why) => why,
-        };
-        Some(format!("{section}: {difference}"))
+/// How a section that runs in a process of its own differs.
+fn difference_of(section: &str, preload: &Preload) -> Option<String> {
+    let native = app::run(PROGRAM, &[section], &Preload::Stock).unwrap();
+    let difference = match app::run(PROGRAM, &[section], preload) {
+        Ok(other) => difference(&native, &other)?,
+        Err(why) => why,
     };
-    list.lines().filter_map(compare).collect()
+    Some(format!("{section}, {preload}: {difference}"))
+}
+
+fn says_the_same_in_each_mode(section: &str) {
+    let differences: Vec<String> =
+        MODES.iter().filter_map(|mode| difference_of(section, &preload(mode))).collect();
+    assert!(differences.is_empty(), "{}", differences.join("\n"));
 }
 
 fn says_the_same(preload: &Preload) {
-    let whole = match app::run(PROGRAM, &[], preload) {
+    let whole = match run_together(preload) {
         Ok(other) => difference(&NATIVE, &other),
         Err(why) => Some(why),
     };
     let Some(whole) = whole else { return };
-    let sections = differences(preload);
-    panic!("{preload}: {whole}\n{} sections alone:\n{}", sections.len(), sections.join("\n"));
+    // Which of them differ also when they run alone?
+    let alone: Vec<String> =
+        SECTIONS.iter().filter_map(|section| difference_of(section, preload)).collect();
+    panic!("{preload}: {whole}\n{} sections alone:\n{}", alone.len(), alone.join("\n"));
 }
 
 #[test]
@@ -98,6 +115,16 @@ fn a_run_whose_engine_refuses_most_jobs_says_what_a_plain_one_says() {
 #[test]
 fn a_run_with_the_inline_engine_says_what_a_plain_one_says() {
     says_the_same(&coroutine(&[("INTERLUDE_ENGINE", "inline")]));
+}
+
+#[test]
+fn a_registration_and_an_instance_may_have_several_descriptors() {
+    says_the_same_in_each_mode("epoll-duplicates");
+}
+
+#[test]
+fn a_cancelled_thread_cleans_up() {
+    says_the_same_in_each_mode("thread-cancels");
 }
 
 /// The transcripts above would be the same if nothing were ever offloaded.
