@@ -6,6 +6,7 @@ use std::ffi::{c_int, c_ulong};
 use std::time::Duration;
 
 use interlude_core::Fd;
+use interlude_core::interest::InterestList;
 use interlude_settings::Mode;
 use libc::{epoll_event, fd_set, pollfd, sigset_t, timespec, timeval};
 
@@ -64,12 +65,23 @@ pub(crate) fn control<F>(
 }
 
 fn add(epoll: &Epoll, epfd: c_int, fd: Fd, mask: u32, data: u64) -> c_int {
-    let mut interest = epoll.interest();
+    register(&mut epoll.interest(), epfd, libc::EPOLL_CTL_ADD, fd, mask, data)
+}
+
+/// Makes a registration, if the kernel accepts it.
+fn register(
+    interest: &mut InterestList,
+    epfd: c_int,
+    operation: c_int,
+    fd: Fd,
+    mask: u32,
+    data: u64,
+) -> c_int {
     let Some(added) = interest.add(fd, mask, data) else {
         // A negative fd: the kernel says so.
-        return epolls::control(epfd, libc::EPOLL_CTL_ADD, fd, mask, data);
+        return epolls::control(epfd, operation, fd, mask, data);
     };
-    let result = epolls::control(epfd, libc::EPOLL_CTL_ADD, fd, mask, added.token.0);
+    let result = epolls::control(epfd, operation, fd, mask, added.token.0);
     if result != 0 {
         interest.undo_add(fd, added.before);
     }
@@ -81,12 +93,16 @@ fn modify(epoll: &Epoll, epfd: c_int, fd: Fd, mask: u32, data: u64) -> c_int {
     if let Some(operation) = interest.restore(fd) {
         epoll.apply(operation);
     }
-    let token = interest.token(fd).map_or(data, |token| token.0);
-    let result = epolls::control(epfd, libc::EPOLL_CTL_MOD, fd, mask, token);
-    if result == 0 {
-        interest.modified(fd, mask, data);
+    if let Some(token) = interest.token(fd) {
+        let result = epolls::control(epfd, libc::EPOLL_CTL_MOD, fd, mask, token.0);
+        if result == 0 {
+            interest.modified(fd, mask, data);
+        }
+        return result;
     }
-    result
+    // The number may have been closed and given to a duplicate of the same file: then the kernel
+    // has the registration still, and this call takes it up.
+    register(&mut interest, epfd, libc::EPOLL_CTL_MOD, fd, mask, data)
 }
 
 fn delete(epoll: &Epoll, epfd: c_int, fd: Fd) -> c_int {

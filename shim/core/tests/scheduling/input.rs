@@ -88,7 +88,8 @@ fn trigger() -> impl Strategy<Value = u32> {
     ]
 }
 
-fn mask() -> impl Strategy<Value = u32> {
+/// Any `events` of a registration.
+pub(crate) fn mask() -> impl Strategy<Value = u32> {
     let what = prop_oneof![
         4 => Just(IN),
         3 => Just(IN | RDHUP),
