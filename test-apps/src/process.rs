@@ -7,6 +7,7 @@
 
 use crate::usage::{self, Status};
 use crate::{HarnessError, wait};
+use rustix::process::{Pid, WaitId, WaitIdOptions, waitid};
 use std::io;
 use std::os::unix::process::CommandExt;
 use std::process::{Child, Command, ExitStatus, Stdio};
@@ -72,6 +73,19 @@ impl Process {
     /// When it cannot be waited for.
     pub fn try_wait(&mut self) -> Result<Option<ExitStatus>, HarnessError> {
         self.child.try_wait().map_err(|e| HarnessError::new(&self.name, e))
+    }
+
+    /// How it ended, in words, where it did so by itself: nobody has waited for it yet, nor does
+    /// this.
+    #[must_use]
+    pub fn ended(&self) -> Option<String> {
+        let id = WaitId::Pid(Pid::from_raw(group_of(&self.child))?);
+        let look = WaitIdOptions::EXITED | WaitIdOptions::NOHANG | WaitIdOptions::NOWAIT;
+        let status = waitid(id, look).ok()??;
+        Some(match status.terminating_signal() {
+            Some(signal) => format!("{} was killed by signal {signal}", self.name),
+            None => format!("{} exited with {}", self.name, status.exit_status().unwrap_or(0)),
+        })
     }
 
     /// Sends `signal` to the program alone.
@@ -197,6 +211,16 @@ mod tests {
         let mut process = Process::start(shell("trap '' TERM; sleep 1000"), &[]).unwrap();
         process.stop();
         assert!(process.group().is_empty());
+    }
+
+    #[test]
+    fn one_that_ended_by_itself_says_how() {
+        for (script, told) in [("kill -SEGV $$", "signal 11"), ("exit 3", "exited with 3")] {
+            let process = Process::start(shell(script), &[]).unwrap();
+            assert!(wait::until(PATIENCE, || process.ended().is_some()));
+            let ended = process.ended().unwrap();
+            assert!(ended.contains(told), "{ended}");
+        }
     }
 
     #[test]

@@ -134,7 +134,8 @@ impl Server {
     }
 
     /// Lines of its logs that tell of something that must not happen: nginx's `[alert]`, `[crit]`
-    /// and `[emerg]`, a sanitizer's or an allocator's last words, a panic of the shim.
+    /// and `[emerg]`, a sanitizer's or an allocator's last words, a panic of the shim. Also, should
+    /// it have ended by itself, how.
     #[must_use]
     pub fn alarms(&self) -> Vec<String> {
         const SIGNS: [&str; 8] = [
@@ -149,7 +150,7 @@ impl Server {
         ];
         let log = self.log();
         let bad = log.lines().filter(|line| SIGNS.iter().any(|sign| line.contains(sign)));
-        bad.map(str::to_owned).collect()
+        bad.map(str::to_owned).chain(self.process.ended()).collect()
     }
 
     /// Makes it read its configuration again, and returns at once.
@@ -196,10 +197,16 @@ impl Server {
         usage::Status::of(self.master()).is_some_and(|status| !status.zombie)
     }
 
-    /// Waits for `condition`, at most `limit`; false when it did not come true.
+    /// Waits for `condition`, at most `limit` and as long as the server runs; false when it did not
+    /// come true.
     #[must_use]
     pub fn wait_for(&self, limit: Duration, mut condition: impl FnMut(&Self) -> bool) -> bool {
-        wait::until(limit, || condition(self))
+        let mut came = false;
+        wait::until(limit, || {
+            came = condition(self);
+            came || self.process.ended().is_some()
+        });
+        came
     }
 
     /// Runs `program` to its end as this server was started: same directory, same preload.

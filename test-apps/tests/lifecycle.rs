@@ -94,10 +94,11 @@ fn lighttpd_restarts_gracefully_under_load(mode: &str) {
         for round in 2..5 {
             server.reload().unwrap();
             let restarted = server.wait_for(PATIENCE, |server| started(server) == round);
-            assert!(restarted, "{}", server.log());
+            assert!(restarted, "{:?}\n{}", server.alarms(), server.log());
         }
     });
     assert!(tally.clean(), "{tally}");
+    assert_eq!(server.alarms(), Vec::<String>::new());
 }
 
 /// Answers that are on their way when the server is asked to quit arrive whole.

@@ -62,7 +62,8 @@ fn run(curl: &Path, port: u16, list: &Path, pages: &[&Page]) -> Result<Tally, Ha
     }
     fs::write(list, urls).map_err(|e| HarnessError::new(list.display(), e))?;
     let mut command = Command::new(curl);
-    command.args(["--silent", "--show-error", "--fail", "--insecure", "--http2"]);
+    command.args(["--silent", "--show-error", "--fail", "--fail-early"]);
+    command.args(["--insecure", "--http2"]);
     command.args(["--header", "Accept-Encoding: gzip", "--config"]);
     command.arg(list).args(["--write-out", "%{stderr}%{http_version} %{num_connects}\n"]);
     let mut got = Sha256::new();
