@@ -8,7 +8,7 @@ mod interrupt;
 mod storm;
 
 use interlude_test_apps::{
-    Certificates, Content, KeyKind, Nginx, Preload, Server, Site, SiteFile, WebOptions,
+    Certificates, Content, KeyKind, Lighttpd, Nginx, Preload, Server, Site, SiteFile, WebOptions,
 };
 use storm::storm;
 
@@ -104,6 +104,26 @@ fn handshakes_without_requests_are_settled_with_the_server() {
             .run();
         run.is_clean();
         assert_eq!((run.count("handshakes"), run.count("requests")), (40, 0), "{run}");
+    }
+}
+
+#[test]
+fn a_server_that_waits_for_the_client_to_close_need_not_wait() {
+    let site = Site::new(&[(Content::Html, 1 << 10)]).unwrap();
+    let (options, certificates) = (WebOptions::default(), certificates());
+    let server = Lighttpd::files(&options, &site, &certificates).start(&Preload::Stock).unwrap();
+    let address = format!("127.0.0.1:{}", server.ports().tls);
+    for version in ["1.2", "1.3"] {
+        for requests in ["0", "1", "3"] {
+            let run = storm(&address)
+                .with(&["--tls", version, "--handshakes", "20", "--connections", "1"])
+                .with(&["--path", &site.files()[0].path, "--requests-per-connection", requests])
+                .run();
+            run.is_clean();
+            assert_eq!(run.count("handshakes"), 20, "{run}");
+            // lighttpd would wait five seconds on each.
+            assert!(run.number("elapsed_s") < 60.0, "{run}");
+        }
     }
 }
 

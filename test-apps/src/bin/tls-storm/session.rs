@@ -52,12 +52,14 @@ impl Session {
         }
     }
 
-    /// Whether an end of the stream here is meant by the server, and not a cut.
-    pub(crate) fn may_end(&self) -> bool {
-        match self {
-            Self::Plain(_) => true,
-            Self::Tls(session) => session.peer_closed,
-        }
+    /// Whether the server has sent its close alert.
+    pub(crate) fn has_close_alert(&self) -> bool {
+        matches!(self, Self::Tls(session) if session.peer_closed)
+    }
+
+    /// Whether an end of the stream here was not meant by the server: TLS ends with an alert.
+    pub(crate) fn is_cut(&self) -> bool {
+        matches!(self, Self::Tls(session) if !session.peer_closed)
     }
 
     /// Queues content to be sent.
