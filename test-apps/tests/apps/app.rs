@@ -94,7 +94,9 @@ pub(crate) fn run(program: &str, args: &[&str], preload: &Preload) -> Result<Str
 fn spawn(program: &str, args: &[&str], preload: &Preload) -> (Process, NamedTempFile) {
     let output = NamedTempFile::new().unwrap();
     let mut command = Command::new(program);
-    command.args(args).stdout(output.reopen().unwrap()).stderr(output.reopen().unwrap());
+    // One offset for both, or they would write over each other.
+    let both = output.reopen().unwrap();
+    command.args(args).stdout(both.try_clone().unwrap()).stderr(both);
     preload.apply(&mut command);
     (Process::start(command, &[]).unwrap(), output)
 }

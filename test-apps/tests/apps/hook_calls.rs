@@ -127,6 +127,19 @@ fn a_cancelled_thread_cleans_up() {
     says_the_same_in_each_mode("thread-cancels");
 }
 
+/// A child begins with nothing of its parent's helper threads, whatever these were about at the
+/// moment of the fork: several times, because that moment is never the same.
+#[test]
+fn children_of_a_process_with_helpers_do_jobs_of_their_own() {
+    let sections = ["forks"; 8];
+    let native = app::run(PROGRAM, &sections, &Preload::Stock).unwrap();
+    for mode in ["block", "spin", "coroutine"] {
+        let here = app::run(PROGRAM, &sections, &preload(mode));
+        let difference = here.map_or_else(Some, |here| difference(&native, &here));
+        assert!(difference.is_none(), "{mode}: {}", difference.unwrap_or_default());
+    }
+}
+
 /// The transcripts above would be the same if nothing were ever offloaded.
 #[test]
 fn sections_with_heavy_calls_park_and_only_in_mode_coroutine() {
