@@ -48,7 +48,6 @@ struct Functions {
     state: Option<GetState>,
     get_all: GetErrorAll,
     peek: Peek,
-    clear: New,
     new: New,
     set_debug: SetDebug,
     set_error: SetError,
@@ -85,8 +84,6 @@ fn load() -> Option<Functions> {
         get_all: unsafe { symbol::<GetErrorAll>(find(c"ERR_get_error_all")?) },
         // SAFETY: as above.
         peek: unsafe { symbol::<Peek>(find(c"ERR_peek_error")?) },
-        // SAFETY: as above.
-        clear: unsafe { symbol::<New>(find(c"ERR_clear_error")?) },
         // SAFETY: as above.
         new: unsafe { symbol::<New>(find(c"ERR_new")?) },
         // SAFETY: as above.
@@ -147,15 +144,14 @@ struct Raised {
 pub(crate) struct Errors(Vec<Raised>);
 
 impl Errors {
-    /// Runs a call on this thread and collects the errors that it leaves.
+    /// Runs a call on this thread and collects the errors that it leaves. What was in the queue
+    /// before (the engine may run a job on the submitting thread) stays there.
     pub(crate) fn of<T>(call: impl FnOnce() -> T) -> (T, Self) {
-        let functions = functions();
-        if let Some(functions) = functions {
-            // SAFETY: no preconditions. A helper thread's queue holds nothing of value.
-            unsafe { (functions.clear)() };
-        }
+        let before = take();
         let value = call();
-        (value, functions.map_or_else(Self::default, collect))
+        let errors = functions().map_or_else(Self::default, collect);
+        put(before);
+        (value, errors)
     }
 
     /// Raises them on this thread, behind what it has already.

@@ -14,6 +14,8 @@ mod parked;
 mod turn;
 
 use interlude_core::claims::Want;
+use interlude_core::nesting::WaitKind;
+use interlude_core::ready::Delivered;
 use interlude_fiber::Fiber;
 use interlude_offload::Call;
 
@@ -29,6 +31,8 @@ use crate::thread::Thread;
 pub(crate) enum Question {
     /// The server waits for events: the running coroutine has ended.
     Wait(WaitCall),
+    /// The running coroutine waits for events itself, and goes on with them.
+    Nested(WaitCall),
     /// The running coroutine has a job in flight, named by its number.
     Job,
     /// The running coroutine wants something that a parked one has.
@@ -39,7 +43,9 @@ pub(crate) enum Question {
 pub(crate) enum Answer {
     /// To `Wait`: as many events as this lie in the thread's `delivery`.
     Events(usize),
-    /// To `Wait`: the kernel refused, with this `errno`.
+    /// To `Nested`: these events.
+    Nested(Vec<Delivered>),
+    /// To `Wait` and `Nested`: the kernel refused, with this `errno`.
     Failed(i32),
     /// To the first `Wait`: this thread's stack cannot be sliced.
     Unsound,
@@ -52,26 +58,24 @@ pub(crate) enum Answer {
 }
 
 /// The server's wait, on an armed thread. `None` if this thread's stack cannot be sliced.
-pub(crate) fn wait(thread: &'static Thread, mut call: WaitCall) -> Option<i32> {
+pub(crate) fn wait(thread: &'static Thread, call: WaitCall, kind: WaitKind) -> Option<i32> {
     if thread.fiber.get().is_null() && !begin(thread) {
         thread.unsliceable.set(true);
         return None;
     }
-    let near = 0u8;
-    call.near = std::ptr::from_ref(&near).addr();
     let target = call.events;
-    match enter(thread, Question::Wait(call)) {
+    let question = match kind {
+        WaitKind::Loop => Question::Wait(call),
+        WaitKind::Nested => Question::Nested(call),
+    };
+    match enter(thread, question) {
         Answer::Events(count) => {
-            for (i, event) in thread.delivery.borrow().iter().take(count).enumerate() {
-                let event = libc::epoll_event { events: event.flags, u64: event.data };
-                // SAFETY: the scheduler delivers at most as many events as the server's buffer
-                // holds; its contract is that of `epoll_wait(2)`.
-                let slot = unsafe { target.add(i) };
-                // SAFETY: as above.
-                unsafe { slot.write(event) };
-            }
-            i32::try_from(count).ok()
+            let delivery = thread.delivery.borrow();
+            // SAFETY: the scheduler delivers at most as many events as the server's buffer holds.
+            Some(unsafe { hand_over(delivery.get(..count).unwrap_or(&[]), target) })
         }
+        // SAFETY: as above.
+        Answer::Nested(events) => Some(unsafe { hand_over(&events, target) }),
         Answer::Failed(errno) => {
             set_errno(errno);
             Some(-1)
@@ -81,6 +85,21 @@ pub(crate) fn wait(thread: &'static Thread, mut call: WaitCall) -> Option<i32> {
             None
         }
     }
+}
+
+/// Writes events to a buffer of the server's; returns their number.
+///
+/// # Safety
+/// The buffer holds that many (`epoll_wait(2)`: at least one and at most `maxevents`).
+pub(crate) unsafe fn hand_over(events: &[Delivered], target: *mut libc::epoll_event) -> i32 {
+    for (i, event) in events.iter().enumerate() {
+        let event = libc::epoll_event { events: event.flags, u64: event.data };
+        // SAFETY: the caller's contract.
+        let slot = unsafe { target.add(i) };
+        // SAFETY: as above.
+        unsafe { slot.write(event) };
+    }
+    i32::try_from(events.len()).unwrap_or(i32::MAX)
 }
 
 /// Parks the running coroutine until its job is done.

@@ -9,6 +9,7 @@ use std::sync::{Arc, Once};
 
 use interlude_core::claims::{Claims, Rules};
 use interlude_core::habit::Habits;
+use interlude_core::nesting::Nesting;
 use interlude_core::ready::Delivered;
 use interlude_fiber::Fiber;
 use interlude_offload::{Cores, CoresConfig, Engine, Inline};
@@ -42,6 +43,8 @@ pub(crate) struct Thread {
     pub(crate) current: Cell<u64>,
     /// Set in a child after fork: what was parked belongs to the parent.
     pub(crate) forked: Cell<bool>,
+    /// Which waits are its loop's.
+    pub(crate) nesting: RefCell<Nesting>,
     /// The epoll instance that was looked up last, and when.
     pub(crate) epoll: RefCell<Option<(usize, RawFd, Arc<Epoll>)>>,
     /// The scheduler; null until the first wait of an armed thread.
@@ -68,6 +71,7 @@ impl Thread {
             engine: RefCell::new(None),
             current: Cell::new(0),
             forked: Cell::new(false),
+            nesting: RefCell::new(Nesting::default()),
             epoll: RefCell::new(None),
             fiber: Cell::new(std::ptr::null_mut()),
         }));

@@ -7,6 +7,7 @@ use std::time::Duration;
 
 use interlude_core::Fd;
 use interlude_core::interest::InterestList;
+use interlude_core::nesting::{Place, WaitKind};
 use interlude_settings::Mode;
 use libc::{epoll_event, fd_set, pollfd, sigset_t, timespec, timeval};
 
@@ -185,10 +186,16 @@ fn serve(
     };
     // SAFETY: the contract of epoll_pwait(2): a valid mask, or null.
     let mask = unsafe { mask.as_ref() }.copied();
-    let call = WaitCall { epfd, events, max, timeout, mask, near: 0 };
-    if thread.is_armed() {
+    let here = 0u8;
+    let depth = std::ptr::from_ref(&here).addr();
+    let idle = thread.claims.borrow().parked_len() == 0;
+    let kind = thread.nesting.borrow_mut().classify(Place { epfd, depth }, idle);
+    let call = WaitCall { epfd, events, max, timeout, mask, depth };
+    // A thread's first wait under the scheduler has to be its loop's.
+    let begun = !thread.fiber.get().is_null();
+    if thread.is_armed() && (begun || kind == WaitKind::Loop) {
         drop(epoll);
-        if let Some(result) = scheduler::wait(thread, call) {
+        if let Some(result) = scheduler::wait(thread, call, kind) {
             return Outcome::Handled(result);
         }
     }

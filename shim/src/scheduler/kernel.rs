@@ -22,8 +22,8 @@ pub(crate) struct WaitCall {
     pub(crate) timeout: Timeout,
     /// `epoll_pwait`'s signal mask, copied: it may lie on the stack.
     pub(crate) mask: Option<libc::sigset_t>,
-    /// An address in the frame that asks, to check the stack pointer by.
-    pub(crate) near: usize,
+    /// An address in the frame that asks: how deep it is, and to check the stack pointer by.
+    pub(crate) depth: usize,
 }
 
 /// The original `epoll_wait`, `epoll_pwait` or `epoll_pwait2`, whichever says it best. Returns the

@@ -19,8 +19,10 @@ pub(crate) enum Waiting {
     Job,
     /// Something that another coroutine has.
     Want(Want),
-    /// It is a loop of its own, and begins when nobody else is parked.
+    /// It is another loop, and begins when nobody else is parked.
     Loop(WaitCall),
+    /// It waits for events inside of an event, when nobody else is parked.
+    Nested(WaitCall),
     /// Nothing any more.
     Nothing,
 }
@@ -94,17 +96,14 @@ impl ParkedSet {
         for (id, parked) in &mut self.by_id {
             let free = match &parked.waiting {
                 Waiting::Want(want) => !claims.conflicts_for(*id, want),
-                Waiting::Loop(_) => !claims.conflicts_for(*id, &Want::Alone),
+                Waiting::Loop(_) | Waiting::Nested(_) => !claims.conflicts_for(*id, &Want::Alone),
                 Waiting::Job | Waiting::Nothing => false,
             };
-            if free {
+            if free && !self.ready.iter().any(|(known, _)| known == id) {
                 if matches!(parked.waiting, Waiting::Want(_)) {
                     parked.waiting = Waiting::Nothing;
                 }
                 self.ready.push_back((*id, Answer::Granted));
-                if matches!(parked.waiting, Waiting::Loop(_)) {
-                    break;
-                }
             }
         }
     }

@@ -20,8 +20,9 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use interlude_core::CoroutineId;
+use interlude_core::habit::Habits;
 use interlude_core::interest::Token;
-use interlude_core::ready::{Numbering, Pick, Ready};
+use interlude_core::ready::{Delivered, Numbering, Pick, Ready};
 use interlude_fiber::{Seat, Slice};
 use interlude_offload::Completion;
 
@@ -81,7 +82,7 @@ pub(super) fn run(
             question = seat.resume(Answer::Forced);
             continue;
         };
-        if seat.is_sound(first.near, LOOP_DEEPEST) {
+        if seat.is_sound(first.depth, LOOP_DEEPEST) {
             return Scheduler::new(thread, seat, first).serve(Question::Wait(first));
         }
         question = seat.resume(Answer::Unsound);
@@ -111,7 +112,7 @@ impl<'a> Scheduler<'a> {
 
     fn serve(mut self, mut question: Question) -> Infallible {
         loop {
-            let is_wait = matches!(question, Question::Wait(_));
+            let is_wait = matches!(question, Question::Wait(_) | Question::Nested(_));
             let answer = catch_unwind(AssertUnwindSafe(|| self.answer(question)));
             let answer = answer.unwrap_or_else(|_| rescue(is_wait));
             question = self.seat.resume(answer);
@@ -125,6 +126,11 @@ impl<'a> Scheduler<'a> {
         }
         match question {
             Question::Wait(call) => self.ended(call),
+            Question::Nested(call) if self.parked.is_empty() => return self.wait_nested(&call),
+            Question::Nested(call) => {
+                count(Counter::CoroutineDrained);
+                self.park(Waiting::Nested(call));
+            }
             Question::Job => self.park(Waiting::Job),
             Question::Want(want) => self.park(Waiting::Want(want)),
         }
@@ -134,13 +140,12 @@ impl<'a> Scheduler<'a> {
     /// The running coroutine has come back to its loop, or to another one.
     fn ended(&mut self, call: WaitCall) {
         self.finish();
-        let same_loop =
-            call.epfd == self.wait.epfd && self.seat.server_sp() == self.loop_slice.sp();
+        let same_loop = (call.epfd, call.depth) == (self.wait.epfd, self.wait.depth);
         if self.parked.is_empty() || same_loop {
             self.begin_wait(call);
             return;
         }
-        // A loop inside an event, or a second one: it waits until the first is at rest.
+        // A second loop: it waits until the first is at rest.
         count(Counter::CoroutineDrained);
         self.thread.current.set(self.numbering.take().0);
         self.park(Waiting::Loop(call));
@@ -259,20 +264,50 @@ impl<'a> Scheduler<'a> {
         if matches!(answer, Answer::Forced) {
             count(Counter::CoroutineForced);
         }
-        Some(answer)
+        match parked.waiting {
+            Waiting::Nested(call) => Some(self.wait_nested(&call)),
+            _ => Some(answer),
+        }
+    }
+
+    /// A wait inside of an event, with nobody parked: as the kernel answers it, but for what was
+    /// fetched before from the same instance.
+    fn wait_nested(&mut self, call: &WaitCall) -> Answer {
+        let Some(epoll) = self.thread.epoll(call.epfd) else { return Answer::Failed(libc::EBADF) };
+        if call.epfd == self.wait.epfd && !self.ready.is_empty() {
+            let events = self.pick_for(&epoll, call.max);
+            if !events.is_empty() {
+                return Answer::Nested(events);
+            }
+        }
+        let outer = std::mem::take(&mut self.ready);
+        let fetched = self.ask(call, &epoll, call.timeout);
+        let events = self.pick_for(&epoll, call.max);
+        self.ready = outer;
+        match fetched {
+            Ok(_) => Answer::Nested(events),
+            Err(errno) => Answer::Failed(errno),
+        }
+    }
+
+    /// Events for a nested wait: whoever parks is no matter, since nobody is served beside it.
+    fn pick_for(&mut self, epoll: &Epoll, max: usize) -> Vec<Delivered> {
+        let mut claims = self.thread.claims.borrow_mut();
+        let mut interest = epoll.interest();
+        self.ready.pick(&mut interest, &claims, &Habits::default(), max, &mut self.pick);
+        count_by(Counter::EventDelivered, self.pick.events.len());
+        for event in &self.pick.events {
+            claims.touch(event.fd);
+        }
+        std::mem::take(&mut self.pick.events)
     }
 
     /// The server's buffer has been used for other events since; this coroutine may still read
     /// its own from it.
-    fn lay_back_events(&self, wait: &WaitCall, events: &[interlude_core::ready::Delivered]) {
-        for (i, event) in events.iter().enumerate() {
-            let event = libc::epoll_event { events: event.flags, u64: event.data };
-            // SAFETY: the buffer is the server's current one (the caller has compared), and it
-            // took these events before.
-            let slot = unsafe { wait.events.add(i) };
-            // SAFETY: as above.
-            unsafe { slot.write(event) };
-        }
+    fn lay_back_events(&self, wait: &WaitCall, events: &[Delivered]) {
+        // SAFETY: the buffer is the server's current one (the caller has compared), and it took
+        // these events before.
+        unsafe { super::hand_over(events, wait.events) };
     }
 
     /// The next events for the server, as a new coroutine in the loop's slice.
@@ -340,7 +375,9 @@ impl<'a> Scheduler<'a> {
             0 => kernel::remaining(self.wait.timeout, &mut self.began),
             _ => Some(Duration::ZERO),
         };
-        match self.ask(timeout) {
+        let call = self.wait;
+        let Some(epoll) = self.epoll.clone() else { return Some(self.fail(libc::EBADF)) };
+        match self.ask(&call, &epoll, timeout) {
             Ok(0) if in_flight > 0 => self.idle(),
             Ok(0) => Some(self.time_out()),
             Ok(_) => None,
@@ -348,11 +385,15 @@ impl<'a> Scheduler<'a> {
         }
     }
 
-    fn ask(&mut self, timeout: kernel::Timeout) -> Result<usize, i32> {
-        let max = self.wait.max.min(FETCH_MAX);
+    fn ask(
+        &mut self,
+        call: &WaitCall,
+        epoll: &Epoll,
+        timeout: kernel::Timeout,
+    ) -> Result<usize, i32> {
+        let max = call.max.min(FETCH_MAX);
         self.buffer.resize(max, libc::epoll_event { events: 0, u64: 0 });
-        let fetched = kernel::wait_kernel(&self.wait, self.buffer.as_mut_ptr(), max, timeout)?;
-        let Some(epoll) = &self.epoll else { return Ok(fetched) };
+        let fetched = kernel::wait_kernel(call, self.buffer.as_mut_ptr(), max, timeout)?;
         let fetch = epoll.interest().fetch();
         count(Counter::LoopPolled);
         count_by(Counter::EventFetched, fetched);
