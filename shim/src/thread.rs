@@ -31,6 +31,8 @@ pub(crate) struct Thread {
     pub(crate) unsliceable: Cell<bool>,
     /// Is a coroutine running: may it park?
     pub(crate) in_event: Cell<bool>,
+    /// The epoll instance of its loop's latest wait; -1 before the first.
+    pub(crate) loop_epfd: Cell<RawFd>,
     /// Who claims what.
     pub(crate) claims: RefCell<Claims>,
     /// Which fds park.
@@ -65,6 +67,7 @@ impl Thread {
             armed: Cell::new(false),
             unsliceable: Cell::new(false),
             in_event: Cell::new(false),
+            loop_epfd: Cell::new(-1),
             claims: RefCell::new(Claims::new(rules)),
             habits: RefCell::new(Habits::default()),
             delivery: RefCell::new(Vec::new()),

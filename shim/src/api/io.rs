@@ -130,6 +130,11 @@ fn forget(fd: c_int) {
     if let Some(thread) = context::thread() {
         thread.claims.borrow_mut().closed(Fd(fd));
         thread.habits.borrow_mut().closed(Fd(fd));
+        if thread.loop_epfd.get() == fd {
+            // The loop is over: there is nothing to return to, so what follows is no event.
+            thread.in_event.set(false);
+            thread.loop_epfd.set(-1);
+        }
     }
 }
 

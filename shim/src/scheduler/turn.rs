@@ -178,6 +178,7 @@ impl<'a> Scheduler<'a> {
 
     fn begin_wait(&mut self, call: WaitCall) {
         self.epoll = self.thread.epoll(call.epfd);
+        self.thread.loop_epfd.set(call.epfd);
         self.wait = call;
         self.began = None;
         self.seat.save(&mut self.loop_slice);
