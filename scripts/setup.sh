@@ -1,0 +1,128 @@
+#!/usr/bin/env bash
+# Installs the Debian packages that building, testing and measuring Interlude takes: those that are
+# missing, by name, and nothing else. Does nothing where all are there.
+#
+#   scripts/setup.sh          install what is missing (as root, or through sudo)
+#   scripts/setup.sh --check  only say what is missing
+#
+# Exit codes: 0 everything is there, 1 something is missing, 2 bad usage or no Rust.
+#
+# nginx, lighttpd and Redis come with services that would at once listen on ports 80 and 6379 of all
+# addresses. None is started: while packages are installed, /usr/sbin/policy-rc.d forbids it, and the
+# services of packages that were installed here are disabled, so that the next boot does not start
+# them either. A policy-rc.d of the machine's own is never touched; should it allow services, those
+# that came up are stopped again. Services that were there before stay as they are.
+set -euo pipefail
+
+PACKAGES=(
+    nginx lighttpd lighttpd-mod-openssl lighttpd-mod-deflate redis-server    # what is accelerated
+    wrk redis-tools curl nghttp2-client openssl                              # clients, certificates
+    gcc binutils pkg-config libc6-dev libssl-dev zlib1g-dev libdeflate-dev   # what is built with
+)
+# Packages of those with a service, and the service's name.
+declare -A SERVICES=([nginx]=nginx [lighttpd]=lighttpd [redis-server]=redis-server)
+
+POLICY=/usr/sbin/policy-rc.d
+# By this line a policy is known as ours, even if an earlier run was killed and left it.
+MARK="# Made by Interlude's scripts/setup.sh for the time of an installation."
+
+say() { echo "setup: $*" >&2; }
+fail() { say "$2"; exit "$1"; }
+
+# Runs a command as root.
+as_root() {
+    if [ "$(id -u)" = 0 ]; then "$@"; else sudo -- "$@"; fi
+}
+
+may_be_root() {
+    [ "$(id -u)" = 0 ] && return 0
+    command -v sudo >/dev/null || return 1
+    # Without a terminal nobody can answer when sudo asks for a password.
+    if [ -t 0 ]; then sudo -v; else sudo -n true; fi 2>/dev/null
+}
+
+is_installed() {
+    [ "$(dpkg-query -W -f='${db:Status-Status}' "$1" 2>/dev/null)" = installed ]
+}
+
+missing_packages() {
+    local package
+    for package in "${PACKAGES[@]}"; do
+        is_installed "$package" || echo "$package"
+    done
+}
+
+# Creates the policy unless there is one: O_EXCL, so that nobody's is overwritten.
+forbid_services() {
+    printf -v text '#!/bin/sh\n%s\nexit 101\n' "$MARK"
+    # shellcheck disable=SC2016  # expanded by the inner shell
+    if as_root sh -c 'set -C; printf %s "$1" >"$2" && chmod 755 "$2"' sh "$text" "$POLICY" \
+        2>/dev/null; then
+        return 0
+    fi
+    [ -e "$POLICY" ] || fail 1 "cannot write $POLICY, and without it services would be started"
+}
+
+policy_is_ours() { grep -qsF "$MARK" "$POLICY"; }
+
+allow_services() {
+    if policy_is_ours; then as_root rm -f "$POLICY"; fi
+}
+
+install_packages() {
+    local apt=(env DEBIAN_FRONTEND=noninteractive apt-get -qq -o DPkg::Lock::Timeout=300)
+    # Old lists may do; if they do not, the installation says so.
+    as_root "${apt[@]}" update >&2 || say "apt-get update failed; trying with the lists there are"
+    as_root "${apt[@]}" install -y --no-install-recommends "$@" >&2
+}
+
+# Leaves the service of a package that was just installed neither running nor due at the next boot.
+put_to_rest() {
+    local service=${SERVICES[$1]:-}
+    [ -n "$service" ] || return 0
+    as_root update-rc.d "$service" disable >/dev/null 2>&1 || say "could not disable $service"
+    # Only needed where a policy of the machine's own let it start; elsewhere there is none to stop.
+    if as_root service "$service" status >/dev/null 2>&1; then
+        as_root service "$service" stop >&2 || fail 1 "$service runs and cannot be stopped"
+    fi
+}
+
+main() {
+    PATH="$PATH:${HOME:-/root}/.cargo/bin"
+    command -v cargo >/dev/null || fail 2 "cargo is missing; install Rust (https://rustup.rs)"
+    command -v dpkg-query >/dev/null ||
+        fail 1 "not a Debian system; install what these packages contain: ${PACKAGES[*]}"
+
+    local missing
+    mapfile -t missing < <(missing_packages)
+    if [ "${1:-}" = --check ]; then
+        [ ${#missing[@]} -eq 0 ] || fail 1 "missing: ${missing[*]}"
+        return 0
+    fi
+    if [ ${#missing[@]} -eq 0 ] && ! policy_is_ours; then return 0; fi
+    local remedy="run as root: apt-get install --no-install-recommends ${missing[*]}"
+    may_be_root || fail 1 "may not install (neither root nor sudo); $remedy"
+
+    # One at a time: a second one would find the policy of the first, and lose it half-way.
+    exec 9<"$0"
+    flock 9
+    mapfile -t missing < <(missing_packages)
+    trap allow_services EXIT
+    trap 'exit 130' INT
+    trap 'exit 143' TERM HUP
+    # Nothing missing: an earlier run was killed, and all that is left to do is to clean up.
+    [ ${#missing[@]} -gt 0 ] || return 0
+    say "installing ${missing[*]}"
+    forbid_services
+    install_packages "${missing[@]}" || fail 1 "could not install everything; $remedy"
+    local package
+    for package in "${missing[@]}"; do
+        put_to_rest "$package"
+    done
+}
+
+case "$*" in
+    "" | --check) main "$@" ;;
+    -h | --help) sed -n '2,/^set /{/^#/s/^# \{0,1\}//p}' "$0" ;;
+    *) fail 2 "unknown argument: $*; see $0 --help" ;;
+esac

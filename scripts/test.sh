@@ -1,0 +1,59 @@
+#!/usr/bin/env bash
+# Everything that has to hold before a change goes in: formatting, lints, the build, all tests.
+# The last line is cargo's "test result: ...", summed up; a step that fails counts as one failure.
+#
+#   scripts/test.sh [ARGUMENTS of cargo test, such as a test's name]
+#
+# Exit codes: 0 all well, 1 something failed, 2 no Rust.
+set -euo pipefail
+cd "$(dirname "$0")/.."
+PATH="$PATH:${HOME:-/root}/.cargo/bin"
+
+scripts/setup.sh
+
+begun=$(date +%s.%N)
+log=$(mktemp)
+trap 'rm -f "$log"' EXIT
+trap 'exit 130' INT
+trap 'exit 143' TERM HUP
+failed=()
+
+step() {
+    echo "== $*"
+    "$@" || failed+=("$*")
+}
+
+tests() {
+    cargo test --workspace --release --no-fail-fast "$@" 2>&1 | tee "$log"
+}
+
+# Adds up a column of cargo's result lines: "passed", "failed", "ignored", ...
+total() {
+    awk -v what="$1" '/^test result: / {
+        for (i = 2; i <= NF; i++) if ($i == what || $i == what ";") sum += $(i - 1)
+    } END { print sum + 0 }' "$log"
+}
+
+step cargo fmt --all --check
+step cargo clippy --workspace --all-targets -- -D warnings
+if command -v shellcheck >/dev/null; then
+    step shellcheck scripts/*.sh .ci/run
+fi
+# Before the tests: they look for the library and the programs where this puts them.
+step cargo build --workspace --release
+if [ ${#failed[@]} -eq 0 ] || [ "${failed[-1]}" != "cargo build --workspace --release" ]; then
+    step tests "$@"
+fi
+
+count=$(total failed)
+for name in "${failed[@]}"; do
+    echo "failed: $name"
+    # Tests that failed are counted by cargo; where it got as far as none, the step itself is.
+    if [[ $name != tests* || $count = 0 ]]; then count=$((count + 1)); fi
+done
+verdict=ok
+[ "$count" = 0 ] || verdict=FAILED
+printf 'test result: %s. %s passed; %s failed; %s ignored; %s measured; %s; finished in %.2fs\n' \
+    "$verdict" "$(total passed)" "$count" "$(total ignored)" "$(total measured)" \
+    "$(total filtered) filtered out" "$(awk -v a="$begun" -v b="$(date +%s.%N)" 'BEGIN { print b - a }')"
+[ "$count" = 0 ]
