@@ -4,8 +4,9 @@
 //! time. Each takes what it needs, acts, and puts it back: no borrow lives across a switch.
 
 use std::cell::{Cell, RefCell};
+use std::ffi::c_void;
 use std::os::fd::RawFd;
-use std::sync::{Arc, Once};
+use std::sync::{Arc, Once, OnceLock};
 
 use interlude_core::claims::{Claims, Rules};
 use interlude_core::habit::Habits;
@@ -79,15 +80,20 @@ impl Thread {
             fiber: Cell::new(std::ptr::null_mut()),
         }));
         context::set_thread(thread);
+        end_with_thread(thread);
         page::publish(&start::facts(settings));
         Some(thread)
     }
 
     /// The thread ends: gives back what it had. What a scheduler's frames own is leaked, since
     /// they are never run again.
-    pub(crate) fn end() {
+    fn end() {
         let Some(thread) = context::thread() else { return };
+        let _shadow = context::local().enter();
         context::clear_thread();
+        if let Some(fd) = thread.engine.borrow().as_ref().and_then(|engine| engine.wake_fd()) {
+            epolls::give_up(fd);
+        }
         let fiber = thread.fiber.replace(std::ptr::null_mut());
         if !fiber.is_null() {
             // SAFETY: made by `Box::into_raw` in the scheduler; the thread no longer uses it.
@@ -148,6 +154,25 @@ impl Thread {
             std::mem::forget(engine);
         }
     }
+}
+
+/// Has [`Thread::end`] called when this OS thread ends, however it does.
+fn end_with_thread(thread: &'static Thread) {
+    static KEY: OnceLock<Option<libc::pthread_key_t>> = OnceLock::new();
+    let key = KEY.get_or_init(|| {
+        let mut key = 0;
+        // SAFETY: a place for the key, and a destructor of this library, which is never unloaded.
+        let result = unsafe { libc::pthread_key_create(&raw mut key, Some(thread_ended)) };
+        (result == 0).then_some(key)
+    });
+    if let Some(key) = key {
+        // SAFETY: a key of ours. Any value that is not null has the destructor called.
+        unsafe { libc::pthread_setspecific(*key, std::ptr::from_ref(thread).cast()) };
+    }
+}
+
+unsafe extern "C" fn thread_ended(_: *mut c_void) {
+    Thread::end();
 }
 
 fn make_engine(settings: &Settings) -> Option<Box<dyn Engine>> {

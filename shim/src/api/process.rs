@@ -10,7 +10,6 @@ use crate::context;
 use crate::counters::{Counter, count};
 use crate::hook::{Call, Outcome, errno, set_errno};
 use crate::table::ThreadStart;
-use crate::thread::Thread;
 use crate::{epolls, page};
 
 type Fork = unsafe extern "C-unwind" fn() -> pid_t;
@@ -84,7 +83,5 @@ unsafe extern "C-unwind" fn below(start: *mut c_void) -> *mut c_void {
     // SAFETY: made by `create_thread`, which gave it away.
     let Start { function, argument } = *unsafe { Box::from_raw(start.cast::<Start>()) };
     // SAFETY: the server's own function and argument.
-    let result = unsafe { function(argument) };
-    Thread::end();
-    result
+    unsafe { function(argument) }
 }
