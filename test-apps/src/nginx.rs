@@ -79,10 +79,10 @@ impl<'a> Nginx<'a> {
         template
             .replace("user www-data;", &user_directive(self.user))?
             .replace("worker_processes 1;", &format!("worker_processes {};", options.workers))?
-            .replace("listen 127.0.0.1:8080;", &format!("listen 127.0.0.1:{};", ports.plain))?
+            .replace("listen 127.0.0.1:8080 ", &format!("listen 127.0.0.1:{} ", ports.plain))?
             .replace(
-                "listen 127.0.0.1:8443 ssl http2;",
-                &format!("listen 127.0.0.1:{} ssl{http2};", ports.tls),
+                "listen 127.0.0.1:8443 ssl http2 ",
+                &format!("listen 127.0.0.1:{} ssl{http2} ", ports.tls),
             )?
             .replace("ssl_protocols TLSv1.2 TLSv1.3;", &format!("ssl_protocols {protocols};"))?
             .replace("gzip on;\n    gzip_comp_level 1;", &gzip)?;

@@ -25,6 +25,5 @@ fn lighttpd_as_coroutines_stays_flat() {
 
 #[test]
 fn stock_stays_flat_by_the_same_measure() {
-    stays_flat(WebServer::Nginx, "stock");
     stays_flat(WebServer::Lighttpd, "stock");
 }

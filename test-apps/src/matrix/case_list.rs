@@ -12,7 +12,8 @@ const TRAFFIC: [Traffic; 6] = [
     Traffic::WrkTls,
 ];
 
-/// Each value of each axis at least once, and each pair of traffic and connections.
+/// Each value of each axis at least once, and each pair of traffic and connections, but 512 at once
+/// for wrk over TLS: it starts anew for every run, and a slow machine sees handshakes only.
 /// Traffic, gzip, keep-alive, connections.
 const SELECTION: [(Traffic, bool, bool, usize); 12] = [
     (Traffic::Http, true, true, 64),
@@ -25,7 +26,7 @@ const SELECTION: [(Traffic, bool, bool, usize); 12] = [
     (Traffic::Http2, false, true, 512),
     (Traffic::WrkHttp, true, true, 64),
     (Traffic::WrkHttp, false, false, 512),
-    (Traffic::WrkTls, true, true, 512),
+    (Traffic::WrkTls, true, true, 64),
     (Traffic::WrkTls, false, false, 64),
 ];
 
@@ -88,9 +89,10 @@ mod tests {
                 assert!(selection.iter().all(|case| all.contains(case)));
                 for case in all.iter().filter(|c| c.server == server && c.mode == mode) {
                     let met = |same: &dyn Fn(&Case) -> bool| selection.iter().any(same);
-                    assert!(met(
-                        &|c| c.traffic == case.traffic && c.connections == case.connections
-                    ));
+                    let any = case.traffic == Traffic::WrkTls;
+                    assert!(met(&|c| {
+                        c.traffic == case.traffic && (any || c.connections == case.connections)
+                    }));
                     assert!(met(&|c| c.traffic == case.traffic && c.gzip == case.gzip));
                     assert!(met(&|c| c.traffic == case.traffic && c.keep_alive == case.keep_alive));
                 }
