@@ -27,6 +27,8 @@ pub(crate) enum Bypass {
     Layout,
     /// The call would run a callback of the server's, which belongs on the server's thread.
     Callback,
+    /// Something panicked earlier.
+    Panicked,
     /// The call waits by other means than epoll.
     OtherWait,
 }
@@ -45,6 +47,7 @@ impl Bypass {
             Self::UnknownEpoll => Counter::BypassUnknownEpoll,
             Self::Layout => Counter::BypassLayout,
             Self::Callback => Counter::BypassCallback,
+            Self::Panicked => Counter::BypassPanicked,
             Self::OtherWait => Counter::BypassOtherWait,
         }
     }

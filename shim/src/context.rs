@@ -41,15 +41,22 @@ thread_local! {
 }
 
 static ACTIVE: AtomicBool = AtomicBool::new(false);
+static STOPPED: AtomicBool = AtomicBool::new(false);
 
 /// Lets hooks act, from now on.
 pub(crate) fn activate() {
     ACTIVE.store(true, Ordering::Release);
 }
 
-/// Makes every hook pass through, for good.
-pub(crate) fn deactivate() {
-    ACTIVE.store(false, Ordering::Release);
+/// After a panic: nothing is offloaded or parked any more, for good. The hooks of the event loop go
+/// on: the kernel holds our tokens, and the server needs its own `data`.
+pub(crate) fn stop_offloading() {
+    STOPPED.store(true, Ordering::Release);
+}
+
+/// Was [`stop_offloading`] called?
+pub(crate) fn is_stopped() -> bool {
+    STOPPED.load(Ordering::Relaxed)
 }
 
 /// Do hooks act?

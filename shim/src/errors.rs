@@ -6,6 +6,7 @@
 
 use std::ffi::{CStr, CString, c_char, c_int, c_uint, c_ulong, c_void};
 use std::sync::OnceLock;
+use std::sync::atomic::{AtomicBool, Ordering};
 
 use crate::original;
 
@@ -53,10 +54,21 @@ struct Functions {
     set_error: SetError,
 }
 
-/// The functions, once libcrypto is there; looked for again until then.
+/// Has the server called OpenSSL? Until then its libraries need not be looked for.
+static IN_USE: AtomicBool = AtomicBool::new(false);
+
+/// The server calls OpenSSL: from now on there are errors to be kept apart.
+#[inline]
+pub(crate) fn in_use() {
+    if !IN_USE.load(Ordering::Relaxed) {
+        IN_USE.store(true, Ordering::Relaxed);
+    }
+}
+
+/// The functions, once OpenSSL is in use.
 fn functions() -> Option<&'static Functions> {
     static FUNCTIONS: OnceLock<Option<Functions>> = OnceLock::new();
-    if FUNCTIONS.get().is_none() && original::find(c"OpenSSL_version_num").is_null() {
+    if !IN_USE.load(Ordering::Relaxed) {
         return None;
     }
     FUNCTIONS.get_or_init(load).as_ref()

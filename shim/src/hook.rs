@@ -8,7 +8,7 @@
 //! 4. `Handled`: its value, with the `errno` that it left. `PassThrough`: `errno` as it was, the
 //!    original *outside* the shim (what it calls may be hooked, may throw, may be cancelled), and
 //!    after it, where the row has one, the `then` handler, which sees the result;
-//! 5. a panic in a handler deactivates the shim, and the original runs if it has not.
+//! 5. a panic in a handler ends all offloading, and the original runs if it has not.
 
 use std::panic::{AssertUnwindSafe, catch_unwind};
 
@@ -97,7 +97,7 @@ pub(crate) fn run<F: Copy, T: Failure + Copy>(
     value
 }
 
-/// Runs `body`; a panic in it ends all interception, and is `None`.
+/// Runs `body`; a panic in it ends all offloading, and is `None`.
 #[inline]
 fn guarded<T>(body: impl FnOnce() -> T) -> Option<T> {
     match catch_unwind(AssertUnwindSafe(body)) {
@@ -111,9 +111,9 @@ fn guarded<T>(body: impl FnOnce() -> T) -> Option<T> {
 
 #[cold]
 fn panicked() {
-    context::deactivate();
+    context::stop_offloading();
     count(Counter::Panics);
-    log::line(format_args!("a hook panicked: everything passes through from now on"));
+    log::line(format_args!("a hook panicked: nothing is offloaded from now on"));
 }
 
 /// This thread's `errno`.

@@ -45,6 +45,9 @@ pub(crate) fn plan(kind: JobKind, bytes: usize) -> Plan {
 
 fn choose(kind: JobKind, bytes: usize) -> Result<&'static Thread, Bypass> {
     let thread = context::thread().ok_or(Bypass::NoLoop)?;
+    if context::is_stopped() {
+        return Err(Bypass::Panicked);
+    }
     let jobs = &thread.settings.jobs;
     let wanted = match kind {
         JobKind::Sign => jobs.sign,

@@ -49,6 +49,7 @@ pub(crate) fn find(name: &CStr) -> *mut c_void {
     // SAFETY: a terminated name.
     let address = unsafe { libc::dlsym(libc::RTLD_NEXT, name.as_ptr()) };
     if !address.is_null() {
+        pin(address);
         return address;
     }
     for library in LIBRARIES {
@@ -60,10 +61,29 @@ pub(crate) fn find(name: &CStr) -> *mut c_void {
         // SAFETY: a valid handle and a terminated name. The handle is kept: so is the library.
         let address = unsafe { libc::dlsym(handle, name.as_ptr()) };
         if !address.is_null() {
+            pin(address);
             return address;
         }
     }
     std::ptr::null_mut()
+}
+
+/// Keeps the library that an original lies in: a server may unload its modules, and their
+/// libraries with them (lighttpd does at its end), while a helper is inside a call, and an address
+/// that is remembered must stay good.
+fn pin(address: *mut c_void) {
+    let mut info = std::mem::MaybeUninit::<libc::Dl_info>::zeroed();
+    // SAFETY: any address may be asked for; the place is valid.
+    if unsafe { libc::dladdr(address, info.as_mut_ptr()) } == 0 {
+        return;
+    }
+    // SAFETY: zeroed is a valid value, and `dladdr` has filled it.
+    let info = unsafe { info.assume_init() };
+    if !info.dli_fname.is_null() {
+        let flags = libc::RTLD_NOLOAD | libc::RTLD_NODELETE | libc::RTLD_LAZY;
+        // SAFETY: the loader's own name of a library that is loaded; nothing is loaded anew.
+        unsafe { libc::dlopen(info.dli_fname, flags) };
+    }
 }
 
 /// What a hook returns when its original does not exist: the API's own failure.

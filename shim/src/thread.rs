@@ -144,6 +144,9 @@ impl Thread {
         let rules = Rules { own_fd: self.settings.rules.own_fd, locks: self.settings.rules.locks };
         *self.claims.borrow_mut() = Claims::new(rules);
         self.forked.set(true);
+        // What the child does belongs to no event of its own loop, which it has yet to begin.
+        self.in_event.set(false);
+        self.delivery.borrow_mut().clear();
         if let Some(engine) = self.engine.borrow_mut().take() {
             if let Some(fd) = engine.wake_fd() {
                 epolls::give_up(fd);

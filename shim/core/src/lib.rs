@@ -25,10 +25,11 @@ pub mod ready;
 pub struct Fd(pub i32);
 
 impl Fd {
-    /// As an index into a table, or `None` where the number is negative.
+    /// As an index into a table, or `None` where the number is negative or larger than any that a
+    /// kernel gives out (`fs.nr_open` is 2^20): a table never grows by a number that is no fd.
     #[must_use]
     pub fn index(self) -> Option<usize> {
-        usize::try_from(self.0).ok()
+        usize::try_from(self.0).ok().filter(|index| *index < 1 << 20)
     }
 }
 

@@ -146,6 +146,18 @@ impl Ready {
         operations
     }
 
+    /// Gives everything back to the kernel: its answer to the operations is what is still so.
+    pub fn give_back(&mut self, interest: &mut InterestList) -> Vec<Operation> {
+        let queued = self.fetched.drain(..).chain(self.parkers.drain(..));
+        let mut tokens: Vec<Token> = queued.map(|event| event.token).collect();
+        for token in &tokens {
+            // How the kernel is kept quiet meanwhile does not matter: it is asked at once.
+            let _ = interest.hold(*token);
+        }
+        tokens.append(&mut self.held);
+        tokens.into_iter().filter_map(|token| interest.release(token)).collect()
+    }
+
     /// Forgets everything: after a fork, in the child.
     pub fn clear(&mut self) {
         self.fetched.clear();

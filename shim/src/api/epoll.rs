@@ -49,6 +49,9 @@ pub(crate) fn control<F>(
         return Outcome::PassThrough(Bypass::UnknownEpoll);
     };
     let fd = Fd(fd);
+    if let Some(thread) = objects::in_event() {
+        thread.claims.borrow_mut().touch(fd);
+    }
     if operation == libc::EPOLL_CTL_DEL {
         return Outcome::Handled(delete(&epoll, epfd, fd));
     }

@@ -15,7 +15,7 @@ use interlude_offload::{Call as Offloaded, JobKind};
 use crate::api::objects;
 use crate::bypass::Bypass;
 use crate::counters::count;
-use crate::errors::Errors;
+use crate::errors::{self, Errors};
 use crate::hook::{Call, Outcome};
 use crate::offload::{self, Plan};
 use crate::original::Original;
@@ -118,6 +118,7 @@ fn with_input(
     if ctx.is_null() || out.is_null() || len.is_null() || (data.is_null() && data_len > 0) {
         return in_place();
     }
+    errors::in_use();
     let Plan::Job(thread) = offload::plan(kind, data_len) else { return in_place() };
     objects::enter(ctx.addr());
     // SAFETY: the API's contract: `data_len` bytes at `data`.
@@ -147,6 +148,7 @@ pub(crate) fn derive(
     if ctx.is_null() || secret.is_null() || len.is_null() {
         return in_place();
     }
+    errors::in_use();
     let Plan::Job(thread) = offload::plan(JobKind::Derive, 0) else { return in_place() };
     objects::enter(ctx.addr());
     // SAFETY: the API's contract: `len` says how large `secret` is.
@@ -202,6 +204,7 @@ pub(crate) fn keygen(
         count(Bypass::Callback.counter());
         return in_place();
     }
+    errors::in_use();
     let Plan::Job(thread) = offload::plan(JobKind::Keygen, 0) else { return in_place() };
     objects::enter(ctx.addr());
     // SAFETY: the API's contract: a place for a key, null or a key to be filled.

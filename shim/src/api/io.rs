@@ -99,6 +99,9 @@ pub(crate) fn accepted<A, B>(fd: c_int, listener: c_int, _: A, _: B) {
         // A number that came back by a close which no hook saw.
         thread.claims.borrow_mut().closed(Fd(fd));
         thread.habits.borrow_mut().accepted(Fd(listener), Fd(fd));
+        if thread.in_event.get() {
+            thread.claims.borrow_mut().touch(Fd(fd));
+        }
     }
 }
 

@@ -5,9 +5,11 @@ use std::ffi::{c_int, c_void};
 
 use crate::api::objects;
 use crate::bypass::Bypass;
+use crate::errors;
 use crate::hook::{Call, Outcome};
 
 fn enter(ssl: *mut c_void) -> Outcome<c_int> {
+    errors::in_use();
     objects::enter(ssl.addr());
     Outcome::PassThrough(Bypass::Observed)
 }

@@ -47,6 +47,8 @@ pub(crate) struct ParkedSet {
     by_id: BTreeMap<CoroutineId, Parked>,
     ready: VecDeque<(CoroutineId, Answer)>,
     in_flight: usize,
+    /// Those that wait for something that another coroutine has.
+    waiters: usize,
     spare: Vec<Slice>,
 }
 
@@ -76,7 +78,9 @@ impl ParkedSet {
     }
 
     pub(crate) fn insert(&mut self, id: CoroutineId, parked: Parked) {
-        self.in_flight += usize::from(matches!(parked.waiting, Waiting::Job));
+        let for_job = matches!(parked.waiting, Waiting::Job);
+        self.in_flight += usize::from(for_job);
+        self.waiters += usize::from(!for_job);
         self.by_id.insert(id, parked);
     }
 
@@ -93,6 +97,9 @@ impl ParkedSet {
     /// Something was released: every waiter that no longer conflicts may look again, the oldest
     /// first. (Only the first of several will find a lock free; the others park again.)
     pub(crate) fn grant(&mut self, claims: &Claims) {
+        if self.waiters == 0 {
+            return;
+        }
         for (id, parked) in &mut self.by_id {
             let free = match &parked.waiting {
                 Waiting::Want(want) => !claims.conflicts_for(*id, want),
@@ -126,7 +133,9 @@ impl ParkedSet {
     /// The next coroutine that can go on.
     pub(crate) fn pop_ready(&mut self) -> Option<(CoroutineId, Parked, Answer)> {
         let (id, answer) = self.ready.pop_front()?;
-        self.by_id.remove(&id).map(|parked| (id, parked, answer))
+        let parked = self.by_id.remove(&id)?;
+        self.waiters -= usize::from(!matches!(answer, Answer::Done(_)));
+        Some((id, parked, answer))
     }
 
     /// In a child after fork: they are the parent's.
@@ -138,5 +147,6 @@ impl ParkedSet {
             std::mem::forget(answer);
         }
         self.in_flight = 0;
+        self.waiters = 0;
     }
 }

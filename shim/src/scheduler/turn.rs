@@ -112,9 +112,10 @@ impl<'a> Scheduler<'a> {
 
     fn serve(mut self, mut question: Question) -> Infallible {
         loop {
-            let is_wait = matches!(question, Question::Wait(_) | Question::Nested(_));
+            let is_job = matches!(question, Question::Job);
+            let asker = self.thread.current.get();
             let answer = catch_unwind(AssertUnwindSafe(|| self.answer(question)));
-            let answer = answer.unwrap_or_else(|_| rescue(is_wait));
+            let answer = answer.unwrap_or_else(|_| rescue(self.thread, asker, is_job));
             question = self.seat.resume(answer);
         }
     }
@@ -177,7 +178,17 @@ impl<'a> Scheduler<'a> {
     }
 
     fn begin_wait(&mut self, call: WaitCall) {
-        self.epoll = self.thread.epoll(call.epfd);
+        let epoll = self.thread.epoll(call.epfd);
+        if let Some(before) = &self.epoll
+            && !epoll.as_ref().is_some_and(|now| Arc::ptr_eq(before, now))
+        {
+            // What was fetched from the other instance is its kernel's to report again.
+            let mut interest = before.interest();
+            for operation in self.ready.give_back(&mut interest) {
+                before.apply(operation);
+            }
+        }
+        self.epoll = epoll;
         self.thread.loop_epfd.set(call.epfd);
         self.wait = call;
         self.began = None;
@@ -457,12 +468,24 @@ impl<'a> Scheduler<'a> {
     }
 }
 
-/// A turn panicked: nothing is intercepted from now on. The server's wait is interrupted, as by a
-/// signal; a coroutine that was about to park runs its call itself.
+/// A turn panicked: nothing is offloaded from now on. The server's wait is interrupted, as by a
+/// signal; a coroutine that was about to park waits for its job where it is.
 #[cold]
-fn rescue(is_wait: bool) -> Answer {
-    context::deactivate();
+fn rescue(thread: &Thread, asker: u64, is_job: bool) -> Answer {
+    context::stop_offloading();
     count(Counter::Panics);
-    log::line(format_args!("the scheduler panicked: everything passes through from now on"));
-    if is_wait { Answer::Failed(libc::EINTR) } else { Answer::Done(None) }
+    log::line(format_args!("the scheduler panicked: nothing is offloaded from now on"));
+    if !is_job {
+        return Answer::Failed(libc::EINTR);
+    }
+    let mut done: Vec<Completion> = Vec::new();
+    loop {
+        thread.with_engine(|engine| {
+            engine.sleep();
+            engine.poll(1, &mut done);
+        });
+        if let Some(own) = done.drain(..).find(|completion| completion.ticket.0 == asker) {
+            return Answer::Done(Some(own.call));
+        }
+    }
 }
