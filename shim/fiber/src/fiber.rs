@@ -41,7 +41,10 @@ impl<Q: 'static, A: 'static> Fiber<Q, A> {
     {
         let stack = DefaultStack::new(STACK_BYTES)?;
         let coroutine = Coroutine::with_stack(stack, move |yielder: &Yielder<Q, A>, first: Q| {
-            body(Seat { yielder, base: base & !15, thread: PhantomData }, first)
+            // Slices are whole cache lines. What the last one holds above `base` belongs to
+            // frames that are at rest as long as the server runs.
+            let base = base.next_multiple_of(64);
+            body(Seat { yielder, base, thread: PhantomData }, first)
         });
         Ok(Self { coroutine })
     }
