@@ -79,7 +79,14 @@ fn pin(address: *mut c_void) {
     }
     // SAFETY: zeroed is a valid value, and `dladdr` has filled it.
     let info = unsafe { info.assume_init() };
-    if !info.dli_fname.is_null() {
+    if info.dli_fname.is_null() {
+        return;
+    }
+    // SAFETY: the loader's own, terminated name.
+    let name = unsafe { CStr::from_ptr(info.dli_fname) };
+    // The C library is never unloaded; and its functions are looked for at moments when nothing may
+    // be allocated (an allocator that starts up takes a mutex), as `dlopen` does.
+    if !name.to_bytes().ends_with(b"/libc.so.6") {
         let flags = libc::RTLD_NOLOAD | libc::RTLD_NODELETE | libc::RTLD_LAZY;
         // SAFETY: the loader's own name of a library that is loaded; nothing is loaded anew.
         unsafe { libc::dlopen(info.dli_fname, flags) };

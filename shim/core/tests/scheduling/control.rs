@@ -12,24 +12,36 @@ type Answer = Result<(), Errno>;
 impl Machine {
     pub(crate) fn add(&mut self, fd: i32, mask: u32, data: u64) -> Result<Answer, Violation> {
         self.restore(fd)?;
-        let Some(added) = self.interest.add(Fd(fd), mask, data) else {
-            return Ok(Err(Errno::BadFd));
-        };
-        let answer = self.kernel.control(&self.files, Control::Add(fd, mask, added.token.0));
-        if answer.is_err() {
-            self.interest.undo_add(Fd(fd), added.before);
-        }
-        Ok(answer)
+        Ok(self.register(fd, mask, data, |token| Control::Add(fd, mask, token)))
     }
 
     pub(crate) fn modify(&mut self, fd: i32, mask: u32, data: u64) -> Result<Answer, Violation> {
         self.restore(fd)?;
-        let token = self.interest.token(Fd(fd)).map_or(data, |token| token.0);
-        let answer = self.kernel.control(&self.files, Control::Modify(fd, mask, token));
+        let control = |token| Control::Modify(fd, mask, token);
+        let Some(token) = self.interest.token(Fd(fd)) else {
+            return Ok(self.register(fd, mask, data, control));
+        };
+        let answer = self.kernel.control(&self.files, control(token.0));
         if answer.is_ok() {
             self.interest.modified(Fd(fd), mask, data);
         }
         Ok(answer)
+    }
+
+    /// Makes a registration, if the kernel accepts it.
+    fn register(
+        &mut self,
+        fd: i32,
+        mask: u32,
+        data: u64,
+        control: impl Fn(u64) -> Control,
+    ) -> Answer {
+        let added = self.interest.add(Fd(fd), mask, data).ok_or(Errno::BadFd)?;
+        let answer = self.kernel.control(&self.files, control(added.token.0));
+        if answer.is_err() {
+            self.interest.undo_add(Fd(fd), added.before);
+        }
+        answer
     }
 
     pub(crate) fn delete(&mut self, fd: i32) -> Result<Answer, Violation> {

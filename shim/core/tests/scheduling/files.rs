@@ -67,12 +67,17 @@ impl Files {
     /// A new file at the lowest free number, or `None` where the table is full.
     pub(crate) fn open(&mut self, room: u32) -> Option<i32> {
         let fd = self.free()?;
-        self.files.push(File { room, ..File::default() });
-        self.put(fd, self.files.len() - 1);
+        self.open_at(fd, room);
         Some(fd)
     }
 
-    /// Another number for the same file.
+    /// A new file at a number that is free.
+    pub(crate) fn open_at(&mut self, fd: i32, room: u32) {
+        self.files.push(File { room, ..File::default() });
+        self.put(fd, self.files.len() - 1);
+    }
+
+    /// Another number for the same file: the lowest free one.
     pub(crate) fn dup(&mut self, fd: i32) -> Option<i32> {
         let (file, copy) = (self.file(fd)?, self.free()?);
         self.put(copy, file);
@@ -128,9 +133,10 @@ impl Files {
     pub(crate) fn change(&mut self, file: FileId, change: Change) -> Option<u32> {
         let file = self.files.get_mut(file)?;
         match change {
-            Change::Arrive(_) if file.half_closed || file.hung_up => return None,
+            // Who is gone does nothing any more.
+            _ if file.hung_up => return None,
+            Change::Arrive(_) | Change::HalfClose if file.half_closed => return None,
             Change::Arrive(count) => file.readable += count,
-            Change::Room(_) if file.hung_up => return None,
             Change::Room(count) => file.room += count,
             Change::HalfClose => file.half_closed = true,
             Change::HangUp => file.hung_up = true,

@@ -4,7 +4,7 @@
 //! original (the modelled kernel, a lock) comes last.
 
 use interlude_core::Fd;
-use interlude_core::claims::{Access, Region, Want};
+use interlude_core::claims::Want;
 use interlude_core::interest::EDGE;
 
 use crate::files::{ERR, HUP, IN, OUT, RDHUP};
@@ -35,7 +35,8 @@ impl From<Violation> for Stop {
     }
 }
 
-type Done = Result<(), Stop>;
+/// What a step comes to.
+pub(crate) type Done = Result<(), Stop>;
 
 impl Machine {
     /// Carries a step out.
@@ -80,16 +81,8 @@ impl Machine {
         }
     }
 
-    /// `wait_for`: is there something to wait for, and a way to?
-    fn must_wait(&self, co: &Coroutine, want: Want) -> Done {
-        if self.claims.parked_len() > 0 && self.claims.conflicts(&want) && !co.forced {
-            return Err(Stop::Want(want));
-        }
-        Ok(())
-    }
-
     /// Does an orderly server leave this alone, because it has something later already?
-    fn is_out_of_order(&self, co: &Coroutine, rank: Rank) -> bool {
+    pub(crate) fn is_out_of_order(&self, co: &Coroutine, rank: Rank) -> bool {
         self.setting.orderly && !co.is_in_order(rank)
     }
 
@@ -146,17 +139,17 @@ impl Machine {
         let Some(fd) = self.files.open(ROOM) else { return Ok(()) };
         self.claims.closed(Fd(fd));
         self.habits.accepted(Fd(listener), Fd(fd));
-        self.register(fd, mask)
+        self.watch(fd, mask)
     }
 
     fn connect(&mut self, co: &mut Coroutine, mask: Option<u32>) -> Done {
         let Some(fd) = self.files.open(ROOM) else { return Ok(()) };
         self.habits.connected(Fd(fd));
         self.touch(co, fd)?;
-        self.register(fd, mask)
+        self.watch(fd, mask)
     }
 
-    fn register(&mut self, fd: i32, mask: Option<u32>) -> Done {
+    fn watch(&mut self, fd: i32, mask: Option<u32>) -> Done {
         let data = self.tick();
         self.control(mask.map(|mask| Control::Add(fd, mask, data)))
     }
@@ -167,12 +160,10 @@ impl Machine {
         let fd = control.fd();
         let key = self.files.file(fd).map(|file| (file, fd));
         if let Some(registration) = key.and_then(|key| self.stock.registration(key)) {
-            if registration.closed.is_some() {
-                // `dup2` has given an orphan its number back. Nobody does that; the shim does not
-                // follow it.
-                return Ok(());
-            }
             self.ledger.hold_ends(registration.serial);
+            if registration.closed.is_some() {
+                self.ledger.saw("number came back");
+            }
         }
         let answer = match control {
             Control::Add(_, mask, data) => self.add(fd, mask, data)?,
@@ -244,88 +235,6 @@ impl Machine {
             self.stock.file_ended(file);
         }
         Ok(())
-    }
-
-    fn enter(&mut self, co: &mut Coroutine, object: usize) -> Done {
-        if self.is_out_of_order(co, Rank::Object(object)) {
-            return Ok(());
-        }
-        self.must_wait(co, Want::Object(object))?;
-        let busy = self.parked.values().any(|p| p.coroutine.objects.contains(&object));
-        if busy && !co.forced {
-            return Err(Violation::Shared(format!("object {object}")).into());
-        }
-        self.claims.entered(object);
-        co.objects.push(object);
-        Ok(())
-    }
-
-    fn leave(&mut self, co: &mut Coroutine, object: usize) -> Done {
-        if let Some(position) = co.objects.iter().position(|inside| *inside == object) {
-            co.objects.swap_remove(position);
-            self.claims.left(object);
-        }
-        Ok(())
-    }
-
-    fn use_region(&mut self, co: &mut Coroutine, region: &Region) -> Done {
-        if self.is_out_of_order(co, Rank::Region(region.range.start)) {
-            return Ok(());
-        }
-        self.must_wait(co, Want::Region(region.clone()))?;
-        let overlaps = |other: &Region| {
-            (other.written || region.written)
-                && region.range.clone().any(|address| other.range.contains(&address))
-        };
-        let busy = self.parked.values().any(|p| p.coroutine.regions.iter().any(overlaps));
-        if busy && !co.forced {
-            return Err(Violation::Shared(format!("region {region:?}")).into());
-        }
-        self.claims.uses(region.clone());
-        co.regions.push(region.clone());
-        Ok(())
-    }
-
-    fn lock(&mut self, co: &mut Coroutine, lock: usize, access: Access, only_try: bool) -> Done {
-        // One that has it already may have it again, in the same way; another way would be a
-        // deadlock with itself. In a circle that was broken by force, the original has nothing to
-        // give: it is a deadlock, or an error.
-        let is_again = co.holds(lock).is_some();
-        let is_upgrade = co.holds(lock).is_some_and(|held| held != access);
-        let want = Want::Lock(lock, access);
-        let is_early = !is_again && self.is_out_of_order(co, Rank::Lock(lock));
-        if is_upgrade || is_early || (co.forced && self.claims.conflicts(&want)) {
-            return Ok(());
-        }
-        if only_try && self.claims.conflicts(&want) {
-            self.ledger.saw("busy");
-            return Ok(());
-        }
-        self.must_wait(co, want)?;
-        let keeps_out = |(held, how): &(usize, Access)| {
-            *held == lock && (*how, access) != (Access::Shared, Access::Shared)
-        };
-        if self.parked.values().any(|p| p.coroutine.locks.iter().any(keeps_out)) {
-            return Err(Violation::Shared(format!("lock {lock}, {access:?}")).into());
-        }
-        self.claims.locked(lock, access);
-        co.locks.push((lock, access));
-        Ok(())
-    }
-
-    fn unlock(&mut self, co: &mut Coroutine, lock: usize) -> Done {
-        let Some(position) = co.locks.iter().rposition(|(held, _)| *held == lock) else {
-            return Ok(());
-        };
-        co.locks.swap_remove(position);
-        if self.claims.unlocked(lock) {
-            return Err(Violation::Muddled(format!("lock {lock} was another's")).into());
-        }
-        Ok(())
-    }
-
-    fn alone(&mut self, co: &Coroutine) -> Done {
-        if self.setting.orderly { Ok(()) } else { self.must_wait(co, Want::Alone) }
     }
 
     /// Deals with an event so that it does not come again.

@@ -7,6 +7,7 @@ use proptest::prelude::*;
 
 use crate::files::{Change, IN, OUT, RDHUP};
 use crate::server::{Action, Target};
+use crate::wants::BLOCK;
 
 /// What happens next.
 #[derive(Debug, Clone)]
@@ -111,8 +112,9 @@ fn access() -> impl Strategy<Value = Access> {
 
 fn region() -> impl Strategy<Value = Region> {
     (0usize..4, prop::bool::ANY, prop::bool::ANY).prop_map(|(block, is_long, written)| {
-        let start = block * 10;
-        Region { range: start..start + if is_long { 15 } else { 10 }, written }
+        let start = block * BLOCK;
+        let length = if is_long { BLOCK + BLOCK / 2 } else { BLOCK };
+        Region { range: start..start + length, written }
     })
 }
 

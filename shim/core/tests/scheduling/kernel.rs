@@ -104,6 +104,8 @@ pub(crate) struct Reported {
 struct Item {
     mask: u32,
     data: u64,
+    /// Its place in the file's wait queue: the newest comes first, but exclusive ones come last.
+    place: i64,
 }
 
 impl Item {
@@ -117,6 +119,7 @@ impl Item {
 pub(crate) struct Epoll {
     items: BTreeMap<Key, Item>,
     ready: VecDeque<Key>,
+    added: i64,
 }
 
 impl Epoll {
@@ -127,29 +130,36 @@ impl Epoll {
         let key = (file, fd);
         control.check(self.items.get(&key).map(|item| item.mask))?;
         match control {
-            Control::Add(_, mask, data) | Control::Modify(_, mask, data) => {
-                let item = Item { mask: mask | ERR | HUP, data };
-                self.items.insert(key, item);
-                if item.ready(files.poll(file)) != 0 {
-                    self.link(key);
-                }
+            Control::Add(_, mask, data) => {
+                self.added += 1;
+                let place = if mask & EXCLUSIVE == 0 { -self.added } else { self.added };
+                self.put(key, Item { mask: mask | ERR | HUP, data, place }, files);
+            }
+            Control::Modify(_, mask, data) => {
+                let place = self.items.get(&key).map_or(0, |item| item.place);
+                self.put(key, Item { mask: mask | ERR | HUP, data, place }, files);
             }
             Control::Delete(_) => self.drop_item(key),
         }
         Ok(())
     }
 
+    /// ADD and MOD look at the file.
+    fn put(&mut self, key: Key, item: Item, files: &Files) {
+        self.items.insert(key, item);
+        if item.ready(files.poll(key.0)) != 0 {
+            self.link(key);
+        }
+    }
+
     /// `ep_poll_callback`: something happened to a file.
     pub(crate) fn wake(&mut self, file: FileId, key: u32) {
-        let woken: Vec<Key> = self
-            .items
-            .iter()
-            .filter(|((of, _), item)| {
-                *of == file && item.mask & !PRIVATE != 0 && (key == 0 || key & item.mask != 0)
-            })
-            .map(|(key, _)| *key)
-            .collect();
-        woken.into_iter().for_each(|key| self.link(key));
+        let told = |((of, _), item): &(&Key, &Item)| {
+            *of == file && item.mask & !PRIVATE != 0 && (key == 0 || key & item.mask != 0)
+        };
+        let told = self.items.iter().filter(told).map(|(key, item)| (item.place, *key));
+        let told: BTreeMap<i64, Key> = told.collect();
+        told.into_values().for_each(|key| self.link(key));
     }
 
     /// `epoll_wait` with a timeout of 0.

@@ -276,12 +276,12 @@ impl Machine {
     /// The kernel may only be made to report what it would report by itself.
     fn check_fetched(&mut self, reported: &Reported, at: u64) -> Result<(), Violation> {
         let Reported { key, flags, .. } = *reported;
-        let owed = self.stock.owes(&self.files, key);
+        let expected = self.stock.reports(&self.files, key);
         let Some(registration) = self.stock.registration(key) else {
             return Err(Violation::Muddled(format!("{key:?} is not registered")));
         };
-        if owed != flags {
-            return Err(Violation::Doubled(format!("fd {}: {flags:#x}, not {owed:#x}", key.1)));
+        if flags != expected {
+            return Err(Violation::Doubled(format!("fd {}: {flags:#x}, not {expected:#x}", key.1)));
         }
         let (serial, is_open) = (registration.serial, registration.closed.is_none());
         self.ledger.fetched(serial, flags, at);

@@ -7,7 +7,7 @@
 //! | `stock` | the oracle: what the server would be owed without the shim |
 //! | `server` | handlers as lists of steps |
 //! | `machine`, `life` | the scheduler, following the shim's |
-//! | `hooks`, `control` | what the shim's hooks do around a call |
+//! | `hooks`, `control`, `wants` | what the shim's hooks do around a call |
 //! | `ledger` | what was fetched and given out, and what was seen |
 //! | `input`, `run` | what proptest makes up, and how it is played |
 //!
@@ -31,6 +31,7 @@ mod run;
 mod server;
 mod stock;
 mod violation;
+mod wants;
 
 use interlude_core::claims::Rules;
 

@@ -4,10 +4,11 @@
 //! there for the other when its call returns, so nothing has to be waited for.
 
 use std::collections::BTreeMap;
-use std::os::fd::OwnedFd;
+use std::os::fd::{AsRawFd, OwnedFd};
 
 use proptest::collection::vec;
 use proptest::prelude::*;
+use proptest::test_runner::{TestError, TestRunner};
 use rustix::event::{Timespec, epoll};
 use rustix::io::Errno as RealErrno;
 use rustix::net::{
@@ -21,6 +22,8 @@ use crate::kernel::{Control, Epoll, Errno};
 
 /// Room that these tests never fill.
 const ROOM: u32 = 1 << 20;
+/// Fds that the server has, at most.
+const OPEN: usize = 10;
 /// Events that a wait asks for, at most.
 const MOST: usize = 4;
 
@@ -60,7 +63,7 @@ fn call() -> impl Strategy<Value = Call> {
     ]
 }
 
-/// The real side: the server's fds by the model's numbers, the world's ends by the model's files.
+/// The real side: the server's fds by number, the world's ends by the model's files.
 struct Real {
     epoll: OwnedFd,
     fds: BTreeMap<i32, OwnedFd>,
@@ -88,14 +91,17 @@ impl Real {
     }
 
     fn wait(&self, max: usize) -> Vec<(u32, u64)> {
-        let none = epoll::Event {
-            flags: epoll::EventFlags::empty(),
-            data: epoll::EventData::new_u64(0),
-        };
+        let none =
+            epoll::Event { flags: epoll::EventFlags::empty(), data: epoll::EventData::new_u64(0) };
         let mut events = [none; MOST];
         let now = Timespec { tv_sec: 0, tv_nsec: 0 };
         let count = epoll::wait(&self.epoll, &mut events[..max], Some(&now)).unwrap();
-        events[..count].iter().map(|event| (event.flags.bits(), event.data.u64())).collect()
+        let parts = |event: &epoll::Event| {
+            // The struct is packed: its fields have no addresses to take.
+            let (flags, data) = (event.flags, event.data);
+            (flags.bits(), data.u64())
+        };
+        events[..count].iter().map(parts).collect()
     }
 
     fn change(&mut self, file: FileId, change: Change) {
@@ -150,12 +156,22 @@ impl Both {
     }
 
     fn open(&mut self) {
-        let Some(fd) = self.files.open(ROOM) else { return };
+        if self.real.fds.len() == OPEN {
+            return;
+        }
         let (family, kind) = (AddressFamily::UNIX, SocketType::STREAM);
         let flags = SocketFlags::CLOEXEC | SocketFlags::NONBLOCK;
         let (mine, peer) = socketpair(family, kind, flags, None).unwrap();
-        self.real.fds.insert(fd, mine);
+        let fd = self.own(mine);
+        self.files.open_at(fd, ROOM);
         self.real.peers.extend(self.files.file(fd).map(|file| (file, peer)));
+    }
+
+    /// The numbers are the kernel's: a registration is known by its number, too.
+    fn own(&mut self, fd: OwnedFd) -> i32 {
+        let number = fd.as_raw_fd();
+        self.real.fds.insert(number, fd);
+        number
     }
 
     fn control(&mut self, control: Option<Control>) {
@@ -181,10 +197,9 @@ impl Both {
     }
 
     fn dup(&mut self, fd: Option<i32>) {
-        let Some(fd) = fd else { return };
-        if let Some(copy) = self.files.dup(fd) {
-            self.real.fds.insert(copy, self.real.fds[&fd].try_clone().unwrap());
-        }
+        let Some(from) = fd.filter(|_| self.real.fds.len() < OPEN) else { return };
+        let to = self.own(self.real.fds[&from].try_clone().unwrap());
+        self.files.dup2(from, to);
     }
 
     fn dup2(&mut self, from: Option<i32>, to: Option<i32>) {
@@ -192,11 +207,11 @@ impl Both {
         if from == to {
             return;
         }
-        let ended = self.files.dup2(from, to);
         if let Some(mut target) = self.real.fds.remove(&to) {
             rustix::io::dup2(&self.real.fds[&from], &mut target).unwrap();
-            self.real.fds.insert(to, target);
+            self.own(target);
         }
+        let ended = self.files.dup2(from, to);
         self.ended(ended);
     }
 
@@ -224,16 +239,17 @@ impl Both {
     }
 }
 
-proptest! {
-    #![proptest_config(ProptestConfig { failure_persistence: None, ..ProptestConfig::default() })]
-
-    #[test]
-    fn the_kernel_answers_like_the_model(calls in vec(call(), 0..120)) {
+#[test]
+fn the_kernel_answers_like_the_model() {
+    let config = ProptestConfig { failure_persistence: None, ..ProptestConfig::default() };
+    let result = TestRunner::new(config).run(&vec(call(), 0..120), |calls| {
         let mut both = Both::new();
         (0..4).for_each(|_| both.open());
-        for call in &calls {
-            both.play(call);
-        }
+        calls.iter().for_each(|call| both.play(call));
         both.wait(MOST);
+        Ok(())
+    });
+    if let Err(TestError::Fail(reason, calls)) = result {
+        panic!("{reason}\n{calls:?}");
     }
 }

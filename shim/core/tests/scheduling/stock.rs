@@ -11,7 +11,7 @@
 //!
 //! An event counts as of its *fetch*: to the server, one that comes late is one from the middle
 //! of a batch. A registration outlives its number where another number keeps the file open: an
-//! orphan, which goes on being reported. What was fetched before the close is not owed any more.
+//! orphan, which goes on being reported. What was fetched before the close may be dropped.
 
 use std::collections::BTreeMap;
 
@@ -29,7 +29,7 @@ struct Arm {
 }
 
 /// A registration as the server made it.
-#[derive(Debug)]
+#[derive(Debug, Default)]
 pub(crate) struct Registration {
     /// Names it; never used twice.
     pub(crate) serial: u64,
@@ -40,6 +40,8 @@ pub(crate) struct Registration {
     mask: u32,
     /// The latest reason to report it, if that is unanswered.
     reason: Option<u64>,
+    /// Reasons and armings until then may go unanswered.
+    excused: Option<u64>,
     arms: Vec<Arm>,
 }
 
@@ -54,10 +56,12 @@ impl Registration {
         self.mask & EDGE != 0
     }
 
-    fn is_owed(&self) -> bool {
-        let has_reason = !self.is_edge() || self.reason.is_some();
-        let is_spent = self.mask & ONESHOT != 0 && self.arms.last().is_none_or(|arm| arm.spent);
-        has_reason && !is_spent
+    /// May it be reported, for a reason or an arming later than that?
+    fn is_due(&self, since: Option<u64>) -> bool {
+        let has_reason = !self.is_edge() || self.reason > since;
+        let arm = self.arms.last().filter(|arm| !arm.spent);
+        let is_armed = self.mask & ONESHOT == 0 || arm.map(|arm| arm.since) > since;
+        has_reason && is_armed
     }
 
     /// An event that was fetched at that time answers it. False if it was answered already.
@@ -86,7 +90,7 @@ impl Registration {
 #[derive(Debug, Default)]
 pub(crate) struct Stock {
     by_key: BTreeMap<Key, Registration>,
-    /// Orphans whose file has ended since.
+    /// Orphans that have ended since.
     ended: Vec<(Key, Registration)>,
     serials: u64,
 }
@@ -102,16 +106,15 @@ impl Stock {
         let fd = control.fd();
         let key = (files.file(fd).ok_or(Errno::BadFd)?, fd);
         control.check(self.by_key.get(&key).map(|r| r.mask))?;
+        let is_orphan = self.registration(key).is_some_and(|r| r.closed.is_some());
         match control {
-            Control::Delete(_) => {
-                self.by_key.remove(&key);
+            Control::Delete(_) => self.end(key),
+            // A number came back, and so does its registration.
+            Control::Modify(_, mask, data) if is_orphan => {
+                self.end(key);
+                self.put(files, key, mask, data, now);
             }
-            Control::Add(_, mask, data) => {
-                self.serials += 1;
-                let (serial, arms) = (self.serials, Vec::new());
-                let made = Registration { serial, data, closed: None, mask, reason: None, arms };
-                self.by_key.entry(key).or_insert(made).look(files.poll(key.0), now);
-            }
+            Control::Add(_, mask, data) => self.put(files, key, mask, data, now),
             Control::Modify(_, mask, data) => {
                 if let Some(registration) = self.by_key.get_mut(&key) {
                     (registration.mask, registration.data) = (mask, data);
@@ -120,6 +123,12 @@ impl Stock {
             }
         }
         Ok(())
+    }
+
+    fn put(&mut self, files: &Files, key: Key, mask: u32, data: u64, now: u64) {
+        self.serials += 1;
+        let made = Registration { serial: self.serials, data, mask, ..Default::default() };
+        self.by_key.entry(key).or_insert(made).look(files.poll(key.0), now);
     }
 
     /// The registration that the kernel knows by this key.
@@ -152,36 +161,43 @@ impl Stock {
     }
 
     /// A number is closed, or is about to mean another file. What was fetched for it until then
-    /// (the latest at `fetched`) will not be delivered.
+    /// (the latest at `fetched`) need not be delivered.
     pub(crate) fn closed(&mut self, key: Key, fetched: Option<u64>, now: u64) {
         if let Some(registration) = self.by_key.get_mut(&key) {
             registration.closed = Some(now);
-            if let Some(fetched) = fetched {
-                registration.answer(fetched);
-            }
+            registration.excused = fetched;
         }
     }
 
     /// A file ended, and with it whatever was registered of it.
     pub(crate) fn file_ended(&mut self, file: FileId) {
-        self.ended.extend(self.by_key.extract_if(.., |(of, _), _| *of == file));
+        let gone: Vec<Key> = self.keys().filter(|(of, _)| *of == file).collect();
+        gone.into_iter().for_each(|key| self.end(key));
     }
 
-    /// A registration ends.
+    /// A registration ends. What was fetched of an orphan may come yet, as in a batch.
     pub(crate) fn end(&mut self, key: Key) {
-        self.ended.extend(self.by_key.remove(&key).map(|registration| (key, registration)));
+        let registration = self.by_key.remove(&key).filter(|r| r.closed.is_some());
+        self.ended.extend(registration.map(|registration| (key, registration)));
     }
 
     /// Takes out the registrations that have outlived their numbers, and returns their keys.
     pub(crate) fn take_orphans(&mut self) -> Vec<Key> {
-        let from = self.ended.len();
-        self.ended.extend(self.by_key.extract_if(.., |_, r| r.closed.is_some()));
-        self.ended.iter().skip(from).map(|(key, _)| *key).collect()
+        let orphans = self.by_key.iter().filter(|(_, r)| r.closed.is_some());
+        let orphans: Vec<Key> = orphans.map(|(key, _)| *key).collect();
+        orphans.iter().for_each(|key| self.end(*key));
+        orphans
     }
 
     /// The flags that a wait would report now; 0 if it would not be reported.
+    pub(crate) fn reports(&self, files: &Files, key: Key) -> u32 {
+        let registration = self.registration(key).filter(|r| r.is_due(None));
+        registration.map_or(0, |registration| files.poll(key.0) & registration.wanted())
+    }
+
+    /// The flags that have to be reported, if nothing has come between.
     pub(crate) fn owes(&self, files: &Files, key: Key) -> u32 {
-        let registration = self.registration(key).filter(|r| r.is_owed());
+        let registration = self.registration(key).filter(|r| r.is_due(r.excused));
         registration.map_or(0, |registration| files.poll(key.0) & registration.wanted())
     }
 
