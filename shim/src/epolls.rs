@@ -5,7 +5,7 @@
 
 use std::os::fd::RawFd;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicI32, AtomicUsize, Ordering};
+use std::sync::atomic::{AtomicI32, AtomicU64, AtomicUsize, Ordering};
 
 use interlude_core::Fd;
 use interlude_core::interest::{InterestList, Operation};
@@ -22,6 +22,11 @@ pub(crate) struct Epoll {
 
 /// Which numbers are epoll instances. Two may be one (`mio` duplicates its own).
 static EPOLLS: RwLock<Vec<(RawFd, Arc<Epoll>)>> = RwLock::new(Vec::new());
+/// Numbers that an epoll instance has, or has registered, or that are the shim's own: closing any
+/// other means nothing here, and files are closed often. One bit a number.
+static MARKED: [AtomicU64; MARKS / 64] = [const { AtomicU64::new(0) }; MARKS / 64];
+/// Numbers that have a bit; larger ones always count as marked.
+const MARKS: usize = 65536;
 static VERSION: AtomicUsize = AtomicUsize::new(0);
 /// The shim's own fds, -1 where free: the server may not close them.
 static KEPT: [AtomicI32; 64] = [const { AtomicI32::new(-1) }; 64];
@@ -49,6 +54,30 @@ impl Epoll {
     }
 }
 
+/// Marks a number: its end will matter.
+pub(crate) fn mark(fd: RawFd) {
+    let index = usize::try_from(fd).unwrap_or(MARKS);
+    if let Some(word) = MARKED.get(index / 64) {
+        word.fetch_or(1 << (index % 64), Ordering::Release);
+    }
+}
+
+/// Is the number marked?
+#[inline]
+pub(crate) fn is_marked(fd: RawFd) -> bool {
+    let index = usize::try_from(fd).unwrap_or(0);
+    MARKED
+        .get(index / 64)
+        .is_none_or(|word| word.load(Ordering::Acquire) & (1 << (index % 64)) != 0)
+}
+
+fn unmark(fd: RawFd) {
+    let index = usize::try_from(fd).unwrap_or(MARKS);
+    if let Some(word) = MARKED.get(index / 64) {
+        word.fetch_and(!(1 << (index % 64)), Ordering::Release);
+    }
+}
+
 /// The kernel's `epoll_ctl`.
 pub(crate) fn control(epfd: RawFd, operation: i32, fd: Fd, mask: u32, data: u64) -> i32 {
     let Some(original) = originals::epoll_ctl::ORIGINAL.function() else { return -1 };
@@ -71,6 +100,7 @@ pub(crate) fn duplicated(from: RawFd, to: RawFd) {
 }
 
 fn enlist(fd: RawFd, epoll: Arc<Epoll>) {
+    mark(fd);
     let mut epolls = EPOLLS.write();
     epolls.retain(|(known, _)| *known != fd);
     epolls.push((fd, epoll));
@@ -84,6 +114,7 @@ pub(crate) fn version() -> usize {
 
 /// Keeps an fd of the shim's from being closed by the server.
 pub(crate) fn keep(fd: RawFd) {
+    mark(fd);
     let _ = KEPT
         .iter()
         .find(|slot| slot.compare_exchange(-1, fd, Ordering::AcqRel, Ordering::Relaxed).is_ok());
@@ -108,6 +139,7 @@ pub(crate) fn of(fd: RawFd) -> Option<Arc<Epoll>> {
 
 /// An fd is closed, or becomes another file: nothing registered under its number holds any more.
 pub(crate) fn closed(fd: Fd) {
+    unmark(fd.0);
     let epolls = EPOLLS.read();
     let mut is_epoll = false;
     for (number, epoll) in epolls.iter() {

@@ -85,6 +85,7 @@ fn register(
         // A negative fd: the kernel says so.
         return epolls::control(epfd, operation, fd, mask, data);
     };
+    epolls::mark(fd.0);
     let result = epolls::control(epfd, operation, fd, mask, added.token.0);
     if result != 0 {
         interest.undo_add(fd, added.before);

@@ -98,6 +98,7 @@ pub(crate) fn accepted<A, B>(fd: c_int, listener: c_int, _: A, _: B) {
     if fd >= 0 {
         // A number that came back by a close which no hook saw.
         thread.claims.borrow_mut().closed(Fd(fd));
+        epolls::mark(fd);
         thread.habits.borrow_mut().accepted(Fd(listener), Fd(fd));
         if thread.in_event.get() {
             thread.claims.borrow_mut().touch(Fd(fd));
@@ -111,12 +112,16 @@ pub(crate) fn accepted4<A, B, C>(fd: c_int, listener: c_int, a: A, b: B, _: C) {
 
 pub(crate) fn connect<F, A, B>(call: &Call<F>, fd: c_int, a: A, b: B) -> Outcome<c_int> {
     if let Some(thread) = context::thread() {
+        epolls::mark(fd);
         thread.habits.borrow_mut().connected(Fd(fd));
     }
     uses3(call, fd, a, b)
 }
 
 pub(crate) fn close<F>(_: &Call<F>, fd: c_int) -> Outcome<c_int> {
+    if !epolls::is_marked(fd) && objects::in_event().is_none() {
+        return Outcome::PassThrough(Bypass::Observed);
+    }
     if epolls::is_kept(fd) {
         // The server closes whatever numbers it finds; to it, this one was never open.
         set_errno(libc::EBADF);
