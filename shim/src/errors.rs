@@ -49,6 +49,7 @@ struct Functions {
     state: Option<GetState>,
     get_all: GetErrorAll,
     peek: Peek,
+    clear: New,
     new: New,
     set_debug: SetDebug,
     set_error: SetError,
@@ -97,6 +98,8 @@ fn load() -> Option<Functions> {
         // SAFETY: as above.
         peek: unsafe { symbol::<Peek>(find(c"ERR_peek_error")?) },
         // SAFETY: as above.
+        clear: unsafe { symbol::<New>(find(c"ERR_clear_error")?) },
+        // SAFETY: as above.
         new: unsafe { symbol::<New>(find(c"ERR_new")?) },
         // SAFETY: as above.
         set_debug: unsafe { symbol::<SetDebug>(find(c"ERR_set_debug")?) },
@@ -135,11 +138,20 @@ pub(crate) fn take() -> Option<Queue> {
     Some(Queue(taken))
 }
 
-/// Puts errors back that [`take`] took, in place of none.
+/// Puts errors back that [`take`] took. What others have left in the queue since is dropped: to a
+/// coroutine that goes on, it would look like an error of its own.
 pub(crate) fn put(queue: Option<Queue>) {
-    let (Some(queue), Some(state)) = (queue, state()) else { return };
-    // SAFETY: this thread's queue, emptied by `take` before; the strings go back to it.
-    unsafe { *state = *queue.0 };
+    let (Some(state), Some(functions)) = (state(), functions()) else { return };
+    // SAFETY: this thread's queue; nobody else touches it.
+    let here = unsafe { &*state };
+    if here.top != here.bottom {
+        // SAFETY: no preconditions; it frees the strings of the queue.
+        unsafe { (functions.clear)() };
+    }
+    if let Some(queue) = queue {
+        // SAFETY: this thread's queue, empty now; the strings go back to it.
+        unsafe { *state = *queue.0 };
+    }
 }
 
 /// One error, owned.

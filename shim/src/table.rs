@@ -33,8 +33,8 @@ hooks! {
     loop fn select(n: c_int, r: *mut fd_set, w: *mut fd_set, e: *mut fd_set, timeout: *mut timeval) -> c_int => epoll::select;
     loop fn pselect(n: c_int, r: *mut fd_set, w: *mut fd_set, e: *mut fd_set, timeout: *const timespec, mask: *const sigset_t) -> c_int => epoll::pselect;
 
-    io fn read(fd: c_int, buf: *mut c_void, n: size_t) -> ssize_t => @in_event io::uses3;
-    io fn __read_chk(fd: c_int, buf: *mut c_void, n: size_t, size: size_t) -> ssize_t => @in_event io::uses4;
+    io fn read(fd: c_int, buf: *mut c_void, n: size_t) -> ssize_t => @in_event io::fills3;
+    io fn __read_chk(fd: c_int, buf: *mut c_void, n: size_t, size: size_t) -> ssize_t => @in_event io::fills4;
     io fn readv(fd: c_int, vec: *const iovec, n: c_int) -> ssize_t => @in_event io::uses3;
     io fn write(fd: c_int, buf: *const c_void, n: size_t) -> ssize_t => @in_event io::uses3;
     io fn writev(fd: c_int, vec: *const iovec, n: c_int) -> ssize_t => @in_event io::uses3;
@@ -42,10 +42,10 @@ hooks! {
     io fn sendto(fd: c_int, buf: *const c_void, n: size_t, flags: c_int, to: *const sockaddr, len: socklen_t) -> ssize_t => @in_event io::uses6;
     io fn sendmsg(fd: c_int, message: *const msghdr, flags: c_int) -> ssize_t => @in_event io::uses3;
     io fn sendmmsg(fd: c_int, messages: *mut mmsghdr, n: c_uint, flags: c_int) -> c_int => @in_event io::uses4;
-    io fn recv(fd: c_int, buf: *mut c_void, n: size_t, flags: c_int) -> ssize_t => @in_event io::uses4;
-    io fn __recv_chk(fd: c_int, buf: *mut c_void, n: size_t, size: size_t, flags: c_int) -> ssize_t => @in_event io::uses5;
-    io fn recvfrom(fd: c_int, buf: *mut c_void, n: size_t, flags: c_int, from: *mut sockaddr, len: *mut socklen_t) -> ssize_t => @in_event io::uses6;
-    io fn __recvfrom_chk(fd: c_int, buf: *mut c_void, n: size_t, size: size_t, flags: c_int, from: *mut sockaddr, len: *mut socklen_t) -> ssize_t => @in_event io::uses7;
+    io fn recv(fd: c_int, buf: *mut c_void, n: size_t, flags: c_int) -> ssize_t => @in_event io::fills4;
+    io fn __recv_chk(fd: c_int, buf: *mut c_void, n: size_t, size: size_t, flags: c_int) -> ssize_t => @in_event io::fills5;
+    io fn recvfrom(fd: c_int, buf: *mut c_void, n: size_t, flags: c_int, from: *mut sockaddr, len: *mut socklen_t) -> ssize_t => @in_event io::fills6;
+    io fn __recvfrom_chk(fd: c_int, buf: *mut c_void, n: size_t, size: size_t, flags: c_int, from: *mut sockaddr, len: *mut socklen_t) -> ssize_t => @in_event io::fills7;
     io fn recvmsg(fd: c_int, message: *mut msghdr, flags: c_int) -> ssize_t => @in_event io::uses3;
     io fn recvmmsg(fd: c_int, messages: *mut mmsghdr, n: c_uint, flags: c_int, timeout: *mut timespec) -> c_int => @in_event io::uses5;
     io fn sendfile(out: c_int, from: c_int, offset: *mut off_t, n: size_t) -> ssize_t => @in_event io::uses4;
@@ -93,13 +93,13 @@ hooks! {
     tls fn SSL_accept(ssl: *mut c_void) -> c_int => @in_event openssl::enter1, then openssl::left1;
     tls fn SSL_connect(ssl: *mut c_void) -> c_int => @in_event openssl::enter1, then openssl::left1;
     tls fn SSL_shutdown(ssl: *mut c_void) -> c_int => @in_event openssl::enter1, then openssl::left1;
-    tls fn SSL_read(ssl: *mut c_void, buf: *mut c_void, n: c_int) -> c_int => @in_event openssl::enter3, then openssl::left3;
-    tls fn SSL_peek(ssl: *mut c_void, buf: *mut c_void, n: c_int) -> c_int => @in_event openssl::enter3, then openssl::left3;
+    tls fn SSL_read(ssl: *mut c_void, buf: *mut c_void, n: c_int) -> c_int => @in_event openssl::read3, then openssl::left3;
+    tls fn SSL_peek(ssl: *mut c_void, buf: *mut c_void, n: c_int) -> c_int => @in_event openssl::read3, then openssl::left3;
     tls fn SSL_write(ssl: *mut c_void, buf: *const c_void, n: c_int) -> c_int => @in_event openssl::enter3, then openssl::left3;
-    tls fn SSL_read_ex(ssl: *mut c_void, buf: *mut c_void, n: size_t, done: *mut size_t) -> c_int => @in_event openssl::enter4, then openssl::left4;
-    tls fn SSL_peek_ex(ssl: *mut c_void, buf: *mut c_void, n: size_t, done: *mut size_t) -> c_int => @in_event openssl::enter4, then openssl::left4;
+    tls fn SSL_read_ex(ssl: *mut c_void, buf: *mut c_void, n: size_t, done: *mut size_t) -> c_int => @in_event openssl::read4, then openssl::left4;
+    tls fn SSL_peek_ex(ssl: *mut c_void, buf: *mut c_void, n: size_t, done: *mut size_t) -> c_int => @in_event openssl::read4, then openssl::left4;
     tls fn SSL_write_ex(ssl: *mut c_void, buf: *const c_void, n: size_t, done: *mut size_t) -> c_int => @in_event openssl::enter4, then openssl::left4;
-    tls fn SSL_read_early_data(ssl: *mut c_void, buf: *mut c_void, n: size_t, done: *mut size_t) -> c_int => @in_event openssl::enter4, then openssl::left4;
+    tls fn SSL_read_early_data(ssl: *mut c_void, buf: *mut c_void, n: size_t, done: *mut size_t) -> c_int => @in_event openssl::read4, then openssl::left4;
     tls fn SSL_write_early_data(ssl: *mut c_void, buf: *const c_void, n: size_t, done: *mut size_t) -> c_int => @in_event openssl::enter4, then openssl::left4;
     tls fn SSL_free(ssl: *mut c_void) -> () => @in_event openssl::free;
 

@@ -25,7 +25,8 @@ fn a_variable_wins_over_the_file() {
 
 #[test]
 fn errors_name_the_key_and_the_reason_in_one_line() {
-    let cases: &[(&[(&str, &str)], &str, &[&str])] = &[
+    type Case<'a> = (&'a [(&'a str, &'a str)], &'a str, &'a [&'a str]);
+    let cases: &[Case<'_>] = &[
         (&[("INTERLUDE_MODE", "fast")], "", &["INTERLUDE_MODE=fast", "must be off"]),
         (&[("INTERLUDE_CORES_QUEUE", "0")], "", &["cores.queue", "1 to 65536"]),
         (&[("INTERLUDE_CORES_NICE", "x")], "", &["INTERLUDE_CORES_NICE=x", "whole number"]),

@@ -3,7 +3,7 @@
 //! The calls themselves are never changed. An arity has a handler, not a call: all that matters
 //! is the fd, which comes first.
 
-use std::ffi::{c_int, c_long, c_uint};
+use std::ffi::{c_int, c_long, c_uint, c_void};
 
 use interlude_core::Fd;
 use interlude_core::claims::Want;
@@ -29,6 +29,64 @@ fn touch(fd: c_int) {
 fn observe<T>(fd: c_int) -> Outcome<T> {
     touch(fd);
     Outcome::PassThrough(Bypass::Observed)
+}
+
+/// A call that reads into a buffer: a server may have one for all connections (nginx has, for
+/// HTTP/2), and a coroutine may park with something of its own in it (C8).
+fn fill<T>(fd: c_int, buffer: *mut c_void, len: usize) -> Outcome<T> {
+    objects::claim_region(buffer.addr(), len, true);
+    observe(fd)
+}
+
+pub(crate) fn fills3<F, T>(_: &Call<F>, fd: c_int, b: *mut c_void, n: usize) -> Outcome<T> {
+    fill(fd, b, n)
+}
+
+pub(crate) fn fills4<F, A, T>(
+    _: &Call<F>,
+    fd: c_int,
+    buffer: *mut c_void,
+    len: usize,
+    _: A,
+) -> Outcome<T> {
+    fill(fd, buffer, len)
+}
+
+pub(crate) fn fills5<F, A, B, T>(
+    _: &Call<F>,
+    fd: c_int,
+    buffer: *mut c_void,
+    len: usize,
+    _: A,
+    _: B,
+) -> Outcome<T> {
+    fill(fd, buffer, len)
+}
+
+pub(crate) fn fills6<F, A, B, C, T>(
+    _: &Call<F>,
+    fd: c_int,
+    buffer: *mut c_void,
+    len: usize,
+    _: A,
+    _: B,
+    _: C,
+) -> Outcome<T> {
+    fill(fd, buffer, len)
+}
+
+#[allow(clippy::too_many_arguments)]
+pub(crate) fn fills7<F, A, B, C, D, T>(
+    _: &Call<F>,
+    fd: c_int,
+    buffer: *mut c_void,
+    len: usize,
+    _: A,
+    _: B,
+    _: C,
+    _: D,
+) -> Outcome<T> {
+    fill(fd, buffer, len)
 }
 
 pub(crate) fn uses2<F, A, T>(_: &Call<F>, fd: c_int, _: A) -> Outcome<T> {
@@ -62,20 +120,6 @@ pub(crate) fn uses6<F, A, B, C, D, E, T>(
     _: C,
     _: D,
     _: E,
-) -> Outcome<T> {
-    observe(fd)
-}
-
-#[allow(clippy::too_many_arguments)]
-pub(crate) fn uses7<F, A, B, C, D, E, G, T>(
-    _: &Call<F>,
-    fd: c_int,
-    _: A,
-    _: B,
-    _: C,
-    _: D,
-    _: E,
-    _: G,
 ) -> Outcome<T> {
     observe(fd)
 }

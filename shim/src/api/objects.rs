@@ -33,7 +33,10 @@ pub(crate) fn leave(object: usize) {
 /// uses it, and keeps it from the others until this coroutine has ended.
 pub(crate) fn claim_region(start: usize, len: usize, written: bool) {
     let Some(thread) = in_event() else { return };
-    if len == 0 {
+    let here = 0u8;
+    // Memory on this stack is each coroutine's own, whatever its address.
+    let stack = std::ptr::from_ref(&here).addr()..context::stack_base();
+    if len == 0 || stack.contains(&start) {
         return;
     }
     let region = Region { range: start..start.saturating_add(len), written };

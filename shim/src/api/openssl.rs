@@ -30,6 +30,28 @@ pub(crate) fn enter3<F, A, B>(_: &Call<F>, ssl: *mut c_void, _: A, _: B) -> Outc
     enter(ssl)
 }
 
+/// Reads into a buffer that the server may share between connections (C8).
+pub(crate) fn read3<F>(
+    _: &Call<F>,
+    ssl: *mut c_void,
+    buffer: *mut c_void,
+    len: c_int,
+) -> Outcome<c_int> {
+    objects::claim_region(buffer.addr(), usize::try_from(len).unwrap_or(0), true);
+    enter(ssl)
+}
+
+pub(crate) fn read4<F, A>(
+    _: &Call<F>,
+    ssl: *mut c_void,
+    buffer: *mut c_void,
+    len: usize,
+    _: A,
+) -> Outcome<c_int> {
+    objects::claim_region(buffer.addr(), len, true);
+    enter(ssl)
+}
+
 pub(crate) fn left3<A, B>(_: c_int, ssl: *mut c_void, _: A, _: B) {
     left(ssl);
 }

@@ -73,6 +73,7 @@ impl Machine {
             Action::TryLock(lock, access) => self.lock(co, *lock, *access, true),
             Action::Unlock(lock) => self.unlock(co, *lock),
             Action::Alone => self.alone(co),
+            Action::Wait(max) => self.wait_inside(co, *max),
             Action::World(index, change) => {
                 self.change(*index, *change);
                 Ok(())

@@ -21,6 +21,8 @@ pub(crate) enum Happening {
     },
     /// A job in flight is done.
     Complete(u8),
+    /// The loop's next wait is on another instance, for once.
+    OtherInstance,
     /// The world, to the nth fd.
     World(u8, Change),
 }
@@ -60,11 +62,12 @@ pub(crate) fn case() -> impl Strategy<Value = Case> {
 
 fn happening() -> impl Strategy<Value = Happening> {
     prop_oneof![
-        6 => (1usize..5, prop::bool::weighted(0.2)).prop_map(|(max, timer)| {
+        12 => (1usize..5, prop::bool::weighted(0.2)).prop_map(|(max, timer)| {
             Happening::Turn { max, timer }
         }),
-        2 => any::<u8>().prop_map(Happening::Complete),
-        4 => (any::<u8>(), change()).prop_map(|(index, change)| Happening::World(index, change)),
+        4 => any::<u8>().prop_map(Happening::Complete),
+        1 => Just(Happening::OtherInstance),
+        8 => (any::<u8>(), change()).prop_map(|(index, change)| Happening::World(index, change)),
     ]
 }
 
@@ -130,6 +133,7 @@ fn script() -> impl Strategy<Value = Vec<Action>> {
         4 => region().prop_map(|region| vec![Action::Use(region)]),
         8 => locking(),
         1 => Just(vec![Action::Alone]),
+        1 => (1usize..4).prop_map(|max| vec![Action::Wait(max)]),
         4 => (any::<u8>(), change()).prop_map(|(index, change)| {
             vec![Action::World(index, change)]
         }),

@@ -95,16 +95,19 @@ impl Ledger {
         if event.fd != number {
             return Err(Violation::Stale(format!("{event:?} is of {number:?}")));
         }
-        let found = self.fetched.iter().position(|f| f.serial == registration.serial);
-        let Some(found) = found.map(|index| self.fetched.remove(index)) else {
+        let mut all = self.fetched.iter().enumerate().rev();
+        // After a nested wait there may be two; either may be this one.
+        let is_it = |f: &Fetched| f.serial == registration.serial && event.flags & !f.flags == 0;
+        let Some((index, found)) = all.find(|(_, f)| is_it(f)).map(|(i, f)| (i, *f)) else {
             return Err(Violation::Invented(format!("{event:?}: the kernel did not report it")));
         };
+        self.fetched.remove(index);
         if registration.closed.is_some_and(|closed| closed > found.at) {
             return Err(Violation::Stale(format!("{event:?} was fetched before the close")));
         }
-        let allowed = found.flags & registration.wanted();
-        if event.flags == 0 || event.flags & !allowed != 0 {
-            return Err(Violation::Invented(format!("{event:?}: only {allowed:#x} was reported")));
+        if event.flags == 0 || event.flags & !registration.wanted() != 0 {
+            let wanted = registration.wanted();
+            return Err(Violation::Invented(format!("{event:?}: wanted is {wanted:#x}")));
         }
         Ok((key, found.at))
     }

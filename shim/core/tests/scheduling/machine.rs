@@ -9,7 +9,7 @@ use std::collections::{BTreeMap, VecDeque};
 use interlude_core::claims::{Claims, Rules, Want};
 use interlude_core::habit::Habits;
 use interlude_core::interest::{EDGE, InterestList, Operation, Token};
-use interlude_core::ready::{Numbering, Pick, Ready};
+use interlude_core::ready::{Delivered, Numbering, Pick, Ready};
 use interlude_core::{CoroutineId, Fd};
 
 use crate::files::{Change, Files};
@@ -159,6 +159,8 @@ impl Machine {
             self.unlock_cycle()?;
             return Ok(Turn::Busy);
         }
+        // Nothing waits to be given out, so what was fetched was given, held or dropped.
+        self.ledger.drained();
         if self.fetch(max)? > 0 {
             return Ok(Turn::Busy);
         }
@@ -202,8 +204,25 @@ impl Machine {
         if self.ready.is_empty() {
             return Ok(false);
         }
+        let (events, only_stale) = self.pick(max, false)?;
+        if events.is_empty() && !only_stale {
+            return Ok(false);
+        }
+        self.begin(events)?;
+        Ok(true)
+    }
+
+    /// Picks events for the server, for a nested wait without regard to habits. Says, too, whether
+    /// there were events, and all of them of registrations that are gone.
+    pub(crate) fn pick(
+        &mut self,
+        max: usize,
+        is_nested: bool,
+    ) -> Result<(Vec<Delivered>, bool), Violation> {
         let mut pick = std::mem::take(&mut self.pick);
-        self.ready.pick(&mut self.interest, &self.claims, &self.habits, max, &mut pick);
+        let none = Habits::default();
+        let habits = if is_nested { &none } else { &self.habits };
+        self.ready.pick(&mut self.interest, &self.claims, habits, max, &mut pick);
         self.saw_pick(&pick);
         for operation in pick.operations.drain(..) {
             self.apply(operation)?;
@@ -216,11 +235,7 @@ impl Machine {
         let events = std::mem::take(&mut pick.events);
         let only_stale = pick.stale > 0 && pick.held == 0 && self.ready.is_empty();
         self.pick = pick;
-        if events.is_empty() && !only_stale {
-            return Ok(false);
-        }
-        self.begin(events)?;
-        Ok(true)
+        Ok((events, only_stale))
     }
 
     fn saw_pick(&mut self, pick: &Pick) {
@@ -260,9 +275,7 @@ impl Machine {
     }
 
     /// Asks the kernel. Returns how many events it had.
-    fn fetch(&mut self, max: usize) -> Result<usize, Violation> {
-        // Nothing waits to be given out, so what was fetched was given, held or dropped.
-        self.ledger.drained();
+    pub(crate) fn fetch(&mut self, max: usize) -> Result<usize, Violation> {
         let at = self.tick();
         let events = self.kernel.wait(&self.files, max);
         let fetch = self.interest.fetch();
@@ -293,7 +306,7 @@ impl Machine {
 
     /// The kernel has nothing: nothing may be owed, but for what is held; and the core's idea of
     /// who owns what must be right.
-    fn check_idle(&self) -> Result<(), Violation> {
+    pub(crate) fn check_idle(&self) -> Result<(), Violation> {
         for fd in self.files.numbers() {
             let is_owned = self.setting.rules.own_fd && self.parked_owner(fd).is_some();
             if is_owned != self.claims.is_owned(Fd(fd)) {

@@ -6,7 +6,7 @@
 //! | `kernel` | epoll, after the kernel's source; `real` compares it with the kernel |
 //! | `stock` | the oracle: what the server would be owed without the shim |
 //! | `server` | handlers as lists of steps |
-//! | `machine`, `life` | the scheduler, following the shim's |
+//! | `machine`, `life`, `waits` | the scheduler, following the shim's |
 //! | `hooks`, `control`, `wants` | what the shim's hooks do around a call |
 //! | `ledger` | what was fetched and given out, and what was seen |
 //! | `input`, `run` | what proptest makes up, and how it is played |
@@ -31,6 +31,7 @@ mod run;
 mod server;
 mod stock;
 mod violation;
+mod waits;
 mod wants;
 
 use interlude_core::claims::Rules;
@@ -76,6 +77,8 @@ fn the_cases_reach_every_situation() {
         "taken out",
         "only dropped",
         "released",
+        "given back",
+        "nested",
         "job",
         "forced",
         "busy",

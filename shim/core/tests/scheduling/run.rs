@@ -30,6 +30,7 @@ pub(crate) fn play(case: &Case, rules: Rules, orderly: bool) -> Result<Seen, Vio
                 machine.turn(*max, *timer)?;
             }
             Happening::Complete(index) => machine.complete((*index).into()),
+            Happening::OtherInstance => machine.leave_instance()?,
             Happening::World(index, change) => machine.change(*index, *change),
         }
     }

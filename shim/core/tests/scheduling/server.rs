@@ -59,6 +59,8 @@ pub(crate) enum Action {
     Unlock(usize),
     /// A call that may block the thread.
     Alone,
+    /// `epoll_wait`, for at most so many events.
+    Wait(usize),
     /// Meanwhile, outside.
     World(u8, Change),
     /// Whatever its event asks for, to the end: reads all, fills what there is room for, closes.
