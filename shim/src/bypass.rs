@@ -27,6 +27,8 @@ pub(crate) enum Bypass {
     Layout,
     /// The call would run a callback of the server's, which belongs on the server's thread.
     Callback,
+    /// Its buffers are shared between connections, in ways that no hook sees.
+    Shared,
     /// Something panicked earlier.
     Panicked,
     /// The call waits by other means than epoll.
@@ -47,6 +49,7 @@ impl Bypass {
             Self::UnknownEpoll => Counter::BypassUnknownEpoll,
             Self::Layout => Counter::BypassLayout,
             Self::Callback => Counter::BypassCallback,
+            Self::Shared => Counter::BypassShared,
             Self::Panicked => Counter::BypassPanicked,
             Self::OtherWait => Counter::BypassOtherWait,
         }

@@ -59,6 +59,7 @@ counters! {
     BypassUnknownEpoll = "bypass.unknown_epoll",
     BypassLayout = "bypass.layout",
     BypassCallback = "bypass.callback",
+    BypassShared = "bypass.shared",
     BypassPanicked = "bypass.panicked",
     BypassOtherWait = "bypass.other_wait",
     Panics = "panics",

@@ -6,6 +6,7 @@
 //! keeps it busy, `coroutine` parks the coroutine.
 
 use std::hint;
+use std::sync::OnceLock;
 
 use interlude_offload::{Call, Completion, Job, JobKind, Refused, Ticket};
 use interlude_settings::Mode;
@@ -14,6 +15,7 @@ use crate::bypass::Bypass;
 use crate::cancel::NotCancelled;
 use crate::context;
 use crate::counters::{Counter, JobEvent, count, count_job};
+use crate::original;
 use crate::scheduler;
 use crate::thread::Thread;
 
@@ -59,7 +61,8 @@ fn choose(kind: JobKind, bytes: usize) -> Result<&'static Thread, Bypass> {
     if !wanted {
         return Err(Bypass::Settings);
     }
-    if matches!(kind, JobKind::Deflate | JobKind::Compress) && bytes < jobs.deflate_min as usize {
+    let compresses = matches!(kind, JobKind::Deflate | JobKind::Compress);
+    if compresses && bytes < jobs.deflate_min as usize {
         return Err(Bypass::Small);
     }
     // An engine that cannot be made takes nothing.
@@ -70,8 +73,19 @@ fn choose(kind: JobKind, bytes: usize) -> Result<&'static Thread, Bypass> {
     match thread.settings.mode {
         Mode::Off | Mode::Inline => Err(Bypass::Settings),
         Mode::Block | Mode::Spin => Ok(thread),
+        Mode::Coroutine if compresses && shares_buffers() => Err(Bypass::Shared),
         Mode::Coroutine => may_park(thread).map(|()| thread),
     }
+}
+
+/// Does this process compress through buffers that connections share (`jobs.deflate_in_place`)?
+/// Servers load their modules before they serve, so what is so at the first call stays.
+pub(crate) fn shares_buffers() -> bool {
+    static SHARES: OnceLock<bool> = OnceLock::new();
+    context::thread().is_some_and(|thread| {
+        let names = &thread.settings.jobs.deflate_in_place;
+        *SHARES.get_or_init(|| original::is_any_loaded(names))
+    })
 }
 
 /// Can the running coroutine of this thread be parked here?

@@ -93,6 +93,36 @@ fn pin(address: *mut c_void) {
     }
 }
 
+/// Is a library loaded whose file has one of these names?
+pub(crate) fn is_any_loaded(names: &[String]) -> bool {
+    struct Search<'a> {
+        names: &'a [String],
+        found: bool,
+    }
+    unsafe extern "C" fn visit(
+        info: *mut libc::dl_phdr_info,
+        _: libc::size_t,
+        search: *mut c_void,
+    ) -> libc::c_int {
+        // SAFETY: the loader's own description of a library.
+        let name = unsafe { (*info).dlpi_name };
+        // SAFETY: the `Search` below, which this call has for itself.
+        let search = unsafe { &mut *search.cast::<Search<'_>>() };
+        if name.is_null() {
+            return 0;
+        }
+        // SAFETY: the loader's own, terminated name.
+        let path = unsafe { CStr::from_ptr(name) }.to_bytes();
+        let file = path.rsplit(|byte| *byte == b'/').next();
+        search.found |= search.names.iter().any(|name| Some(name.as_bytes()) == file);
+        libc::c_int::from(search.found)
+    }
+    let mut search = Search { names, found: false };
+    // SAFETY: `visit` gets the search, and keeps nothing.
+    unsafe { libc::dl_iterate_phdr(Some(visit), (&raw mut search).cast()) };
+    search.found
+}
+
 /// What a hook returns when its original does not exist: the API's own failure.
 pub(crate) trait Failure {
     /// The value.

@@ -9,6 +9,11 @@
 //! | lock (C3) | taking it | with its release | parks until then |
 //! | object (C4) | a call on it, while inside | with the call | parks until then |
 //! | region (C8) | a call that reads or writes it | with the coroutine | parks until then |
+//! | read buffer (C8) | a call that fills it from an fd | with the coroutine | events of every fd that was last read into it are held |
+//!
+//! The last row is for a server that reads all its connections into one buffer (nginx does, for
+//! HTTP/2): it puts the rest of the last read there *before* it reads on, so waiting at the read
+//! would be too late.
 //!
 //! Only parked coroutines can conflict: the one that runs is alone on its thread, so its claims
 //! lie in [`Claims::running`] and cost a push to a list; they are published when it parks.
@@ -104,6 +109,11 @@ pub struct Claims {
     fd_owners: Vec<u16>,
     /// Locks of parked coroutines: (shared holders, exclusive holders).
     locks: HashMap<usize, (u32, u32)>,
+    /// Where each fd was last read into, by number; empty where nothing is known.
+    last_read: Vec<Range<usize>>,
+    /// Memory that parked coroutines write: start to (end, claims). What two of them write does
+    /// not overlap, since the second has waited.
+    written: BTreeMap<usize, (usize, u32)>,
 }
 
 impl Claims {
@@ -141,6 +151,9 @@ impl Claims {
 
     /// `fd` was closed: nobody owns what its number may mean next.
     pub fn closed(&mut self, fd: Fd) {
+        if let Some(read) = fd.index().and_then(|index| self.last_read.get_mut(index)) {
+            *read = 0..0;
+        }
         self.running.fds.retain(|known| *known != fd);
         if self.owners(fd) == 0 {
             return;
@@ -151,6 +164,21 @@ impl Claims {
         if let Some(count) = fd.index().and_then(|index| self.fd_owners.get_mut(index)) {
             *count = 0;
         }
+    }
+
+    /// Must an event of `fd` wait? A parked coroutine owns it (C1), or uses the memory that it was
+    /// last read into (C8).
+    #[must_use]
+    pub fn is_busy(&self, fd: Fd) -> bool {
+        self.is_owned(fd) || (!self.written.is_empty() && self.reads_what_is_written(fd))
+    }
+
+    fn reads_what_is_written(&self, fd: Fd) -> bool {
+        let read = fd.index().and_then(|index| self.last_read.get(index));
+        read.is_some_and(|read| {
+            let below = self.written.range(..read.end).next_back();
+            below.is_some_and(|(_, (end, _))| *end > read.start)
+        })
     }
 
     /// Does a parked coroutine own `fd` (C1)?
@@ -202,6 +230,23 @@ impl Claims {
         if !self.running.regions.contains(&region) {
             self.running.regions.push(region);
         }
+    }
+
+    /// `fd` is read into `range`.
+    pub fn fills(&mut self, fd: Fd, range: Range<usize>) {
+        let Some(index) = fd.index() else { return };
+        if self.last_read.len() <= index {
+            self.last_read.resize(index + 1, 0..0);
+        }
+        if let Some(read) = self.last_read.get_mut(index) {
+            *read = range;
+        }
+    }
+
+    /// Is the running coroutine inside a call on an object?
+    #[must_use]
+    pub fn is_inside_object(&self) -> bool {
+        !self.running.objects.is_empty()
     }
 
     /// Must the running coroutine wait for what it wants?
@@ -257,6 +302,12 @@ impl Claims {
                 Access::Exclusive => holders.1 += 1,
             }
         }
+        for region in possessions.regions.iter().filter(|region| region.written) {
+            let Range { start, end } = region.range;
+            let (until, claims) = self.written.entry(start).or_default();
+            *until = end.max(*until);
+            *claims += 1;
+        }
         &self.parked.entry(id).or_insert(possessions).fds
     }
 
@@ -270,6 +321,13 @@ impl Claims {
         }
         for (lock, access) in &possessions.locks {
             unpublish(&mut self.locks, *lock, *access);
+        }
+        for region in possessions.regions.iter().filter(|region| region.written) {
+            let Some((_, claims)) = self.written.get_mut(&region.range.start) else { continue };
+            *claims = claims.saturating_sub(1);
+            if *claims == 0 {
+                self.written.remove(&region.range.start);
+            }
         }
         self.running = possessions;
     }

@@ -96,7 +96,7 @@ impl Ready {
         while pick.events.len() < max {
             let Some(event) = self.fetched.pop_front() else { break };
             let fd = event.token.fd();
-            if habits.is_parker(fd) && !claims.is_owned(fd) {
+            if habits.is_parker(fd) && !claims.is_busy(fd) {
                 self.parkers.push_back(event);
                 continue;
             }
@@ -120,7 +120,7 @@ impl Ready {
             pick.stale += 1;
             return;
         };
-        if resolved.fd.is_some_and(|fd| claims.is_owned(fd)) {
+        if resolved.fd.is_some_and(|fd| claims.is_busy(fd)) {
             pick.operations.extend(interest.hold(token));
             pick.held += 1;
             if !self.held.contains(&token) {
@@ -132,30 +132,34 @@ impl Ready {
         pick.events.push(Delivered { fd, flags: resolved.flags, data: resolved.data });
     }
 
-    /// A coroutine has ended: lets go every held fd that nobody owns now. The kernel's answer to
-    /// the operations is the event, if there still is one.
+    /// A coroutine has ended: lets go every held fd that is busy no more. The kernel's answer to
+    /// the operations is the event, if there still is one; so whatever else was fetched for the fd
+    /// meanwhile goes, or it would come twice.
     pub fn release(&mut self, interest: &mut InterestList, claims: &Claims) -> Vec<Operation> {
         let mut operations = Vec::new();
+        let (fetched, parkers) = (&mut self.fetched, &mut self.parkers);
         self.held.retain(|token| {
-            let owned = claims.is_owned(token.fd());
-            if !owned {
-                operations.extend(interest.release(*token));
+            let busy = claims.is_busy(token.fd());
+            if !busy && let Some(operation) = interest.release(*token) {
+                operations.push(operation);
+                fetched.retain(|event| event.token != *token);
+                parkers.retain(|event| event.token != *token);
             }
-            owned
+            busy
         });
         operations
     }
 
-    /// Gives everything back to the kernel: its answer to the operations is what is still so.
+    /// Gives everything back to the kernel: its answer to the operations is what is still so. Only
+    /// events of orphans are lost, whose numbers nobody can ask about.
     pub fn give_back(&mut self, interest: &mut InterestList) -> Vec<Operation> {
         let queued = self.fetched.drain(..).chain(self.parkers.drain(..));
         let mut tokens: Vec<Token> = queued.map(|event| event.token).collect();
-        for token in &tokens {
-            // How the kernel is kept quiet meanwhile does not matter: it is asked at once.
-            let _ = interest.hold(*token);
-        }
+        let mut operations: Vec<Operation> =
+            tokens.iter().filter_map(|token| interest.hold(*token)).collect();
         tokens.append(&mut self.held);
-        tokens.into_iter().filter_map(|token| interest.release(token)).collect()
+        operations.extend(tokens.into_iter().filter_map(|token| interest.release(token)));
+        operations
     }
 
     /// Forgets everything: after a fork, in the child.

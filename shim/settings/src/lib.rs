@@ -90,6 +90,9 @@ pub struct Jobs {
     pub deflate: bool,
     /// Smallest input of a compression, in bytes, that is worth a job.
     pub deflate_min: u32,
+    /// File names of libraries whose compression shares buffers between connections: in
+    /// coroutine mode, a process that has one of them loaded compresses in place.
+    pub deflate_in_place: Vec<String>,
 }
 
 /// `[rules]`: rules of conflict (design names C1, C3). All are on in real use.
@@ -117,6 +120,9 @@ impl Default for Jobs {
             decrypt: true,
             deflate: true,
             deflate_min: 2048,
+            // lighttpd's: one output buffer for all streams, and settings of the request at hand
+            // in a variable of the module's.
+            deflate_in_place: vec!["mod_deflate.so".to_owned()],
         }
     }
 }

@@ -67,6 +67,15 @@ pub const VARIABLES: &[Variable] = &[
         apply: |s, v| number(v).map(|n| s.jobs.deflate_min = n),
     },
     Variable {
+        name: "INTERLUDE_DEFLATE_IN_PLACE",
+        key: "jobs.deflate_in_place",
+        help: "comma list of libraries whose compression shares buffers between connections",
+        apply: |s, v| {
+            s.jobs.deflate_in_place = words(v).map(str::to_owned).collect();
+            Ok(())
+        },
+    },
+    Variable {
         name: "INTERLUDE_RULES_OFF",
         key: "rules",
         help: "comma list of own_fd, locks: rules switched off, for tests only",

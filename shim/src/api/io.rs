@@ -34,7 +34,10 @@ fn observe<T>(fd: c_int) -> Outcome<T> {
 /// A call that reads into a buffer: a server may have one for all connections (nginx has, for
 /// HTTP/2), and a coroutine may park with something of its own in it (C8).
 fn fill<T>(fd: c_int, buffer: *mut c_void, len: usize) -> Outcome<T> {
-    objects::claim_region(buffer.addr(), len, true);
+    // What libssl reads for a connection goes to that connection's own buffer.
+    if !objects::is_inside() {
+        objects::fill(Fd(fd), buffer.addr(), len);
+    }
     observe(fd)
 }
 

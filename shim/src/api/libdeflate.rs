@@ -66,8 +66,10 @@ pub(crate) fn compress(
         return in_place();
     }
     objects::enter(compressor.addr());
-    objects::claim_region(data.addr(), len, false);
-    objects::claim_region(out.addr(), available, true);
+    if !offload::shares_buffers() {
+        objects::claim_region(data.addr(), len, false);
+        objects::claim_region(out.addr(), available, true);
+    }
     let outcome = match offload::plan(JobKind::Compress, len) {
         Plan::InPlace => in_place(),
         Plan::Job(thread) => {

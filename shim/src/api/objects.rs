@@ -1,6 +1,7 @@
 //! Objects that are busy while a call is inside them (C4), and regions that belong to a coroutine
 //! until it ends (C8). Both cost nothing outside of an event.
 
+use interlude_core::Fd;
 use interlude_core::claims::{Region, Want};
 
 use crate::context;
@@ -29,6 +30,12 @@ pub(crate) fn leave(object: usize) {
     }
 }
 
+/// Is the running coroutine inside a call on an object?
+#[inline]
+pub(crate) fn is_inside() -> bool {
+    in_event().is_some_and(|thread| thread.claims.borrow().is_inside_object())
+}
+
 /// A call uses memory that may be shared between connections: waits until no parked coroutine
 /// uses it, and keeps it from the others until this coroutine has ended.
 pub(crate) fn claim_region(start: usize, len: usize, written: bool) {
@@ -42,6 +49,14 @@ pub(crate) fn claim_region(start: usize, len: usize, written: bool) {
     let region = Region { range: start..start.saturating_add(len), written };
     wait_for(thread, || Want::Region(region.clone()));
     thread.claims.borrow_mut().uses(region);
+}
+
+/// A call reads `fd` into memory that may be shared between connections.
+pub(crate) fn fill(fd: Fd, start: usize, len: usize) {
+    claim_region(start, len, true);
+    if let Some(thread) = in_event() {
+        thread.claims.borrow_mut().fills(fd, start..start.saturating_add(len));
+    }
 }
 
 /// Parks until what is wanted is free, or until there is no way to wait for it.

@@ -2,11 +2,15 @@
 //! `evp`, which are the ones that park.
 
 use std::ffi::{c_int, c_void};
+use std::sync::OnceLock;
+
+use interlude_core::Fd;
 
 use crate::api::objects;
 use crate::bypass::Bypass;
 use crate::errors;
 use crate::hook::{Call, Outcome};
+use crate::original;
 
 fn enter(ssl: *mut c_void) -> Outcome<c_int> {
     errors::in_use();
@@ -30,14 +34,30 @@ pub(crate) fn enter3<F, A, B>(_: &Call<F>, ssl: *mut c_void, _: A, _: B) -> Outc
     enter(ssl)
 }
 
-/// Reads into a buffer that the server may share between connections (C8).
+type GetFd = unsafe extern "C" fn(*const c_void) -> c_int;
+
+/// The call reads into a buffer that the server may share between connections (C8).
+fn fill(ssl: *mut c_void, buffer: *mut c_void, len: usize) {
+    static GET_FD: OnceLock<usize> = OnceLock::new();
+    let get_fd = *GET_FD.get_or_init(|| original::find(c"SSL_get_rfd").expose_provenance());
+    let fd = if get_fd == 0 {
+        -1
+    } else {
+        // SAFETY: the type of `SSL_get_rfd(3)`, which exists.
+        let get_fd = unsafe { std::mem::transmute::<usize, GetFd>(get_fd) };
+        // SAFETY: the caller's `SSL`.
+        unsafe { get_fd(ssl) }
+    };
+    objects::fill(Fd(fd), buffer.addr(), len);
+}
+
 pub(crate) fn read3<F>(
     _: &Call<F>,
     ssl: *mut c_void,
     buffer: *mut c_void,
     len: c_int,
 ) -> Outcome<c_int> {
-    objects::claim_region(buffer.addr(), usize::try_from(len).unwrap_or(0), true);
+    fill(ssl, buffer, usize::try_from(len).unwrap_or(0));
     enter(ssl)
 }
 
@@ -48,7 +68,7 @@ pub(crate) fn read4<F, A>(
     len: usize,
     _: A,
 ) -> Outcome<c_int> {
-    objects::claim_region(buffer.addr(), len, true);
+    fill(ssl, buffer, len);
     enter(ssl)
 }
 

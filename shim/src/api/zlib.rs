@@ -84,8 +84,10 @@ pub(crate) fn deflate(call: &Call<Deflate>, stream: *mut ZStream, flush: c_int) 
     }
     // First the waits: what they let run may use the stream's buffers.
     objects::enter(stream.addr());
-    objects::claim_region(here.next_in.addr(), here.avail_in as usize, false);
-    objects::claim_region(here.next_out.addr(), here.avail_out as usize, true);
+    if !offload::shares_buffers() {
+        objects::claim_region(here.next_in.addr(), here.avail_in as usize, false);
+        objects::claim_region(here.next_out.addr(), here.avail_out as usize, true);
+    }
     let outcome = match job(call.original, stream, flush) {
         Some(result) => Outcome::Handled(result),
         None => in_place(),

@@ -286,6 +286,8 @@ impl<'a> Scheduler<'a> {
     /// fetched before from the same instance.
     fn wait_nested(&mut self, call: &WaitCall) -> Answer {
         let Some(epoll) = self.thread.epoll(call.epfd) else { return Answer::Failed(libc::EBADF) };
+        // Its own fds may have been held while it was parked.
+        self.release_held();
         if call.epfd == self.wait.epfd && !self.ready.is_empty() {
             let events = self.pick_for(&epoll, call.max);
             if !events.is_empty() {

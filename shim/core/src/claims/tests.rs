@@ -97,6 +97,23 @@ fn regions_conflict_where_they_overlap_and_one_writes() {
 }
 
 #[test]
+fn an_fd_is_busy_while_what_it_was_read_into_is_in_use() {
+    let mut claims = Claims::new(Rules::default());
+    claims.fills(Fd(3), 109..200);
+    claims.fills(Fd(4), 300..400);
+    let region = Region { range: 100..200, written: true };
+    parked(&mut claims, 1, |c| c.uses(region.clone()));
+    assert!(claims.is_busy(Fd(3)) && !claims.is_busy(Fd(4)) && !claims.is_busy(Fd(5)));
+    claims.fills(Fd(4), 0..101);
+    assert!(claims.is_busy(Fd(4)));
+    claims.closed(Fd(4));
+    claims.resume(CoroutineId(1));
+    assert!(!claims.is_busy(Fd(3)));
+    claims.park(CoroutineId(1));
+    assert!(claims.is_busy(Fd(3)) && !claims.is_busy(Fd(4)));
+}
+
+#[test]
 fn a_waiter_does_not_wait_for_itself() {
     let mut claims = Claims::new(Rules::default());
     parked(&mut claims, 1, |c| c.locked(100, Access::Exclusive));

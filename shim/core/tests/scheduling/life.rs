@@ -78,6 +78,24 @@ impl Machine {
         Ok(())
     }
 
+    fn holds_end(&mut self) {
+        let free = self.stock.keys().filter(|key| !self.is_held_back(*key));
+        let free: Vec<_> = free.filter_map(|key| self.stock.registration(key)).collect();
+        for registration in free {
+            self.ledger.hold_ends(registration.serial);
+        }
+    }
+
+    /// Held fds that are busy no more are asked for again.
+    pub(crate) fn release_held(&mut self) -> Result<(), Violation> {
+        for operation in self.ready.release(&mut self.interest, &self.claims) {
+            self.ledger.saw("released");
+            self.apply(operation)?;
+        }
+        self.holds_end();
+        Ok(())
+    }
+
     /// The coroutine is back at its loop, and has given back what it held.
     fn end(&mut self, coroutine: Coroutine) -> Result<(), Violation> {
         for (lock, _) in &coroutine.locks {
@@ -88,19 +106,12 @@ impl Machine {
         coroutine.objects.iter().for_each(|object| self.claims.left(*object));
         self.claims.begin([]);
         if coroutine.has_parked || self.ready.held_len() > 0 {
-            for operation in self.ready.release(&mut self.interest, &self.claims) {
-                self.ledger.saw("released");
-                self.apply(operation)?;
-            }
+            self.release_held()?;
         }
         if !coroutine.has_parked {
             coroutine.events.iter().for_each(|event| self.habits.quiet(event.fd));
         }
-        let free = self.stock.keys().filter(|key| !self.is_held_back(*key));
-        let free: Vec<_> = free.filter_map(|key| self.stock.registration(key)).collect();
-        for registration in free {
-            self.ledger.hold_ends(registration.serial);
-        }
+        self.holds_end();
         Ok(())
     }
 }

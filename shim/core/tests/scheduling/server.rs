@@ -110,6 +110,8 @@ pub(crate) struct Coroutine {
     pub(crate) has_parked: bool,
     /// Is it to go on without what it wants?
     pub(crate) forced: bool,
+    /// How often has it waited for events itself?
+    pub(crate) nested: usize,
 }
 
 impl Coroutine {
@@ -124,6 +126,7 @@ impl Coroutine {
             regions: Vec::new(),
             has_parked: false,
             forced: false,
+            nested: 0,
         }
     }
 

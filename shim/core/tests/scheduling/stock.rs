@@ -169,6 +169,13 @@ impl Stock {
         }
     }
 
+    /// What is owed to orphans until now may be dropped.
+    pub(crate) fn excuse_orphans(&mut self, now: u64) {
+        for registration in self.by_key.values_mut().filter(|r| r.closed.is_some()) {
+            registration.excused = Some(now);
+        }
+    }
+
     /// A file ended, and with it whatever was registered of it.
     pub(crate) fn file_ended(&mut self, file: FileId) {
         let gone: Vec<Key> = self.keys().filter(|(of, _)| *of == file).collect();

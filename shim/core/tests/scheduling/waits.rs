@@ -7,6 +7,9 @@ use crate::machine::Machine;
 use crate::server::{Coroutine, Step};
 use crate::violation::Violation;
 
+/// Nested waits of one coroutine.
+const NESTED: usize = 3;
+
 impl Machine {
     /// The loop waits on another epoll instance: what was fetched from this one goes back.
     pub(crate) fn leave_instance(&mut self) -> Result<(), Violation> {
@@ -18,12 +21,16 @@ impl Machine {
             self.ledger.saw("given back");
             self.apply(operation)?;
         }
+        // Nobody can ask again about a number that is closed.
+        let now = self.tick();
+        self.stock.excuse_orphans(now);
         Ok(())
     }
 
     /// The running coroutine waits itself, and deals with the events before it goes on.
     pub(crate) fn wait_inside(&mut self, co: &mut Coroutine, max: usize) -> Done {
-        if self.setting.orderly {
+        // What is ready stays ready: a handler that waits at each event would never end.
+        if self.setting.orderly || co.nested == NESTED {
             return Ok(());
         }
         self.alone(co)?;
@@ -32,6 +39,7 @@ impl Machine {
         }
         let events = self.events_inside(max)?;
         self.ledger.saw("nested");
+        co.nested += 1;
         let mut steps = Vec::new();
         for event in &events {
             self.claims.touch(event.fd);
@@ -45,6 +53,7 @@ impl Machine {
     }
 
     fn events_inside(&mut self, max: usize) -> Result<Vec<Delivered>, Violation> {
+        self.release_held()?;
         if !self.ready.is_empty() {
             let (events, _) = self.pick(max, true)?;
             if !events.is_empty() {
