@@ -9,18 +9,25 @@
 //!                        | eventfd, only if the port is armed
 //! ```
 //!
+//! `tests/loom_*.rs` go through every order in which port and helpers may meet.
+//!
 //! Helper threads start with the first job, never before: a process may fork until then. They
 //! block all signals, so the server's handlers run on the server's threads as they always did.
 
 mod inbox;
+#[cfg(loom)]
+mod model;
 mod pool;
+mod wake;
 
 use std::io;
 use std::os::fd::RawFd;
-use std::sync::Arc;
 
+use crate::sync::Arc;
 use crate::{Capabilities, Completion, Engine, Job, Refused};
 use inbox::Inbox;
+#[cfg(loom)]
+pub use model::ModelHelper;
 use pool::Pool;
 
 /// How the helper threads are made.
@@ -120,5 +127,5 @@ impl Engine for CoresPort {
     }
 }
 
-#[cfg(test)]
+#[cfg(all(test, not(loom)))]
 mod tests;

@@ -15,7 +15,10 @@ mod cores;
 mod engine;
 mod inline;
 mod job;
+mod sync;
 
+#[cfg(loom)]
+pub use cores::ModelHelper;
 pub use cores::{Cores, CoresConfig, CoresPort};
 pub use engine::{Capabilities, Engine, Refused};
 pub use inline::Inline;

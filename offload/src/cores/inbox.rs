@@ -1,40 +1,36 @@
 //! Where completions wait for the thread that submitted the jobs.
 //!
 //! Invariant: `len` is written under the lock, so a port that arms and then sees 0 will be woken
-//! by the next completion: the helper pushes before it looks at `armed`, the port sets `armed`
-//! before it looks at `len`, and both are sequentially consistent.
+//! by the next completion: the helper pushes before it swaps `armed`, the port swaps `armed`
+//! before it looks at `len`, and of two swaps the later sees whatever came before the earlier.
 
 use std::io;
-use std::os::fd::{AsRawFd, FromRawFd, OwnedFd, RawFd};
-use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
+use std::os::fd::RawFd;
+use std::sync::atomic::Ordering;
 
-use parking_lot::{Condvar, Mutex};
-
+use super::wake::Wake;
 use crate::Completion;
+use crate::sync::{AtomicBool, AtomicU64, AtomicUsize, Condvar, Mutex};
 
 pub(super) struct Inbox {
     done: Mutex<Vec<Completion>>,
     len: AtomicUsize,
     armed: AtomicBool,
+    /// Rings that helpers have begun and the port has not read. Only the port uses it.
+    unread: AtomicU64,
     arrived: Condvar,
-    wake: OwnedFd,
+    wake: Wake,
 }
 
 impl Inbox {
     pub(super) fn new() -> io::Result<Self> {
-        // SAFETY: eventfd has no preconditions.
-        let fd = unsafe { libc::eventfd(0, libc::EFD_CLOEXEC | libc::EFD_NONBLOCK) };
-        if fd < 0 {
-            return Err(io::Error::last_os_error());
-        }
-        // SAFETY: eventfd has just made it, and nobody else has it.
-        let wake = unsafe { OwnedFd::from_raw_fd(fd) };
         Ok(Self {
             done: Mutex::new(Vec::new()),
             len: AtomicUsize::new(0),
             armed: AtomicBool::new(false),
+            unread: AtomicU64::new(0),
             arrived: Condvar::new(),
-            wake,
+            wake: Wake::new()?,
         })
     }
 
@@ -48,10 +44,7 @@ impl Inbox {
         // One thread waits at most: the port's.
         self.arrived.notify_one();
         if self.armed.swap(false, Ordering::SeqCst) {
-            let one = 1u64;
-            // SAFETY: eight bytes of a local, to an eventfd that lives as long as `self`. It
-            // cannot fail: the counter is far from its limit.
-            unsafe { libc::write(self.wake.as_raw_fd(), (&raw const one).cast(), 8) };
+            self.wake.ring();
         }
     }
 
@@ -71,11 +64,12 @@ impl Inbox {
     }
 
     pub(super) fn wake_fd(&self) -> RawFd {
-        self.wake.as_raw_fd()
+        self.wake.fd()
     }
 
     pub(super) fn arm(&self) -> bool {
-        self.armed.store(true, Ordering::SeqCst);
+        // A swap, not a store: after a helper's swap it sees that helper's completion in `len`.
+        self.armed.swap(true, Ordering::SeqCst);
         if self.len() > 0 {
             self.disarm();
             return false;
@@ -84,13 +78,14 @@ impl Inbox {
     }
 
     pub(super) fn disarm(&self) {
-        if self.armed.swap(false, Ordering::SeqCst) {
-            return;
+        let rung = !self.armed.swap(false, Ordering::SeqCst);
+        let unread = self.unread.load(Ordering::Relaxed) + u64::from(rung);
+        if unread > 0 {
+            // A helper has written, or is about to: what comes after this wakes the next sleep
+            // for nothing, and is read at its end.
+            let read = self.wake.clear();
+            self.unread.store(unread.saturating_sub(read), Ordering::Relaxed);
         }
-        // A helper has written, or is about to: what is read late wakes a later sleep for nothing.
-        let mut count = 0u64;
-        // SAFETY: eight bytes into a local, from a non-blocking eventfd of ours.
-        unsafe { libc::read(self.wake.as_raw_fd(), (&raw mut count).cast(), 8) };
     }
 
     pub(super) fn sleep(&self) {
@@ -98,5 +93,16 @@ impl Inbox {
         while done.is_empty() {
             self.arrived.wait(&mut done);
         }
+    }
+
+    #[cfg(loom)]
+    pub(super) fn is_rung(&self) -> bool {
+        self.wake.is_rung()
+    }
+
+    /// Sleeps as the submitting thread does in `poll(2)` on the wake fd.
+    #[cfg(loom)]
+    pub(super) fn wait_for_wake(&self) {
+        self.wake.wait();
     }
 }

@@ -3,13 +3,10 @@
 use std::collections::VecDeque;
 use std::mem::MaybeUninit;
 use std::panic::{AssertUnwindSafe, catch_unwind};
-use std::sync::Arc;
-use std::thread::{Builder, JoinHandle};
-
-use parking_lot::{Condvar, Mutex};
 
 use super::CoresConfig;
 use super::inbox::Inbox;
+use crate::sync::{Arc, Builder, Condvar, JoinHandle, Mutex};
 use crate::{Completion, Job, Refused};
 
 pub(super) struct Pool {
@@ -43,11 +40,10 @@ impl Pool {
 
     pub(super) fn submit(&self, job: Job, inbox: &Arc<Inbox>) -> Result<(), Refused> {
         let mut queue = self.state.queue.lock();
-        if !queue.started {
+        if !queue.started && !queue.closing {
             queue.started = true;
-            drop(queue);
-            self.start();
-            queue = self.state.queue.lock();
+            // Under the lock: no job may wait before it is known that a thread comes for it.
+            queue.closing = !self.start();
         }
         if queue.closing || queue.jobs.len() >= self.config.queue {
             return Err(Refused(job));
@@ -61,8 +57,8 @@ impl Pool {
         Ok(())
     }
 
-    /// Starts the threads. If none can be had, everything is refused from now on.
-    fn start(&self) {
+    /// Starts the threads. False if none can be had: then everything is refused from now on.
+    fn start(&self) -> bool {
         let _blocked = AllSignalsBlocked::new();
         let mut threads = self.threads.lock();
         for number in 0..self.config.threads {
@@ -74,9 +70,7 @@ impl Pool {
                 Err(_) => break,
             }
         }
-        if threads.is_empty() {
-            self.state.queue.lock().closing = true;
-        }
+        !threads.is_empty()
     }
 
     pub(super) fn stop(&self) {
