@@ -29,6 +29,8 @@ pub(crate) enum Bypass {
     Callback,
     /// Its buffers are shared between connections, in ways that no hook sees.
     Shared,
+    /// The server ends or restarts (see `signals`).
+    WindingDown,
     /// Something panicked earlier.
     Panicked,
     /// The call waits by other means than epoll.
@@ -50,6 +52,7 @@ impl Bypass {
             Self::Layout => Counter::BypassLayout,
             Self::Callback => Counter::BypassCallback,
             Self::Shared => Counter::BypassShared,
+            Self::WindingDown => Counter::BypassWindingDown,
             Self::Panicked => Counter::BypassPanicked,
             Self::OtherWait => Counter::BypassOtherWait,
         }

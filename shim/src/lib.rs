@@ -27,6 +27,7 @@ mod offload;
 mod original;
 mod page;
 mod scheduler;
+mod signals;
 mod start;
 mod table;
 mod thread;

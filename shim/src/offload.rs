@@ -17,6 +17,7 @@ use crate::context;
 use crate::counters::{Counter, JobEvent, count, count_job};
 use crate::original;
 use crate::scheduler;
+use crate::signals::WindingDown;
 use crate::thread::Thread;
 
 /// The deepest stack that is sliced, in bytes. A server's own processing takes some
@@ -92,6 +93,9 @@ pub(crate) fn shares_buffers() -> bool {
 pub(crate) fn may_park(thread: &Thread) -> Result<(), Bypass> {
     if !thread.armed.replace(true) {
         return Err(Bypass::NoLoop);
+    }
+    if thread.winding_down.get() != WindingDown::No {
+        return Err(Bypass::WindingDown);
     }
     if !thread.in_event.get() {
         return Err(Bypass::NoEvent);

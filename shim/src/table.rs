@@ -131,5 +131,7 @@ hooks! {
 
     process fn fork() -> pid_t => process::fork;
     process fn execve(path: *const c_char, argv: *const *const c_char, environment: *const *const c_char) -> c_int => process::execve;
+    process fn sigaction(signal: c_int, action: *const libc::sigaction, before: *mut libc::sigaction) -> c_int => process::signal_action;
+    process fn signal(signal: c_int, handler: libc::sighandler_t) -> libc::sighandler_t => process::signal;
     process fn pthread_create(thread: *mut pthread_t, attributes: *const pthread_attr_t, start: ThreadStart, argument: *mut c_void) -> c_int => process::create_thread;
 }

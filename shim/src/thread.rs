@@ -20,6 +20,7 @@ use parking_lot::Mutex;
 use crate::cancel::NotCancelled;
 use crate::epolls::{self, Epoll};
 use crate::scheduler::{Answer, Question};
+use crate::signals::{Pending, WindingDown};
 use crate::{context, page, start};
 
 /// A thread with an event loop.
@@ -48,6 +49,12 @@ pub(crate) struct Thread {
     pub(crate) forked: Cell<bool>,
     /// Which waits are its loop's.
     pub(crate) nesting: RefCell<Nesting>,
+    /// How many coroutines are parked; a signal handler may ask.
+    pub(crate) parked: Cell<usize>,
+    /// Signals kept back meanwhile.
+    pub(crate) signals: Pending,
+    /// Is the server about to end?
+    pub(crate) winding_down: Cell<WindingDown>,
     /// The epoll instance that was looked up last, and when.
     pub(crate) epoll: RefCell<Option<(usize, RawFd, Arc<Epoll>)>>,
     /// The scheduler; null until the first wait of an armed thread.
@@ -76,6 +83,9 @@ impl Thread {
             current: Cell::new(0),
             forked: Cell::new(false),
             nesting: RefCell::new(Nesting::default()),
+            parked: Cell::new(0),
+            signals: Pending::default(),
+            winding_down: Cell::default(),
             epoll: RefCell::new(None),
             fiber: Cell::new(std::ptr::null_mut()),
         }));
@@ -144,6 +154,7 @@ impl Thread {
         let rules = Rules { own_fd: self.settings.rules.own_fd, locks: self.settings.rules.locks };
         *self.claims.borrow_mut() = Claims::new(rules);
         self.forked.set(true);
+        self.parked.set(0);
         // What the child does belongs to no event of its own loop, which it has yet to begin.
         self.in_event.set(false);
         self.delivery.borrow_mut().clear();

@@ -16,6 +16,8 @@ struct Habit {
     /// Above 0: connections accepted from it park.
     children: u8,
     listener: Option<Fd>,
+    /// Connections were accepted from it.
+    listens: bool,
     /// It was accepted or connected: it belongs to one conversation.
     connection: bool,
 }
@@ -53,9 +55,14 @@ impl Habits {
 
     /// `fd` is a new connection, accepted from `listener`.
     pub fn accepted(&mut self, listener: Fd, fd: Fd) {
-        let own = self.entry(listener).map_or(0, |parent| parent.children);
+        let parent = self.entry(listener);
+        let own = parent.map_or(0, |parent| {
+            parent.listens = true;
+            parent.children
+        });
         if let Some(habit) = self.entry(fd) {
-            *habit = Habit { own, children: 0, listener: Some(listener), connection: true };
+            let listener = Some(listener);
+            *habit = Habit { own, listener, connection: true, ..Habit::default() };
         }
     }
 
@@ -70,6 +77,12 @@ impl Habits {
     #[must_use]
     pub fn is_connection(&self, fd: Fd) -> bool {
         fd.index().and_then(|index| self.by_fd.get(index)).is_some_and(|habit| habit.connection)
+    }
+
+    /// Were connections accepted from `fd`?
+    #[must_use]
+    pub fn is_listener(&self, fd: Fd) -> bool {
+        fd.index().and_then(|index| self.by_fd.get(index)).is_some_and(|habit| habit.listens)
     }
 
     /// `fd` was closed: its number means nothing any more.

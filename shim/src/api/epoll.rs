@@ -16,6 +16,7 @@ use crate::bypass::Bypass;
 use crate::epolls::{self, Epoll};
 use crate::hook::{Call, Outcome};
 use crate::scheduler::{self, Timeout, WaitCall};
+use crate::signals::{self, WindingDown};
 use crate::start;
 use crate::thread::Thread;
 
@@ -184,7 +185,7 @@ fn serve(
     let Some(epoll) = thread.epoll(epfd).filter(|_| max > 0 && !events.is_null()) else {
         if let Some(thread) = objects::in_event() {
             // It may block, and the parked coroutines with it.
-            objects::wait_for(thread, || interlude_core::claims::Want::Alone);
+            objects::wait_alone(thread);
         }
         return Outcome::PassThrough(Bypass::UnknownEpoll);
     };
@@ -199,7 +200,12 @@ fn serve(
     let begun = !thread.fiber.get().is_null();
     if thread.is_armed() && (begun || kind == WaitKind::Loop) {
         drop(epoll);
+        if thread.winding_down.get() == WindingDown::Told {
+            thread.winding_down.set(WindingDown::Begun);
+        }
         if let Some(result) = scheduler::wait(thread, call, kind) {
+            // The handlers run here, on the server's own stack.
+            signals::send_again(thread);
             return Outcome::Handled(result);
         }
     }

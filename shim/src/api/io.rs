@@ -13,6 +13,7 @@ use crate::bypass::Bypass;
 use crate::context;
 use crate::epolls;
 use crate::hook::{Call, Outcome, set_errno};
+use crate::signals::WindingDown;
 
 /// The running coroutine uses `fd`. If a parked one is in the middle of the same connection (a
 /// server may come to it by a queue of its own), it waits for that.
@@ -146,6 +147,9 @@ pub(crate) fn accepted<A, B>(fd: c_int, listener: c_int, _: A, _: B) {
         // A number that came back by a close which no hook saw.
         thread.claims.borrow_mut().closed(Fd(fd));
         epolls::mark(fd);
+        if thread.winding_down.get() == WindingDown::Begun {
+            thread.winding_down.set(WindingDown::No);
+        }
         thread.habits.borrow_mut().accepted(Fd(listener), Fd(fd));
         if thread.in_event.get() {
             thread.claims.borrow_mut().touch(Fd(fd));
@@ -175,6 +179,15 @@ pub(crate) fn close<F>(_: &Call<F>, fd: c_int) -> Outcome<c_int> {
         return Outcome::Handled(-1);
     }
     touch(fd);
+    if let Some(thread) = context::thread()
+        && thread.habits.borrow().is_listener(Fd(fd))
+    {
+        // The server ends, or this part of it.
+        if thread.in_event.get() {
+            objects::wait_alone(thread);
+        }
+        thread.winding_down.set(WindingDown::Told);
+    }
     forget(fd);
     Outcome::PassThrough(Bypass::Observed)
 }

@@ -123,7 +123,7 @@ pub(crate) fn released<T>(result: c_int, lock: *mut T) {
 /// coroutine has: those come first.
 fn wait_alone() -> Outcome<c_int> {
     if let Some(thread) = objects::in_event() {
-        objects::wait_for(thread, || Want::Alone);
+        objects::wait_alone(thread);
     }
     Outcome::PassThrough(Bypass::Observed)
 }

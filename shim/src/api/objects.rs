@@ -59,6 +59,13 @@ pub(crate) fn fill(fd: Fd, start: usize, len: usize) {
     }
 }
 
+/// Parks until nobody else is parked, but for those that wait for the same.
+pub(crate) fn wait_alone(thread: &'static Thread) {
+    if thread.parked.get() > 0 {
+        scheduler::park_for(thread, Want::Alone);
+    }
+}
+
 /// Parks until what is wanted is free, or until there is no way to wait for it.
 #[inline]
 pub(crate) fn wait_for(thread: &'static Thread, want: impl Fn() -> Want) {

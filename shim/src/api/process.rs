@@ -3,14 +3,16 @@
 
 use std::ffi::{c_char, c_int, c_void};
 
+use interlude_settings::Mode;
 use libc::{pid_t, pthread_attr_t, pthread_t};
 
 use crate::bypass::Bypass;
 use crate::context;
 use crate::counters::{Counter, count};
 use crate::hook::{Call, Outcome, errno, set_errno};
-use crate::table::ThreadStart;
-use crate::{epolls, page};
+use crate::signals::{self, Sigaction};
+use crate::table::{ThreadStart, originals};
+use crate::{epolls, page, start};
 
 type Fork = unsafe extern "C-unwind" fn() -> pid_t;
 
@@ -42,6 +44,38 @@ pub(crate) fn execve<F>(
 ) -> Outcome<c_int> {
     count(Counter::ProcessExecs);
     Outcome::PassThrough(Bypass::Observed)
+}
+
+/// `sigaction`: signals that are orders reach the server when nobody is parked (see `signals`).
+pub(crate) fn signal_action(
+    call: &Call<Sigaction>,
+    signal: c_int,
+    action: *const libc::sigaction,
+    before: *mut libc::sigaction,
+) -> Outcome<c_int> {
+    if !signals::is_deferred(signal) || !parks() {
+        return Outcome::PassThrough(Bypass::Observed);
+    }
+    // SAFETY: the caller's own arguments.
+    Outcome::Handled(unsafe { signals::set(call.original, signal, action, before) })
+}
+
+/// `signal`: as `sigaction`.
+pub(crate) fn signal<F>(
+    _: &Call<F>,
+    signal: c_int,
+    handler: libc::sighandler_t,
+) -> Outcome<libc::sighandler_t> {
+    let original = originals::sigaction::ORIGINAL.function();
+    let Some(original) = original.filter(|_| signals::is_deferred(signal) && parks()) else {
+        return Outcome::PassThrough(Bypass::Observed);
+    };
+    // SAFETY: the caller's own arguments.
+    Outcome::Handled(unsafe { signals::set_simply(original, signal, handler) })
+}
+
+fn parks() -> bool {
+    start::settings().is_some_and(|settings| settings.mode == Mode::Coroutine)
 }
 
 type CreateThread = unsafe extern "C-unwind" fn(

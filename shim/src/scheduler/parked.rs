@@ -27,6 +27,12 @@ pub(crate) enum Waiting {
     Nothing,
 }
 
+impl Waiting {
+    fn is_to_be_alone(&self) -> bool {
+        matches!(self, Self::Want(Want::Alone) | Self::Loop(_) | Self::Nested(_))
+    }
+}
+
 /// A parked coroutine.
 pub(crate) struct Parked {
     /// Its stack.
@@ -56,6 +62,10 @@ pub(crate) struct ParkedSet {
 const SPARE_SLICES: usize = 256;
 
 impl ParkedSet {
+    pub(crate) fn len(&self) -> usize {
+        self.by_id.len()
+    }
+
     pub(crate) fn is_empty(&self) -> bool {
         self.by_id.is_empty()
     }
@@ -94,17 +104,24 @@ impl ParkedSet {
         }
     }
 
+    /// Does somebody wait to be alone? Then nothing new may begin.
+    pub(crate) fn is_draining(&self) -> bool {
+        self.waiters > 0 && self.by_id.values().any(|parked| parked.waiting.is_to_be_alone())
+    }
+
     /// Something was released: every waiter that no longer conflicts may look again, the oldest
     /// first. (Only the first of several will find a lock free; the others park again.)
     pub(crate) fn grant(&mut self, claims: &Claims) {
         if self.waiters == 0 {
             return;
         }
+        // The oldest of those that wait to be alone goes on where nobody else is left.
+        let mut alone = self.by_id.values().all(|parked| parked.waiting.is_to_be_alone());
         for (id, parked) in &mut self.by_id {
             let free = match &parked.waiting {
+                waiting if waiting.is_to_be_alone() => std::mem::take(&mut alone),
                 Waiting::Want(want) => !claims.conflicts_for(*id, want),
-                Waiting::Loop(_) | Waiting::Nested(_) => !claims.conflicts_for(*id, &Want::Alone),
-                Waiting::Job | Waiting::Nothing => false,
+                _ => false,
             };
             if free && !self.ready.iter().any(|(known, _)| known == id) {
                 if matches!(parked.waiting, Waiting::Want(_)) {

@@ -15,6 +15,7 @@
 //! lies on the server's stack when another slice is laid back has been saved or has ended.
 
 use std::convert::Infallible;
+use std::os::fd::RawFd;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
 use std::time::{Duration, Instant};
@@ -217,6 +218,7 @@ impl<'a> Scheduler<'a> {
         }
         let (wait, ambient) = (self.wait, Ambient::take());
         self.parked.insert(id, Parked { slice, ambient, events, wait, waiting });
+        self.thread.parked.set(self.parked.len());
         self.on_stack = OnStack::Other;
     }
 
@@ -228,6 +230,13 @@ impl<'a> Scheduler<'a> {
                 if let Some(answer) = self.resume(id, parked, answer) {
                     return answer;
                 }
+                continue;
+            }
+            if self.parked.is_draining() || self.thread.signals.any() {
+                if self.parked.is_empty() {
+                    return self.fail(libc::EINTR);
+                }
+                self.drain();
                 continue;
             }
             if let Some(answer) = self.deliver() {
@@ -258,6 +267,7 @@ impl<'a> Scheduler<'a> {
         unsafe { self.seat.lay_back(&parked.slice) };
         self.on_stack = OnStack::Other;
         self.parked.recycle(parked.slice);
+        self.thread.parked.set(self.parked.len());
         parked.ambient.put();
         self.thread.claims.borrow_mut().resume(id);
         count(Counter::CoroutineResumed);
@@ -395,6 +405,7 @@ impl<'a> Scheduler<'a> {
             Ok(0) if in_flight > 0 => self.idle(),
             Ok(0) => Some(self.time_out()),
             Ok(_) => None,
+            Err(_) if self.thread.signals.any() => None,
             Err(errno) => Some(self.fail(errno)),
         }
     }
@@ -425,14 +436,7 @@ impl<'a> Scheduler<'a> {
             return Some(self.time_out());
         }
         let left = kernel::remaining(self.wait.timeout, &mut self.began);
-        let mut wake = None;
-        self.thread.with_engine(|engine| {
-            engine.flush();
-            if engine.arm() {
-                wake = engine.wake_fd();
-            }
-        });
-        let wake = wake?;
+        let wake = self.arm()?;
         count(Counter::LoopSlept);
         let slept = if left.is_some_and(|left| left.is_zero()) {
             // The server's next timer is due. A timer may free what a parked coroutine uses, so
@@ -443,7 +447,38 @@ impl<'a> Scheduler<'a> {
             kernel::sleep(&self.wait, wake, left)
         };
         self.thread.with_engine(|engine| engine.disarm());
-        slept.err().map(|errno| self.fail(errno))
+        match slept {
+            // A signal that is kept back interrupts when nobody is parked any more.
+            Err(_) if self.thread.signals.any() => None,
+            Err(errno) => Some(self.fail(errno)),
+            Ok(()) => None,
+        }
+    }
+
+    /// Nothing new begins: waits for one of the parked to be able to go on.
+    fn drain(&mut self) {
+        if self.parked.in_flight() == 0 {
+            self.unlock_cycle();
+            return;
+        }
+        count(Counter::CoroutineDrained);
+        if let Some(wake) = self.arm() {
+            // A signal may cut it short; there will be another turn.
+            let _ = kernel::sleep_for_completion(&self.wait, wake);
+            self.thread.with_engine(|engine| engine.disarm());
+        }
+    }
+
+    /// Has the engine ring when a job is done. `None` if one is done already.
+    fn arm(&self) -> Option<RawFd> {
+        let mut wake = None;
+        self.thread.with_engine(|engine| {
+            engine.flush();
+            if engine.arm() {
+                wake = engine.wake_fd();
+            }
+        });
+        wake
     }
 
     /// Every parked coroutine waits for another one, and none has a job in flight (C9).

@@ -1,0 +1,203 @@
+//! Signals that tell a server to end, to restart or to reread its files, kept back while coroutines
+//! are parked.
+//!
+//! A server's handler sets a flag, and its loop acts on it where, as it believes, no request is half
+//! done: it closes connections, frees them, or exits. So while coroutines of the thread are parked,
+//! the signal is remembered; the scheduler lets them all end first, then the signal is sent again
+//! and meets the handler, and the wait is interrupted by it as it would be without Interlude.
+//!
+//! The server's handlers for [`DEFERRED`] signals are called through [`deliver`]. Everything here
+//! that a signal can interrupt is atomic or a cell of the thread's own.
+//!
+//! Followed: `sigaction(2)`, `rt_tgsigqueueinfo(2)`, `signal-safety(7)`.
+
+use std::ffi::{c_int, c_void};
+use std::sync::atomic::{AtomicI32, AtomicUsize, Ordering};
+
+use libc::{sighandler_t, siginfo_t};
+
+use crate::context;
+use crate::counters::{Counter, count};
+use crate::thread::Thread;
+
+/// The signals that servers take as orders.
+const DEFERRED: [c_int; 6] =
+    [libc::SIGHUP, libc::SIGINT, libc::SIGQUIT, libc::SIGTERM, libc::SIGUSR1, libc::SIGUSR2];
+/// More than the highest of them.
+const SLOTS: usize = 32;
+
+/// The server's own handler of a signal.
+struct Slot {
+    handler: AtomicUsize,
+    flags: AtomicI32,
+}
+
+static SLOTS_BY_NUMBER: [Slot; SLOTS] =
+    [const { Slot { handler: AtomicUsize::new(libc::SIG_DFL), flags: AtomicI32::new(0) } }; SLOTS];
+
+type Handler = unsafe extern "C-unwind" fn(c_int);
+type InfoHandler = unsafe extern "C-unwind" fn(c_int, *mut siginfo_t, *mut c_void);
+
+/// Signals that wait until nobody is parked: one of each number, as the kernel would keep.
+#[derive(Default)]
+pub(crate) struct Pending([std::cell::Cell<Option<siginfo_t>>; DEFERRED.len()]);
+
+impl Pending {
+    /// Does one wait?
+    pub(crate) fn any(&self) -> bool {
+        self.0.iter().any(|slot| {
+            let info = slot.take();
+            let waits = info.is_some();
+            slot.set(info);
+            waits
+        })
+    }
+}
+
+fn slot(signal: c_int) -> Option<&'static Slot> {
+    let index = DEFERRED.contains(&signal).then(|| usize::try_from(signal).ok())??;
+    SLOTS_BY_NUMBER.get(index)
+}
+
+/// The original `sigaction`.
+pub(crate) type Sigaction =
+    unsafe extern "C-unwind" fn(c_int, *const libc::sigaction, *mut libc::sigaction) -> c_int;
+
+/// Sets and tells the server's action, with [`deliver`] before its handler.
+///
+/// # Safety
+/// The contract of `sigaction(2)`.
+pub(crate) unsafe fn set(
+    original: Sigaction,
+    signal: c_int,
+    action: *const libc::sigaction,
+    before: *mut libc::sigaction,
+) -> c_int {
+    let Some(slot) = slot(signal) else {
+        // SAFETY: the caller's contract.
+        return unsafe { original(signal, action, before) };
+    };
+    let known = (slot.handler.load(Ordering::Acquire), slot.flags.load(Ordering::Acquire));
+    // SAFETY: the caller's contract: null, or an action.
+    let mut ours = unsafe { action.as_ref() }.copied();
+    if let Some(action) = &mut ours
+        && ![libc::SIG_DFL, libc::SIG_IGN].contains(&action.sa_sigaction)
+        // Such a handler is gone when the signal is sent again.
+        && action.sa_flags & libc::SA_RESETHAND == 0
+    {
+        // Before the kernel knows of it, since it may come at once.
+        slot.flags.store(action.sa_flags, Ordering::Release);
+        slot.handler.store(action.sa_sigaction, Ordering::Release);
+        let trampoline: InfoHandler = deliver;
+        action.sa_sigaction = trampoline as *const () as usize;
+        action.sa_flags |= libc::SA_SIGINFO;
+    }
+    let ours = ours.as_ref().map_or(std::ptr::null(), std::ptr::from_ref);
+    // SAFETY: an action or null; the rest is the caller's.
+    let result = unsafe { original(signal, ours, before) };
+    if result != 0 {
+        slot.handler.store(known.0, Ordering::Release);
+        slot.flags.store(known.1, Ordering::Release);
+        return result;
+    }
+    // SAFETY: the caller's contract: null, or a place that was just filled.
+    if let Some(before) = unsafe { before.as_mut() } {
+        let trampoline: InfoHandler = deliver;
+        if before.sa_sigaction == trampoline as *const () as usize {
+            (before.sa_sigaction, before.sa_flags) = known;
+        }
+    }
+    result
+}
+
+/// `signal(2)` as glibc has it, by [`set`].
+///
+/// # Safety
+/// The contract of `signal(2)`.
+pub(crate) unsafe fn set_simply(
+    original: Sigaction,
+    signal: c_int,
+    handler: sighandler_t,
+) -> sighandler_t {
+    // SAFETY: all zero is an action: the default one, with nothing blocked.
+    let mut action: libc::sigaction = unsafe { std::mem::zeroed() };
+    action.sa_sigaction = handler;
+    action.sa_flags = libc::SA_RESTART;
+    // SAFETY: a place for a set, and a signal's number, which `slot` knows.
+    unsafe { libc::sigaddset(&raw mut action.sa_mask, signal) };
+    let mut before = action;
+    // SAFETY: an action, and a place for one.
+    match unsafe { set(original, signal, &raw const action, &raw mut before) } {
+        0 => before.sa_sigaction,
+        _ => libc::SIG_ERR,
+    }
+}
+
+/// Is it one of the signals that are kept back?
+pub(crate) fn is_deferred(signal: c_int) -> bool {
+    DEFERRED.contains(&signal)
+}
+
+/// What the kernel calls: the server's handler, now or when nobody is parked.
+unsafe extern "C-unwind" fn deliver(signal: c_int, info: *mut siginfo_t, context: *mut c_void) {
+    if let Some(thread) = context::thread() {
+        if thread.parked.get() > 0 {
+            let index = DEFERRED.iter().position(|known| *known == signal);
+            if let Some(place) = index.and_then(|index| thread.signals.0.get(index)) {
+                // SAFETY: the kernel's description of the signal (SA_SIGINFO).
+                place.set(Some(unsafe { info.read() }));
+                return;
+            }
+        }
+        thread.winding_down.set(WindingDown::Told);
+    }
+    let Some(slot) = slot(signal) else { return };
+    let handler = slot.handler.load(Ordering::Acquire);
+    if [libc::SIG_DFL, libc::SIG_IGN].contains(&handler) {
+        return;
+    }
+    if slot.flags.load(Ordering::Acquire) & libc::SA_SIGINFO != 0 {
+        // SAFETY: the server said that its handler has this type.
+        let handler = unsafe { std::mem::transmute::<usize, InfoHandler>(handler) };
+        // SAFETY: the kernel's own arguments.
+        unsafe { handler(signal, info, context) };
+    } else {
+        // SAFETY: as above.
+        let handler = unsafe { std::mem::transmute::<usize, Handler>(handler) };
+        // SAFETY: as above.
+        unsafe { handler(signal) };
+    }
+}
+
+/// Nobody is parked any more: sends what was kept back to this thread again.
+pub(crate) fn send_again(thread: &Thread) {
+    for (signal, place) in DEFERRED.iter().zip(&thread.signals.0) {
+        let Some(info) = place.take() else { continue };
+        count(Counter::SignalDeferred);
+        let process = std::process::id();
+        // SAFETY: no preconditions.
+        let thread = unsafe { libc::gettid() };
+        // SAFETY: a signal of this process to itself may carry any description.
+        let result = unsafe {
+            libc::syscall(libc::SYS_rt_tgsigqueueinfo, process, thread, *signal, &raw const info)
+        };
+        if result != 0 {
+            // SAFETY: a valid signal, to this thread.
+            unsafe { libc::raise(*signal) };
+        }
+    }
+}
+
+/// Is the server about to end or to restart? A loop that winds down looks at connections by itself,
+/// closes and frees them, and exits when it sees nothing left to do: from then on nothing is parked.
+/// It is over when the loop accepts connections again.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub(crate) enum WindingDown {
+    /// It serves.
+    #[default]
+    No,
+    /// It was told to, by a signal, or has closed a listening socket.
+    Told,
+    /// It has waited for events since.
+    Begun,
+}
