@@ -29,6 +29,8 @@ pub(crate) enum Bypass {
     Callback,
     /// Its buffers are shared between connections, in ways that no hook sees.
     Shared,
+    /// The coroutine works for two connections, which may end each other (C2).
+    Linked,
     /// The server ends or restarts (see `signals`).
     WindingDown,
     /// Something panicked earlier.
@@ -52,6 +54,7 @@ impl Bypass {
             Self::Layout => Counter::BypassLayout,
             Self::Callback => Counter::BypassCallback,
             Self::Shared => Counter::BypassShared,
+            Self::Linked => Counter::BypassLinked,
             Self::WindingDown => Counter::BypassWindingDown,
             Self::Panicked => Counter::BypassPanicked,
             Self::OtherWait => Counter::BypassOtherWait,

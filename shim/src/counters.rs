@@ -60,6 +60,7 @@ counters! {
     BypassLayout = "bypass.layout",
     BypassCallback = "bypass.callback",
     BypassShared = "bypass.shared",
+    BypassLinked = "bypass.linked",
     BypassWindingDown = "bypass.winding_down",
     BypassPanicked = "bypass.panicked",
     BypassOtherWait = "bypass.other_wait",

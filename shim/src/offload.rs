@@ -75,6 +75,7 @@ fn choose(kind: JobKind, bytes: usize) -> Result<&'static Thread, Bypass> {
         Mode::Off | Mode::Inline => Err(Bypass::Settings),
         Mode::Block | Mode::Spin => Ok(thread),
         Mode::Coroutine if compresses && shares_buffers() => Err(Bypass::Shared),
+        Mode::Coroutine if is_linked(thread, compresses) => Err(Bypass::Linked),
         Mode::Coroutine => may_park(thread).map(|()| thread),
     }
 }
@@ -87,6 +88,13 @@ pub(crate) fn shares_buffers() -> bool {
         let names = &thread.settings.jobs.deflate_in_place;
         *SHARES.get_or_init(|| original::is_any_loaded(names))
     })
+}
+
+/// Does the running coroutine work for two connections? A proxied request lives on two, and events
+/// of either may end it; until linked fds are held together (C2), it does not park for a job.
+/// Compression may be of a proxied page whose other connection this coroutine has not touched.
+fn is_linked(thread: &Thread, compresses: bool) -> bool {
+    thread.claims.borrow().is_linked() || (compresses && thread.habits.borrow().has_outbound())
 }
 
 /// Can the running coroutine of this thread be parked here?

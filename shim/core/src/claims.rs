@@ -88,6 +88,7 @@ struct Possessions {
     locks: Vec<(usize, Access)>,
     objects: Vec<usize>,
     regions: Vec<Region>,
+    linked: bool,
 }
 
 impl Possessions {
@@ -96,6 +97,7 @@ impl Possessions {
         self.locks.clear();
         self.objects.clear();
         self.regions.clear();
+        self.linked = false;
     }
 }
 
@@ -147,6 +149,18 @@ impl Claims {
             fds.sort_unstable();
             fds.dedup();
         }
+    }
+
+    /// The running coroutine works for two connections: it has used one that was connected to a
+    /// peer. That stays so when it closes that one.
+    pub fn linked(&mut self) {
+        self.running.linked = true;
+    }
+
+    /// Does the running coroutine work for two connections?
+    #[must_use]
+    pub fn is_linked(&self) -> bool {
+        self.running.linked
     }
 
     /// `fd` was closed: nobody owns what its number may mean next.

@@ -20,12 +20,15 @@ struct Habit {
     listens: bool,
     /// It was accepted or connected: it belongs to one conversation.
     connection: bool,
+    /// It was connected: what it carries is for another connection.
+    outbound: bool,
 }
 
 /// The habits of every fd, by number.
 #[derive(Debug, Default)]
 pub struct Habits {
     by_fd: Vec<Habit>,
+    outbound: usize,
 }
 
 impl Habits {
@@ -55,6 +58,7 @@ impl Habits {
 
     /// `fd` is a new connection, accepted from `listener`.
     pub fn accepted(&mut self, listener: Fd, fd: Fd) {
+        self.closed(fd);
         let parent = self.entry(listener);
         let own = parent.map_or(0, |parent| {
             parent.listens = true;
@@ -68,9 +72,23 @@ impl Habits {
 
     /// `fd` was connected to a peer.
     pub fn connected(&mut self, fd: Fd) {
-        if let Some(habit) = self.entry(fd) {
-            habit.connection = true;
+        let Some(habit) = self.entry(fd) else { return };
+        habit.connection = true;
+        if !std::mem::replace(&mut habit.outbound, true) {
+            self.outbound += 1;
         }
+    }
+
+    /// Was `fd` connected to a peer, and not closed since?
+    #[must_use]
+    pub fn is_outbound(&self, fd: Fd) -> bool {
+        fd.index().and_then(|index| self.by_fd.get(index)).is_some_and(|habit| habit.outbound)
+    }
+
+    /// Are there connections to peers?
+    #[must_use]
+    pub fn has_outbound(&self) -> bool {
+        self.outbound > 0
     }
 
     /// Was `fd` accepted or connected, and not closed since?
@@ -88,6 +106,7 @@ impl Habits {
     /// `fd` was closed: its number means nothing any more.
     pub fn closed(&mut self, fd: Fd) {
         if let Some(habit) = fd.index().and_then(|index| self.by_fd.get_mut(index)) {
+            self.outbound -= usize::from(habit.outbound);
             *habit = Habit::default();
         }
     }
@@ -127,6 +146,17 @@ mod tests {
         habits.parked(Fd(5));
         habits.closed(Fd(5));
         assert!(!habits.is_parker(Fd(5)));
+    }
+
+    #[test]
+    fn outbound_connections_are_counted_until_their_close() {
+        let mut habits = Habits::default();
+        habits.connected(Fd(7));
+        habits.connected(Fd(7));
+        assert!(habits.has_outbound() && habits.is_outbound(Fd(7)));
+        habits.closed(Fd(7));
+        habits.closed(Fd(7));
+        assert!(!habits.has_outbound() && !habits.is_outbound(Fd(7)));
     }
 
     #[test]

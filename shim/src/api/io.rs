@@ -24,7 +24,11 @@ fn touch(fd: c_int) {
     if thread.claims.borrow().is_owned(fd) && thread.habits.borrow().is_connection(fd) {
         objects::wait_for(thread, || Want::Fd(fd));
     }
-    thread.claims.borrow_mut().touch(fd);
+    let mut claims = thread.claims.borrow_mut();
+    claims.touch(fd);
+    if thread.habits.borrow().is_outbound(fd) {
+        claims.linked();
+    }
 }
 
 fn observe<T>(fd: c_int) -> Outcome<T> {
@@ -164,9 +168,22 @@ pub(crate) fn accepted4<A, B, C>(fd: c_int, listener: c_int, a: A, b: B, _: C) {
 pub(crate) fn connect<F, A, B>(call: &Call<F>, fd: c_int, a: A, b: B) -> Outcome<c_int> {
     if let Some(thread) = context::thread() {
         epolls::mark(fd);
-        thread.habits.borrow_mut().connected(Fd(fd));
+        // A datagram socket (a resolver's, a log's) has no conversation.
+        if is_stream(fd) {
+            thread.habits.borrow_mut().connected(Fd(fd));
+        }
     }
     uses3(call, fd, a, b)
+}
+
+fn is_stream(fd: c_int) -> bool {
+    let mut kind: c_int = 0;
+    let mut len = libc::socklen_t::try_from(size_of::<c_int>()).unwrap_or(0);
+    // SAFETY: a place for an option of that length.
+    let result = unsafe {
+        libc::getsockopt(fd, libc::SOL_SOCKET, libc::SO_TYPE, (&raw mut kind).cast(), &raw mut len)
+    };
+    result == 0 && kind == libc::SOCK_STREAM
 }
 
 pub(crate) fn close<F>(_: &Call<F>, fd: c_int) -> Outcome<c_int> {

@@ -366,7 +366,13 @@ impl<'a> Scheduler<'a> {
     fn begin_event(&mut self) -> Answer {
         self.thread.current.set(self.numbering.take().0);
         let events = &mut self.pick.events;
-        self.thread.claims.borrow_mut().begin(events.iter().map(|event| event.fd));
+        let mut claims = self.thread.claims.borrow_mut();
+        claims.begin(events.iter().map(|event| event.fd));
+        let habits = self.thread.habits.borrow();
+        if habits.has_outbound() && events.iter().any(|event| habits.is_outbound(event.fd)) {
+            claims.linked();
+        }
+        drop((claims, habits));
         let count = events.len();
         let mut delivery = self.thread.delivery.borrow_mut();
         delivery.clear();
