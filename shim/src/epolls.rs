@@ -1,15 +1,14 @@
 //! The epoll instances of this process, by number: each with the interest list that the hooks keep.
 //!
-//! Shared by all threads. Lock order: the registry, then one list. The kernel is told under the
+//! Shared by all threads. Lock order: the registry, then the lists (several at once only at a fork). The kernel is told under the
 //! list's lock, so that a token and the kernel's idea of it never differ for another thread.
 
 use std::os::fd::RawFd;
-use std::sync::Arc;
 use std::sync::atomic::{AtomicI32, AtomicU64, AtomicUsize, Ordering};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError, RwLock, RwLockReadGuard, RwLockWriteGuard};
 
 use interlude_core::Fd;
 use interlude_core::interest::{InterestList, Operation};
-use parking_lot::{Mutex, MutexGuard, RwLock};
 
 use crate::table::originals;
 
@@ -21,7 +20,7 @@ pub(crate) struct Epoll {
 }
 
 /// Which numbers are epoll instances. Two may be one (`mio` duplicates its own).
-static EPOLLS: RwLock<Vec<(RawFd, Arc<Epoll>)>> = RwLock::new(Vec::new());
+static EPOLLS: RwLock<Registry> = RwLock::new(Vec::new());
 /// Numbers that an epoll instance has, or has registered, or that are the shim's own: closing any
 /// other means nothing here, and files are closed often. One bit a number.
 static MARKED: [AtomicU64; MARKS / 64] = [const { AtomicU64::new(0) }; MARKS / 64];
@@ -34,7 +33,7 @@ static KEPT: [AtomicI32; 64] = [const { AtomicI32::new(-1) }; 64];
 impl Epoll {
     /// Its interest list, locked.
     pub(crate) fn interest(&self) -> MutexGuard<'_, InterestList> {
-        self.interest.lock()
+        self.interest.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     /// Carries an operation out. A refusal means that the fd is gone by a way that no hook saw;
@@ -52,6 +51,16 @@ impl Epoll {
             Operation::Delete(fd) => control(epfd, libc::EPOLL_CTL_DEL, fd, 0, 0),
         };
     }
+}
+
+type Registry = Vec<(RawFd, Arc<Epoll>)>;
+
+fn registry() -> RwLockReadGuard<'static, Registry> {
+    EPOLLS.read().unwrap_or_else(PoisonError::into_inner)
+}
+
+fn registry_mut() -> RwLockWriteGuard<'static, Registry> {
+    EPOLLS.write().unwrap_or_else(PoisonError::into_inner)
 }
 
 /// Marks a number: its end will matter.
@@ -101,7 +110,7 @@ pub(crate) fn duplicated(from: RawFd, to: RawFd) {
 
 fn enlist(fd: RawFd, epoll: Arc<Epoll>) {
     mark(fd);
-    let mut epolls = EPOLLS.write();
+    let mut epolls = registry_mut();
     epolls.retain(|(known, _)| *known != fd);
     epolls.push((fd, epoll));
     VERSION.fetch_add(1, Ordering::Release);
@@ -134,13 +143,13 @@ pub(crate) fn is_kept(fd: RawFd) -> bool {
 
 /// The instance of that number, if it was made through a hook.
 pub(crate) fn of(fd: RawFd) -> Option<Arc<Epoll>> {
-    EPOLLS.read().iter().find(|(known, _)| *known == fd).map(|(_, epoll)| Arc::clone(epoll))
+    registry().iter().find(|(known, _)| *known == fd).map(|(_, epoll)| Arc::clone(epoll))
 }
 
 /// An fd is closed, or becomes another file: nothing registered under its number holds any more.
 pub(crate) fn closed(fd: Fd) {
     unmark(fd.0);
-    let epolls = EPOLLS.read();
+    let epolls = registry();
     let mut is_epoll = false;
     for (number, epoll) in epolls.iter() {
         is_epoll |= *number == fd.0;
@@ -153,7 +162,7 @@ pub(crate) fn closed(fd: Fd) {
 }
 
 fn delist(fd: RawFd) {
-    let mut epolls = EPOLLS.write();
+    let mut epolls = registry_mut();
     epolls.retain(|(known, _)| *known != fd);
     for (number, epoll) in epolls.iter() {
         // Another number of the instance that had this one.
@@ -162,17 +171,17 @@ fn delist(fd: RawFd) {
     VERSION.fetch_add(1, Ordering::Release);
 }
 
-/// What must be held across `fork`, so that the child finds the registry whole.
-pub(crate) fn hold_for_fork() -> impl Drop {
-    EPOLLS.write()
-}
-
-/// In the child: a list's lock may have been held by a thread that the child does not have.
-pub(crate) fn after_fork() {
-    for (_, epoll) in EPOLLS.read().iter() {
-        if epoll.interest.is_locked() {
-            // SAFETY: the child has one thread, and this thread holds no list's lock here.
-            unsafe { epoll.interest.force_unlock() };
-        }
-    }
+/// Forks with every lock of this module held, so that the child finds all of them free and what they
+/// guard whole.
+pub(crate) fn across_fork<T>(fork: impl FnOnce() -> T) -> T {
+    let registry = registry_mut();
+    let mut instances: Vec<&Arc<Epoll>> = registry.iter().map(|(_, epoll)| epoll).collect();
+    instances.sort_unstable_by_key(|epoll| Arc::as_ptr(epoll));
+    // One that has two numbers is there twice.
+    instances.dedup_by(|a, b| Arc::ptr_eq(a, b));
+    let lists: Vec<MutexGuard<'_, InterestList>> =
+        instances.iter().map(|epoll| epoll.interest()).collect();
+    let result = fork();
+    drop(lists);
+    result
 }

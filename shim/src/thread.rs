@@ -6,7 +6,8 @@
 use std::cell::{Cell, RefCell};
 use std::ffi::c_void;
 use std::os::fd::RawFd;
-use std::sync::{Arc, Once, OnceLock};
+use std::sync::{Arc, Mutex, MutexGuard, Once, OnceLock, TryLockError};
+use std::time::Duration;
 
 use interlude_core::claims::{Claims, Rules};
 use interlude_core::habit::Habits;
@@ -15,7 +16,6 @@ use interlude_core::ready::Delivered;
 use interlude_fiber::Fiber;
 use interlude_offload::{Cores, CoresConfig, Engine, Inline};
 use interlude_settings::{EngineName, Mode, Settings};
-use parking_lot::Mutex;
 
 use crate::cancel::NotCancelled;
 use crate::epolls::{self, Epoll};
@@ -201,10 +201,28 @@ fn make_engine(settings: &Settings) -> Option<Box<dyn Engine>> {
 
 static POOL: Mutex<Option<(u32, Cores)>> = Mutex::new(None);
 
+fn try_pool() -> Option<MutexGuard<'static, Option<(u32, Cores)>>> {
+    match POOL.try_lock() {
+        Ok(slot) => Some(slot),
+        Err(TryLockError::Poisoned(slot)) => Some(slot.into_inner()),
+        Err(TryLockError::WouldBlock) => None,
+    }
+}
+
+/// The lock is held for a moment, unless a thread held it that was lost in a fork.
+fn pool_slot() -> Option<MutexGuard<'static, Option<(u32, Cores)>>> {
+    (0..1000).find_map(|_| {
+        try_pool().or_else(|| {
+            std::thread::sleep(Duration::from_millis(1));
+            None
+        })
+    })
+}
+
 /// At `exit`: libraries clean up after themselves now, so no helper may be inside one. Registered
 /// with the first pool, which is later than OpenSSL's own handler, and so it runs before that.
 extern "C" fn at_exit() {
-    let pool = POOL.try_lock().and_then(|slot| slot.clone());
+    let pool = try_pool().and_then(|slot| slot.clone());
     if let Some((_, cores)) = pool.filter(|(owner, _)| *owner == std::process::id()) {
         cores.stop();
     }
@@ -218,7 +236,7 @@ fn pool(settings: &Settings) -> Cores {
         // helper may be cut off by the end of the process, as any thread is.
         let _ = unsafe { libc::atexit(at_exit) };
     });
-    if let Some(mut slot) = POOL.try_lock_for(std::time::Duration::from_secs(1)) {
+    if let Some(mut slot) = pool_slot() {
         let pid = std::process::id();
         match slot.as_ref() {
             Some((owner, cores)) if *owner == pid => return cores.clone(),

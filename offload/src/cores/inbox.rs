@@ -91,7 +91,7 @@ impl Inbox {
     pub(super) fn sleep(&self) {
         let mut done = self.done.lock();
         while done.is_empty() {
-            self.arrived.wait(&mut done);
+            done = self.arrived.wait(done);
         }
     }
 

@@ -100,7 +100,7 @@ fn help(state: &Shared, nice: i32) {
                 return;
             }
             queue.idle += 1;
-            state.work.wait(&mut queue);
+            queue = state.work.wait(queue);
             queue.idle -= 1;
             continue;
         };

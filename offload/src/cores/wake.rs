@@ -83,7 +83,7 @@ mod model {
         pub(in crate::cores) fn wait(&self) {
             let mut count = self.count.lock();
             while *count == 0 {
-                self.rung.wait(&mut count);
+                count = self.rung.wait(count);
             }
         }
 

@@ -184,7 +184,9 @@ impl Claims {
     /// last read into (C8).
     #[must_use]
     pub fn is_busy(&self, fd: Fd) -> bool {
-        self.is_owned(fd) || (!self.written.is_empty() && self.reads_what_is_written(fd))
+        // Without C1 no event is held at all.
+        self.is_owned(fd)
+            || (self.rules.own_fd && !self.written.is_empty() && self.reads_what_is_written(fd))
     }
 
     fn reads_what_is_written(&self, fd: Fd) -> bool {

@@ -53,8 +53,10 @@ pub(crate) fn claim_region(start: usize, len: usize, written: bool) {
 
 /// A call reads `fd` into memory that may be shared between connections.
 pub(crate) fn fill(fd: Fd, start: usize, len: usize) {
-    claim_region(start, len, true);
-    if let Some(thread) = in_event() {
+    let Some(thread) = in_event() else { return };
+    // Switched off with C1: a connection's own buffer would stand in for its fd.
+    if thread.settings.rules.own_fd {
+        claim_region(start, len, true);
         thread.claims.borrow_mut().fills(fd, start..start.saturating_add(len));
     }
 }

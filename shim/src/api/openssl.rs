@@ -45,8 +45,12 @@ fn fill(ssl: *mut c_void, buffer: *mut c_void, len: usize) {
     } else {
         // SAFETY: the type of `SSL_get_rfd(3)`, which exists.
         let get_fd = unsafe { std::mem::transmute::<usize, GetFd>(get_fd) };
+        // It raises an error where the `SSL` has no socket; that is nothing to the server.
+        let before = errors::take();
         // SAFETY: the caller's `SSL`.
-        unsafe { get_fd(ssl) }
+        let fd = unsafe { get_fd(ssl) };
+        errors::put(before);
+        fd
     };
     objects::fill(Fd(fd), buffer.addr(), len);
 }

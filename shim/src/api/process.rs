@@ -19,13 +19,12 @@ type Fork = unsafe extern "C-unwind" fn() -> pid_t;
 /// `fork`: the child has one thread, no engine, and nothing parked.
 pub(crate) fn fork(call: &Call<Fork>) -> Outcome<pid_t> {
     count(Counter::ProcessForks);
-    let registry = epolls::hold_for_fork();
-    // SAFETY: no preconditions.
-    let child = unsafe { (call.original)() };
-    let error = errno();
-    drop(registry);
+    let (child, error) = epolls::across_fork(|| {
+        // SAFETY: no preconditions.
+        let child = unsafe { (call.original)() };
+        (child, errno())
+    });
     if child == 0 {
-        epolls::after_fork();
         page::after_fork();
         if let Some(thread) = context::thread() {
             thread.after_fork();
