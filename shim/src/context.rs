@@ -4,7 +4,11 @@
 //! place, must go straight through. The flag is set by [`Local::enter`] and cleared by the guard
 //! that it returns. It is not saved with a coroutine, because it need not be: a coroutine is
 //! suspended only inside the shim, and only there continues; so wherever a switch happens, it is
-//! set.
+//! set ([`Local::went_on`] tells where).
+//!
+//! The flag is an address in the frame that set it: a server may jump out of an original (lighttpd
+//! does, by `siglongjmp` from a handler of `SIGBUS`), and no guard is dropped then. A hook that is
+//! called from further up the same stack than that frame knows that it is gone.
 //!
 //! No hook allocates, locks or logs before it has entered. A hook looks its thread's [`Local`] up
 //! once (that call is the dearest part of a hook that only observes) and hands it on.
@@ -17,7 +21,8 @@ use crate::thread::Thread;
 
 /// What the shim keeps of an OS thread.
 pub(crate) struct Local {
-    inside: Cell<bool>,
+    /// An address in the frame that entered; 0 outside.
+    inside: Cell<usize>,
     thread: Cell<*const Thread>,
     stack_base: Cell<usize>,
     shard: Cell<usize>,
@@ -30,7 +35,7 @@ thread_local! {
     // Constant and without a destructor: safe to use at any moment of a thread's life.
     static LOCAL: Local = const {
         Local {
-            inside: Cell::new(false),
+            inside: Cell::new(0),
             thread: Cell::new(std::ptr::null()),
             stack_base: Cell::new(0),
             shard: Cell::new(page::SHARED),
@@ -72,7 +77,7 @@ pub(crate) struct Shadow<'a>(&'a Local);
 impl Drop for Shadow<'_> {
     #[inline]
     fn drop(&mut self) {
-        self.0.inside.set(false);
+        self.0.inside.set(0);
     }
 }
 
@@ -86,17 +91,38 @@ pub(crate) fn local() -> &'static Local {
 }
 
 impl Local {
-    /// Is the shim running already?
+    /// Is the shim running already? Frames that differ by no more than `slack` bytes count as equally
+    /// deep.
     #[inline]
-    pub(crate) fn is_inside(&self) -> bool {
-        self.inside.get()
+    pub(crate) fn is_inside(&self, slack: usize) -> bool {
+        let entered = self.inside.get();
+        entered != 0 && !self.was_left(entered, slack)
+    }
+
+    /// Did somebody jump out of the frame that entered?
+    #[cold]
+    fn was_left(&self, entered: usize, slack: usize) -> bool {
+        let here = 0u8;
+        let here = std::ptr::from_ref(&here).addr();
+        let left = here + slack > entered && here < self.stack_base.get();
+        if left {
+            self.inside.set(0);
+        }
+        left
     }
 
     /// Enters the shim. The caller has asked [`Local::is_inside`], or comes back from an original.
     #[inline]
     pub(crate) fn enter(&self) -> Shadow<'_> {
-        self.inside.set(true);
+        self.went_on();
         Shadow(self)
+    }
+
+    /// Another continuation of the thread goes on in this frame, inside the shim.
+    #[inline]
+    pub(crate) fn went_on(&self) {
+        let here = 0u8;
+        self.inside.set(std::ptr::from_ref(&here).addr());
     }
 
     /// This thread's event loop, if it has one.

@@ -37,10 +37,16 @@ pub(crate) struct Call<F> {
 pub(crate) enum When {
     /// Always.
     Always,
+    /// Always. No original calls it, so on the stack of a frame that is inside it can only be the
+    /// server's next wait, after a jump out of that frame.
+    Wait,
     /// While its thread processes an event that may park. Its handlers only take note of the
     /// call, and leave `errno` alone unless they park (which restores it).
     InEvent,
 }
+
+/// Hooks that a function calls lie so near to one another; a signal's frame is larger.
+const SAME_DEPTH: usize = 512;
 
 /// Runs a hook; see the module's text.
 #[inline(always)]
@@ -60,14 +66,14 @@ pub(crate) fn run<F: Copy, T: Failure + Copy>(
         return call_original(original);
     }
     let local = context::local();
-    if local.is_inside() {
+    if local.is_inside(if when == When::Wait { SAME_DEPTH } else { 0 }) {
         return call_original(original);
     }
     if when == When::InEvent && !local.in_event() {
         count_hook(local, number, false);
         return call_original(original);
     }
-    let errno = if when == When::Always { errno() } else { 0 };
+    let errno = if when != When::InEvent { errno() } else { 0 };
     let shadow = local.enter();
     let outcome = guarded(|| handler(&Call { original }));
     drop(shadow);
@@ -80,16 +86,16 @@ pub(crate) fn run<F: Copy, T: Failure + Copy>(
         Some(Outcome::PassThrough(reason)) => count(reason.counter()),
     }
     count_hook(local, number, false);
-    if when == When::Always {
+    if when != When::InEvent {
         set_errno(errno);
     }
     let value = call_original(original);
     if let Some(then) = then {
-        let errno = if when == When::Always { self::errno() } else { 0 };
+        let errno = if when != When::InEvent { self::errno() } else { 0 };
         let shadow = local.enter();
         let mapped = guarded(|| then(value));
         drop(shadow);
-        if when == When::Always {
+        if when != When::InEvent {
             set_errno(errno);
         }
         return mapped.unwrap_or(value);
@@ -208,6 +214,7 @@ macro_rules! hooks {
     };
     (@when) => { When::Always };
     (@when in_event) => { When::InEvent };
+    (@when wait) => { When::Wait };
     (@after ; ; $($arg:ident),*) => { None::<fn(_) -> _> };
     (@after $then:path; ; $($arg:ident),*) => {
         Some(|result| {

@@ -74,6 +74,10 @@ fn choose(kind: JobKind, bytes: usize) -> Result<&'static Thread, Bypass> {
     match thread.settings.mode {
         Mode::Off | Mode::Inline => Err(Bypass::Settings),
         Mode::Block | Mode::Spin => Ok(thread),
+        Mode::Coroutine if thread.winding_down.get() != WindingDown::No => Err(Bypass::WindingDown),
+        Mode::Coroutine if thread.in_event.get() && !thread.claims.borrow().owns_any() => {
+            Err(Bypass::NoEvent)
+        }
         Mode::Coroutine if compresses && shares_buffers() => Err(Bypass::Shared),
         Mode::Coroutine if is_linked(thread, compresses) => Err(Bypass::Linked),
         Mode::Coroutine => may_park(thread).map(|()| thread),
@@ -101,9 +105,6 @@ fn is_linked(thread: &Thread, compresses: bool) -> bool {
 pub(crate) fn may_park(thread: &Thread) -> Result<(), Bypass> {
     if !thread.armed.replace(true) {
         return Err(Bypass::NoLoop);
-    }
-    if thread.winding_down.get() != WindingDown::No {
-        return Err(Bypass::WindingDown);
     }
     if !thread.in_event.get() {
         return Err(Bypass::NoEvent);

@@ -144,5 +144,7 @@ fn enter(thread: &'static Thread, question: Question) -> Answer {
     // SAFETY: `begin` made the fiber for this thread, and it lives as long as the thread. A
     // question other than the first wait is only asked in an event, which lies on this stack
     // (`may_park`).
-    unsafe { Fiber::enter(thread.fiber.get(), question) }
+    let answer = unsafe { Fiber::enter(thread.fiber.get(), question) };
+    context::local().went_on();
+    answer
 }

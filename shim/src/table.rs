@@ -25,9 +25,9 @@ hooks! {
     loop fn epoll_create(size: c_int) -> c_int => epoll::create, then epoll::created;
     loop fn epoll_create1(flags: c_int) -> c_int => epoll::create1, then epoll::created;
     loop fn epoll_ctl(epfd: c_int, op: c_int, fd: c_int, event: *mut epoll_event) -> c_int => epoll::control;
-    loop fn epoll_wait(epfd: c_int, events: *mut epoll_event, max: c_int, timeout: c_int) -> c_int => epoll::wait, maps epoll::waited;
-    loop fn epoll_pwait(epfd: c_int, events: *mut epoll_event, max: c_int, timeout: c_int, mask: *const sigset_t) -> c_int => epoll::pwait, maps epoll::pwaited;
-    loop fn epoll_pwait2(epfd: c_int, events: *mut epoll_event, max: c_int, timeout: *const timespec, mask: *const sigset_t) -> c_int => epoll::pwait2, maps epoll::pwaited2;
+    loop fn epoll_wait(epfd: c_int, events: *mut epoll_event, max: c_int, timeout: c_int) -> c_int => @wait epoll::wait, maps epoll::waited;
+    loop fn epoll_pwait(epfd: c_int, events: *mut epoll_event, max: c_int, timeout: c_int, mask: *const sigset_t) -> c_int => @wait epoll::pwait, maps epoll::pwaited;
+    loop fn epoll_pwait2(epfd: c_int, events: *mut epoll_event, max: c_int, timeout: *const timespec, mask: *const sigset_t) -> c_int => @wait epoll::pwait2, maps epoll::pwaited2;
     loop fn poll(fds: *mut pollfd, n: c_ulong, timeout: c_int) -> c_int => epoll::poll;
     loop fn ppoll(fds: *mut pollfd, n: c_ulong, timeout: *const timespec, mask: *const sigset_t) -> c_int => epoll::ppoll;
     loop fn select(n: c_int, r: *mut fd_set, w: *mut fd_set, e: *mut fd_set, timeout: *mut timeval) -> c_int => epoll::select;

@@ -151,6 +151,13 @@ impl Claims {
         }
     }
 
+    /// Does the running coroutine own an fd? One that the server's timers have begun does not, until
+    /// it uses one: whose events may free what it works on is not known.
+    #[must_use]
+    pub fn owns_any(&self) -> bool {
+        !self.running.fds.is_empty()
+    }
+
     /// The running coroutine works for two connections: it has used one that was connected to a
     /// peer. That stays so when it closes that one.
     pub fn linked(&mut self) {

@@ -18,9 +18,8 @@ use crate::signals::WindingDown;
 /// The running coroutine uses `fd`. If a parked one is in the middle of the same connection (a
 /// server may come to it by a queue of its own), it waits for that.
 #[inline]
-fn touch(fd: c_int) {
-    let Some(thread) = objects::in_event() else { return };
-    let fd = Fd(fd);
+pub(crate) fn touch(fd: Fd) {
+    let Some(thread) = objects::in_event().filter(|_| fd.0 >= 0) else { return };
     if thread.claims.borrow().is_owned(fd) && thread.habits.borrow().is_connection(fd) {
         objects::wait_for(thread, || Want::Fd(fd));
     }
@@ -32,18 +31,19 @@ fn touch(fd: c_int) {
 }
 
 fn observe<T>(fd: c_int) -> Outcome<T> {
-    touch(fd);
+    touch(Fd(fd));
     Outcome::PassThrough(Bypass::Observed)
 }
 
 /// A call that reads into a buffer: a server may have one for all connections (nginx has, for
 /// HTTP/2), and a coroutine may park with something of its own in it (C8).
 fn fill<T>(fd: c_int, buffer: *mut c_void, len: usize) -> Outcome<T> {
+    touch(Fd(fd));
     // What libssl reads for a connection goes to that connection's own buffer.
     if !objects::is_inside() {
         objects::fill(Fd(fd), buffer.addr(), len);
     }
-    observe(fd)
+    Outcome::PassThrough(Bypass::Observed)
 }
 
 pub(crate) fn fills3<F, T>(_: &Call<F>, fd: c_int, b: *mut c_void, n: usize) -> Outcome<T> {
@@ -141,7 +141,7 @@ pub(crate) fn splice<F, A, B, C, D, T>(
     _: C,
     _: D,
 ) -> Outcome<T> {
-    touch(from);
+    touch(Fd(from));
     observe(to)
 }
 
@@ -195,7 +195,7 @@ pub(crate) fn close<F>(_: &Call<F>, fd: c_int) -> Outcome<c_int> {
         set_errno(libc::EBADF);
         return Outcome::Handled(-1);
     }
-    touch(fd);
+    touch(Fd(fd));
     if let Some(thread) = context::thread()
         && thread.habits.borrow().is_listener(Fd(fd))
     {
@@ -296,7 +296,7 @@ pub(crate) fn dup3<F>(_: &Call<F>, from: c_int, to: c_int, _flags: c_int) -> Out
 fn replace(from: c_int, to: c_int) {
     // SAFETY: no preconditions; tells whether `from` is open.
     if unsafe { libc::fcntl(from, libc::F_GETFD) } >= 0 && from != to {
-        touch(to);
+        touch(Fd(to));
         forget(to);
     }
 }

@@ -6,16 +6,54 @@ use std::sync::OnceLock;
 
 use interlude_core::Fd;
 
-use crate::api::objects;
+use crate::api::{io, objects};
 use crate::bypass::Bypass;
 use crate::errors;
 use crate::hook::{Call, Outcome};
 use crate::original;
 
+type GetBio = unsafe extern "C" fn(*const c_void) -> *mut c_void;
+type GetFd = unsafe extern "C" fn(*const c_void) -> c_int;
+
+/// The fd that an `SSL` reads from; -1 where it has none.
+fn fd_of(ssl: *mut c_void) -> Fd {
+    static FUNCTIONS: OnceLock<Option<(GetBio, GetFd)>> = OnceLock::new();
+    let functions = FUNCTIONS.get_or_init(|| {
+        let (bio, fd) = (original::find(c"SSL_get_rbio"), original::find(c"SSL_get_rfd"));
+        if bio.is_null() || fd.is_null() {
+            return None;
+        }
+        // SAFETY: the type of `SSL_get_rbio(3)`, which exists.
+        let bio = unsafe { std::mem::transmute::<*mut c_void, GetBio>(bio) };
+        // SAFETY: the type of `SSL_get_rfd(3)`, which exists.
+        let fd = unsafe { std::mem::transmute::<*mut c_void, GetFd>(fd) };
+        Some((bio, fd))
+    });
+    let Some((get_bio, get_fd)) = functions else { return Fd(-1) };
+    // SAFETY: the caller's `SSL`.
+    if ssl.is_null() || unsafe { get_bio(ssl) }.is_null() {
+        // Asking for the fd would raise an error.
+        return Fd(-1);
+    }
+    // SAFETY: as above.
+    Fd(unsafe { get_fd(ssl) })
+}
+
+/// A call on an `SSL` begins. Its connection belongs to the coroutine from here on, and not only
+/// from libssl's own first read or write on: the call may have to wait before that.
 fn enter(ssl: *mut c_void) -> Outcome<c_int> {
     errors::in_use();
+    io::touch(fd_of(ssl));
     objects::enter(ssl.addr());
     Outcome::PassThrough(Bypass::Observed)
+}
+
+/// As [`enter`], for a call that reads into a buffer which connections may share (C8).
+fn fill(ssl: *mut c_void, buffer: *mut c_void, len: usize) -> Outcome<c_int> {
+    let fd = fd_of(ssl);
+    io::touch(fd);
+    objects::fill(fd, buffer.addr(), len);
+    enter(ssl)
 }
 
 fn left(ssl: *mut c_void) {
@@ -34,35 +72,13 @@ pub(crate) fn enter3<F, A, B>(_: &Call<F>, ssl: *mut c_void, _: A, _: B) -> Outc
     enter(ssl)
 }
 
-type GetFd = unsafe extern "C" fn(*const c_void) -> c_int;
-
-/// The call reads into a buffer that the server may share between connections (C8).
-fn fill(ssl: *mut c_void, buffer: *mut c_void, len: usize) {
-    static GET_FD: OnceLock<usize> = OnceLock::new();
-    let get_fd = *GET_FD.get_or_init(|| original::find(c"SSL_get_rfd").expose_provenance());
-    let fd = if get_fd == 0 {
-        -1
-    } else {
-        // SAFETY: the type of `SSL_get_rfd(3)`, which exists.
-        let get_fd = unsafe { std::mem::transmute::<usize, GetFd>(get_fd) };
-        // It raises an error where the `SSL` has no socket; that is nothing to the server.
-        let before = errors::take();
-        // SAFETY: the caller's `SSL`.
-        let fd = unsafe { get_fd(ssl) };
-        errors::put(before);
-        fd
-    };
-    objects::fill(Fd(fd), buffer.addr(), len);
-}
-
 pub(crate) fn read3<F>(
     _: &Call<F>,
     ssl: *mut c_void,
     buffer: *mut c_void,
     len: c_int,
 ) -> Outcome<c_int> {
-    fill(ssl, buffer, usize::try_from(len).unwrap_or(0));
-    enter(ssl)
+    fill(ssl, buffer, usize::try_from(len).unwrap_or(0))
 }
 
 pub(crate) fn read4<F, A>(
@@ -72,8 +88,7 @@ pub(crate) fn read4<F, A>(
     len: usize,
     _: A,
 ) -> Outcome<c_int> {
-    fill(ssl, buffer, len);
-    enter(ssl)
+    fill(ssl, buffer, len)
 }
 
 pub(crate) fn left3<A, B>(_: c_int, ssl: *mut c_void, _: A, _: B) {

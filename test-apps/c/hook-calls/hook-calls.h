@@ -93,6 +93,7 @@ void tls_errors(struct transcript *t);
 void deflate_flushes(struct transcript *t);
 void deflate_streams(struct transcript *t);
 void deflate_errors(struct transcript *t);
+void deflate_jumps(struct transcript *t);
 void inflates(struct transcript *t);
 void libdeflates(struct transcript *t);
 void ambient(struct transcript *t);

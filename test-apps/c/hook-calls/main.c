@@ -44,6 +44,7 @@ static const struct section {
 	{"deflate-flushes", TOGETHER, deflate_flushes},
 	{"deflate-streams", TOGETHER, deflate_streams},
 	{"deflate-errors", TOGETHER, deflate_errors},
+	{"deflate-jumps", ALONE, deflate_jumps},
 	{"inflates", TOGETHER, inflates},
 	{"libdeflates", TOGETHER, libdeflates},
 	{"ambient", TOGETHER, ambient},
