@@ -1,13 +1,16 @@
 //! A heavy call of the server becomes a job, or is run in place.
 //!
 //! A handler first asks for a [`plan`], since only a job needs memory of its own; then it either
-//! runs the original on the caller's arguments ([`in_place`]) or builds a `Call` and has it
+//! runs the original on the caller's arguments ([`Watch::over`]) or builds a `Call` and has it
 //! carried out. What that means is the mode's choice: `block` puts the thread to sleep, `spin`
 //! keeps it busy, `coroutine` parks the coroutine.
 
+use std::any::Any;
 use std::hint;
 use std::sync::OnceLock;
+use std::time::{Duration, Instant};
 
+use interlude_core::cost::Size;
 use interlude_offload::{Call, Completion, Job, JobKind, Refused, Ticket};
 use interlude_settings::Mode;
 
@@ -27,26 +30,54 @@ const DEEPEST: usize = 512 * 1024;
 
 /// Where a heavy call is to run.
 pub(crate) enum Plan {
-    /// On the caller's arguments, now.
-    InPlace,
+    /// On the caller's arguments, now: in [`Watch::over`].
+    InPlace(Watch),
     /// As a job of this thread.
     Job(&'static Thread),
 }
 
-/// Decides about a call with `bytes` of input, and counts the reason if it stays in place.
-pub(crate) fn plan(kind: JobKind, bytes: usize) -> Plan {
-    match choose(kind, bytes) {
+/// A heavy call, as far as it matters where it is to run.
+#[derive(Clone, Copy)]
+pub(crate) struct Load {
+    pub(crate) kind: JobKind,
+    /// How large it is among those of its kind.
+    pub(crate) size: Size,
+    /// Bytes of input.
+    pub(crate) bytes: usize,
+}
+
+/// Measures a call in place, where that tells whether the next one is worth a job.
+pub(crate) struct Watch(Option<(&'static Thread, Load)>);
+
+impl Watch {
+    /// Makes the call.
+    pub(crate) fn over<T>(self, call: impl FnOnce() -> T) -> T {
+        let Some((thread, load)) = self.0 else { return call() };
+        let begun = Instant::now();
+        let result = call();
+        // Its own time, as long as nobody else can have run meanwhile.
+        thread.costs.borrow_mut().took(load.kind.index(), load.size, begun.elapsed());
+        result
+    }
+}
+
+/// Decides about a call, and counts the reason if it stays in place.
+pub(crate) fn plan(load: Load) -> Plan {
+    match choose(load) {
         Ok(thread) => Plan::Job(thread),
         Err(reason) => {
             count(reason.counter());
-            count_job(kind, JobEvent::InPlace, 1);
-            count_job(kind, JobEvent::Bytes, bytes);
-            Plan::InPlace
+            count_job(load.kind, JobEvent::InPlace, 1);
+            count_job(load.kind, JobEvent::Bytes, load.bytes);
+            let thread = context::thread().filter(|thread| thread.settings.jobs.min_us > 0);
+            let tells = matches!(reason, Bypass::Small | Bypass::NoLoop);
+            Plan::InPlace(Watch(thread.filter(|_| tells).map(|thread| (thread, load))))
         }
     }
 }
 
-fn choose(kind: JobKind, bytes: usize) -> Result<&'static Thread, Bypass> {
+fn choose(load: Load) -> Result<&'static Thread, Bypass> {
+    let Load { kind, size, bytes } = load;
     let thread = context::thread().ok_or(Bypass::NoLoop)?;
     if context::is_stopped() {
         return Err(Bypass::Panicked);
@@ -64,6 +95,11 @@ fn choose(kind: JobKind, bytes: usize) -> Result<&'static Thread, Bypass> {
     }
     let compresses = matches!(kind, JobKind::Deflate | JobKind::Compress);
     if compresses && bytes < jobs.deflate_min as usize {
+        return Err(Bypass::Small);
+    }
+    let least = Duration::from_micros(jobs.min_us.into());
+    let estimate = thread.costs.borrow().estimate(kind.index(), size);
+    if estimate.is_some_and(|estimate| estimate < least) {
         return Err(Bypass::Small);
     }
     // An engine that cannot be made takes nothing.
@@ -115,17 +151,40 @@ pub(crate) fn may_park(thread: &Thread) -> Result<(), Bypass> {
     if here < base && base - here < DEEPEST { Ok(()) } else { Err(Bypass::Stack) }
 }
 
+/// A call, and how long it took.
+struct Timed<C> {
+    call: C,
+    took: Option<Duration>,
+}
+
+impl<C: Call + 'static> Call for Timed<C> {
+    fn run(&mut self) {
+        let begun = Instant::now();
+        self.call.run();
+        self.took = Some(begun.elapsed());
+    }
+
+    fn into_any(self: Box<Self>) -> Box<dyn Any> {
+        self
+    }
+}
+
 /// Has a call carried out as a job; returns it with its results, or `None` if it was not run.
 pub(crate) fn carry_out<C: Call + 'static>(
     thread: &'static Thread,
-    kind: JobKind,
-    bytes: usize,
+    load: Load,
     call: C,
-) -> Option<Box<C>> {
+) -> Option<C> {
     let _whole = NotCancelled::new();
+    let Load { kind, size, bytes } = load;
     count_job(kind, JobEvent::Bytes, bytes);
-    let job = Job { ticket: Ticket(thread.current.get()), kind, bytes, call: Box::new(call) };
-    run(thread, job)?.into_any().downcast::<C>().ok()
+    let call = Box::new(Timed { call, took: None });
+    let job = Job { ticket: Ticket(thread.current.get()), kind, bytes, call };
+    let done = run(thread, job)?.into_any().downcast::<Timed<C>>().ok()?;
+    if let Some(took) = done.took {
+        thread.costs.borrow_mut().took(kind.index(), size, took);
+    }
+    Some(done.call)
 }
 
 fn run(thread: &'static Thread, job: Job) -> Option<Box<dyn Call>> {

@@ -10,11 +10,12 @@ use std::sync::{Arc, Mutex, MutexGuard, Once, OnceLock, TryLockError};
 use std::time::Duration;
 
 use interlude_core::claims::{Claims, Rules};
+use interlude_core::cost::Costs;
 use interlude_core::habit::Habits;
 use interlude_core::nesting::Nesting;
 use interlude_core::ready::Delivered;
 use interlude_fiber::Fiber;
-use interlude_offload::{Cores, CoresConfig, Engine, Inline};
+use interlude_offload::{Cores, CoresConfig, Engine, Inline, JobKind};
 use interlude_settings::{EngineName, Mode, Settings};
 
 use crate::cancel::NotCancelled;
@@ -49,6 +50,8 @@ pub(crate) struct Thread {
     pub(crate) forked: Cell<bool>,
     /// Which waits are its loop's.
     pub(crate) nesting: RefCell<Nesting>,
+    /// How long heavy calls take.
+    pub(crate) costs: RefCell<Costs>,
     /// How many coroutines are parked; a signal handler may ask.
     pub(crate) parked: Cell<usize>,
     /// Signals kept back meanwhile.
@@ -83,6 +86,7 @@ impl Thread {
             current: Cell::new(0),
             forked: Cell::new(false),
             nesting: RefCell::new(Nesting::default()),
+            costs: RefCell::new(Costs::new(JobKind::ALL.len())),
             parked: Cell::new(0),
             signals: Pending::default(),
             winding_down: Cell::default(),

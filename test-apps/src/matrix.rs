@@ -112,7 +112,7 @@ impl Case {
         if reference.pages().iter().any(Page::compressed) != self.gzip {
             return Err(HarnessError::new(self, "stock does not compress as asked for"));
         }
-        let mut server = start(&Preload::of_mode(self.mode)?)?;
+        let mut server = start(&Preload::of_mode_with_every_job(self.mode)?)?;
         let began = Instant::now();
         let mut tally = self.drive(&server, requests, &reference)?;
         let duration = began.elapsed();

@@ -81,6 +81,18 @@ impl Preload {
         }
     }
 
+    /// As [`Preload::of_mode`], and every heavy call is a job, however short it is: more is parked
+    /// than with the library's defaults, which is what tests of correctness want.
+    ///
+    /// # Errors
+    /// When the library is not found.
+    pub fn of_mode_with_every_job(mode: &str) -> Result<Self, HarnessError> {
+        Ok(match Self::of_mode(mode)? {
+            Self::Shim(shim) => Self::Shim(shim.with("INTERLUDE_MIN_US", "0")),
+            Self::Stock => Self::Stock,
+        })
+    }
+
     /// Sets the environment of a server's command. What this process itself was started with is
     /// taken out first: a stock server must be stock under any caller.
     pub fn apply(&self, command: &mut Command) {

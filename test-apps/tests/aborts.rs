@@ -19,7 +19,7 @@ fn survives_aborts(server: WebServer, mode: &str) {
         |preload| server.start(&options, &place.site, &place.certificates, &preload).unwrap();
     let stock = start(Preload::Stock);
     let reference = Reference::take(stock.ports().plain, &place.site, true).unwrap();
-    let server = start(Preload::of_mode(mode).unwrap());
+    let server = start(Preload::of_mode_with_every_job(mode).unwrap());
     let ports = server.ports();
     // Once, so that whatever the server opens for good is open.
     let first = Crowd::new(Transport::tls13(), 8, 80).run(ports.tls, &reference);

@@ -17,7 +17,7 @@ const TIMES: usize = 20;
 fn streams_do_not_mix(server: WebServer, mode: &str) {
     let place = Workplace::new(concat!(env!("CARGO_TARGET_TMPDIR"), "/certificates")).unwrap();
     let options = WebOptions::default();
-    let preload = Preload::of_mode(mode).unwrap();
+    let preload = Preload::of_mode_with_every_job(mode).unwrap();
     let server = server.start(&options, &place.site, &place.certificates, &preload).unwrap();
     let dir = tempfile::tempdir().unwrap();
     let files: Vec<(String, &SiteFile)> = (0..TIMES)

@@ -23,7 +23,7 @@ fn start(server: WebServer, workers: u32, mode: &str, place: &Workplace) -> (Ser
     let start = |preload| server.start(&options, &place.site, &place.certificates, &preload);
     let stock = start(Preload::Stock).unwrap();
     let reference = Reference::take(stock.ports().plain, &place.site, true).unwrap();
-    (start(Preload::of_mode(mode).unwrap()).unwrap(), reference)
+    (start(Preload::of_mode_with_every_job(mode).unwrap()).unwrap(), reference)
 }
 
 /// Loads the server with small crowds, one after the other, while `act` runs.
@@ -188,7 +188,7 @@ fn short_commands_work(mode: &str) {
     let options = WebOptions::default();
     let nginx = Nginx::files(&options, &place.site, &place.certificates);
     let run = |mode: &str, args: &[&str]| {
-        let mut server = nginx.start(&Preload::of_mode(mode).unwrap()).unwrap();
+        let mut server = nginx.start(&Preload::of_mode_with_every_job(mode).unwrap()).unwrap();
         let prefix = server.dir().display().to_string();
         let common = ["-p", &prefix, "-e", "error.log", "-c", "nginx.conf"];
         let program = program::find("nginx").unwrap();
@@ -216,7 +216,7 @@ fn workers_may_drop_their_privileges(mode: &str) {
     let nginx = Nginx::files(&options, &place.site, &place.certificates).user("www-data");
     let stock = nginx.start(&Preload::Stock).unwrap();
     let reference = Reference::take(stock.ports().plain, &place.site, true).unwrap();
-    let server = nginx.start(&Preload::of_mode(mode).unwrap()).unwrap();
+    let server = nginx.start(&Preload::of_mode_with_every_job(mode).unwrap()).unwrap();
     let tally = Crowd::new(Transport::tls13(), 8, 200).run(server.ports().tls, &reference);
     assert!(tally.clean(), "{tally}");
     if publishes(mode) {

@@ -8,15 +8,19 @@ use std::time::Duration;
 
 const PATIENCE: Duration = Duration::from_secs(20);
 
-/// A server in `mode`, after 120 full handshakes and as many compressed answers.
+/// A server in `mode`, with every heavy call a job, after 120 full handshakes and as many compressed answers.
 fn after_load(server: WebServer, mode: &str) -> Server {
+    loaded(server, &Preload::of_mode_with_every_job(mode).unwrap())
+}
+
+fn loaded(server: WebServer, preload: &Preload) -> Server {
     let place = Workplace::new(concat!(env!("CARGO_TARGET_TMPDIR"), "/certificates")).unwrap();
     let options = WebOptions::default();
     let start =
-        |preload| server.start(&options, &place.site, &place.certificates, &preload).unwrap();
-    let stock = start(Preload::Stock);
+        |preload| server.start(&options, &place.site, &place.certificates, preload).unwrap();
+    let stock = start(&Preload::Stock);
     let reference = Reference::take(stock.ports().plain, &place.site, true).unwrap();
-    let server = start(Preload::of_mode(mode).unwrap());
+    let server = start(preload);
     let crowd = Crowd { keep_alive: false, ..Crowd::new(Transport::tls13(), 12, 120) };
     let tally = crowd.run(server.ports().tls, &reference);
     assert!(tally.clean(), "{tally}");
@@ -63,6 +67,21 @@ fn nginx_parks_signatures_and_compressions() {
 #[test]
 fn lighttpd_parks_signatures() {
     parks_and_resumes(WebServer::Lighttpd, &["sign", "derive", "keygen"]);
+}
+
+/// With a limit that nothing reaches, what was measured once runs in place.
+#[test]
+fn calls_that_are_known_to_be_short_run_in_place() {
+    let preload = match Preload::of_mode("coroutine").unwrap() {
+        Preload::Shim(shim) => Preload::Shim(shim.with("INTERLUDE_MIN_US", "1000000000")),
+        Preload::Stock => unreachable!("the shim was asked for"),
+    };
+    let server = loaded(WebServer::Nginx, &preload);
+    for kind in ["sign", "derive", "keygen"] {
+        let submitted = server.counter(&format!("job.{kind}.submitted"));
+        let in_place = server.counter(&format!("job.{kind}.in_place"));
+        assert!(submitted <= 1 && in_place >= 119, "{kind}: {submitted} jobs, {in_place} in place");
+    }
 }
 
 #[test]

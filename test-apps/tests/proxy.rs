@@ -34,7 +34,10 @@ fn passes_pages_on(front: &str, behind: &str) {
         let (stock, _behind) = pair(&place, &Preload::Stock, &Preload::Stock);
         Reference::take(stock.ports().plain, &place.site, true).unwrap()
     };
-    let (front, behind) = (Preload::of_mode(front).unwrap(), Preload::of_mode(behind).unwrap());
+    let (front, behind) = (
+        Preload::of_mode_with_every_job(front).unwrap(),
+        Preload::of_mode_with_every_job(behind).unwrap(),
+    );
     let (proxy, behind) = pair(&place, &front, &behind);
     for (transport, port) in
         [(Transport::Plain, proxy.ports().plain), (Transport::tls13(), proxy.ports().tls)]
@@ -51,7 +54,8 @@ fn passes_pages_on(front: &str, behind: &str) {
 /// Many clients put files up through the proxy at the same time, and get them back.
 fn passes_uploads_on(mode: &str) {
     let place = place();
-    let (proxy, behind) = pair(&place, &Preload::of_mode(mode).unwrap(), &Preload::Stock);
+    let (proxy, behind) =
+        pair(&place, &Preload::of_mode_with_every_job(mode).unwrap(), &Preload::Stock);
     let ports = proxy.ports();
     thread::scope(|scope| {
         for client in 0..24 {

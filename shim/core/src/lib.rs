@@ -9,11 +9,13 @@
 //! | [`ready`] | which event the server gets next, alone or in a batch |
 //! | [`habit`] | which fds lead to parks |
 //! | [`claims`] | C1 own fd, C3 locks, C4 busy objects, C8 shared regions: who has what |
+//! | [`cost`] | how long calls take: which are worth a job |
 //! | [`nesting`] | which wait is the event loop |
 //! | [`page`] | the statistics page |
 #![forbid(unsafe_code)]
 
 pub mod claims;
+pub mod cost;
 pub mod habit;
 pub mod interest;
 pub mod nesting;

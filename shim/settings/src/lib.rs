@@ -88,6 +88,8 @@ pub struct Jobs {
     pub decrypt: bool,
     /// `deflate` and `libdeflate_*_compress`.
     pub deflate: bool,
+    /// Calls that take less than so many microseconds, as measured, run in place; 0: none do.
+    pub min_us: u32,
     /// Smallest input of a compression, in bytes, that is worth a job.
     pub deflate_min: u32,
     /// File names of libraries whose compression shares buffers between connections: in
@@ -119,6 +121,7 @@ impl Default for Jobs {
             keygen: true,
             decrypt: true,
             deflate: true,
+            min_us: 100,
             deflate_min: 2048,
             // lighttpd's: one output buffer for all streams, and settings of the request at hand
             // in a variable of the module's.

@@ -61,6 +61,12 @@ pub const VARIABLES: &[Variable] = &[
         apply: jobs,
     },
     Variable {
+        name: "INTERLUDE_MIN_US",
+        key: "jobs.min_us",
+        help: "calls that take less than so many microseconds, as measured, run in place; 0: none do",
+        apply: |s, v| number(v).map(|n| s.jobs.min_us = n),
+    },
+    Variable {
         name: "INTERLUDE_DEFLATE_MIN",
         key: "jobs.deflate_min",
         help: "smallest input of a compression, in bytes, that becomes a job",

@@ -8,8 +8,9 @@
 //! to be signed, lengths, the place for a key) is copied into the job and back.
 
 use std::any::Any;
-use std::ffi::{c_int, c_uchar, c_void};
+use std::ffi::{CStr, c_char, c_int, c_uchar, c_void};
 
+use interlude_core::cost::Size;
 use interlude_offload::{Call as Offloaded, JobKind};
 
 use crate::api::objects;
@@ -17,7 +18,7 @@ use crate::bypass::Bypass;
 use crate::counters::count;
 use crate::errors::{self, Errors};
 use crate::hook::{Call, Outcome};
-use crate::offload::{self, Plan};
+use crate::offload::{self, Load, Plan};
 use crate::original::Original;
 
 /// An OpenSSL object that the job uses while its owner is parked.
@@ -119,14 +120,18 @@ fn with_input(
         return in_place();
     }
     errors::in_use();
-    let Plan::Job(thread) = offload::plan(kind, data_len) else { return in_place() };
+    // SAFETY: the API's contract: `len` says how large `out` is.
+    let capacity = unsafe { *len };
+    let load = Load { kind, size: Size::of_key(capacity), bytes: data_len };
+    let thread = match offload::plan(load) {
+        Plan::InPlace(watch) => return watch.over(in_place),
+        Plan::Job(thread) => thread,
+    };
     objects::enter(ctx.addr());
     // SAFETY: the API's contract: `data_len` bytes at `data`.
     let input = unsafe { bytes(data, data_len) };
-    // SAFETY: the API's contract: `len` says how large `out` is.
-    let capacity = unsafe { *len };
     let operation = operation(Function::WithInput(call.original), ctx, input, capacity);
-    let done = offload::carry_out(thread, kind, data_len, operation);
+    let done = offload::carry_out(thread, load, operation);
     objects::leave(ctx.addr());
     match done.filter(|done| done.result.is_some()) {
         Some(done) => Outcome::Handled(finish(&done, out, len)),
@@ -149,12 +154,16 @@ pub(crate) fn derive(
         return in_place();
     }
     errors::in_use();
-    let Plan::Job(thread) = offload::plan(JobKind::Derive, 0) else { return in_place() };
-    objects::enter(ctx.addr());
     // SAFETY: the API's contract: `len` says how large `secret` is.
     let capacity = unsafe { *len };
+    let load = Load { kind: JobKind::Derive, size: Size::of_key(capacity), bytes: 0 };
+    let thread = match offload::plan(load) {
+        Plan::InPlace(watch) => return watch.over(in_place),
+        Plan::Job(thread) => thread,
+    };
+    objects::enter(ctx.addr());
     let operation = operation(Function::WithoutInput(call.original), ctx, Vec::new(), capacity);
-    let done = offload::carry_out(thread, JobKind::Derive, 0, operation);
+    let done = offload::carry_out(thread, load, operation);
     objects::leave(ctx.addr());
     match done.filter(|done| done.result.is_some()) {
         Some(done) => Outcome::Handled(finish(&done, secret, len)),
@@ -205,14 +214,18 @@ pub(crate) fn keygen(
         return in_place();
     }
     errors::in_use();
-    let Plan::Job(thread) = offload::plan(JobKind::Keygen, 0) else { return in_place() };
+    let load = Load { kind: JobKind::Keygen, size: key_size(ctx), bytes: 0 };
+    let thread = match offload::plan(load) {
+        Plan::InPlace(watch) => return watch.over(in_place),
+        Plan::Job(thread) => thread,
+    };
     objects::enter(ctx.addr());
     // SAFETY: the API's contract: a place for a key, null or a key to be filled.
     let given = Object(unsafe { *key });
     let errors = Errors::default();
     let job =
         Keygen { function: call.original, ctx: Object(ctx), key: given, result: None, errors };
-    let done = offload::carry_out(thread, JobKind::Keygen, 0, job);
+    let done = offload::carry_out(thread, load, job);
     objects::leave(ctx.addr());
     let Some((done, result)) = done.and_then(|done| done.result.map(|result| (done, result)))
     else {
@@ -232,6 +245,19 @@ fn has_callback(ctx: *mut c_void) -> bool {
     // Without the function nothing is known, so nothing is assumed.
     // SAFETY: a context that is not null, checked by the caller.
     GET.function().is_none_or(|get| !unsafe { get(ctx) }.is_null())
+}
+
+/// Keys that take a search for primes are one size, those that take one multiplication another.
+fn key_size(ctx: *mut c_void) -> Size {
+    type IsA = unsafe extern "C" fn(*const c_void, *const c_char) -> c_int;
+    // SAFETY: libcrypto's function of that name has this type.
+    static IS_A: Original<IsA> = unsafe { Original::new(c"EVP_PKEY_CTX_is_a") };
+    let is_a = |name: &CStr| {
+        // SAFETY: a context that is not null, checked by the caller, and a terminated name.
+        IS_A.function().is_some_and(|is_a| unsafe { is_a(ctx, name.as_ptr()) } == 1)
+    };
+    let searches = [c"RSA", c"RSA-PSS", c"DH", c"DHX", c"DSA"].into_iter().any(is_a);
+    Size::of_key(if searches { 4096 } else { 32 })
 }
 
 struct Keygen {

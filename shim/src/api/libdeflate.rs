@@ -6,11 +6,12 @@
 use std::any::Any;
 use std::ffi::c_void;
 
+use interlude_core::cost::Size;
 use interlude_offload::{Call as Offloaded, JobKind};
 
 use crate::api::objects;
 use crate::hook::{Call, Outcome};
-use crate::offload::{self, Plan};
+use crate::offload::{self, Load, Plan};
 
 type Compress =
     unsafe extern "C-unwind" fn(*mut c_void, *const c_void, usize, *mut c_void, usize) -> usize;
@@ -70,15 +71,16 @@ pub(crate) fn compress(
         objects::claim_region(data.addr(), len, false);
         objects::claim_region(out.addr(), available, true);
     }
-    let outcome = match offload::plan(JobKind::Compress, len) {
-        Plan::InPlace => in_place(),
+    let load = Load { kind: JobKind::Compress, size: Size::of_input(len), bytes: len };
+    let outcome = match offload::plan(load) {
+        Plan::InPlace(watch) => watch.over(in_place),
         Plan::Job(thread) => {
             // SAFETY: the API's contract: `len` bytes at `data`.
             let input = unsafe { std::slice::from_raw_parts(data.cast::<u8>(), len) }.to_vec();
             let output = Vec::with_capacity(available);
             let function = call.original;
             let job = Buffer { function, compressor, input, output, available, result: None };
-            let done = offload::carry_out(thread, JobKind::Compress, len, job);
+            let done = offload::carry_out(thread, load, job);
             match done.and_then(|done| done.result.map(|result| (done, result))) {
                 Some((done, produced)) => {
                     let (from, to) = (done.output.as_ptr(), out.cast::<u8>());

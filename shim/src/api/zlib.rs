@@ -9,13 +9,15 @@
 use std::any::Any;
 use std::ffi::{c_char, c_int, c_uint, c_ulong, c_void};
 
+use interlude_core::cost::Size;
 use interlude_offload::{Call as Offloaded, JobKind};
 
 use crate::api::objects;
 use crate::bypass::Bypass;
 use crate::counters::count;
 use crate::hook::{Call, Outcome};
-use crate::offload::{self, Plan};
+use crate::offload::{self, Load, Plan};
+use crate::thread::Thread;
 
 /// `z_stream`.
 #[repr(C)]
@@ -88,21 +90,29 @@ pub(crate) fn deflate(call: &Call<Deflate>, stream: *mut ZStream, flush: c_int) 
         objects::claim_region(here.next_in.addr(), here.avail_in as usize, false);
         objects::claim_region(here.next_out.addr(), here.avail_out as usize, true);
     }
-    let outcome = match job(call.original, stream, flush) {
-        Some(result) => Outcome::Handled(result),
-        None => in_place(),
+    let bytes = here.avail_in as usize;
+    let load = Load { kind: JobKind::Deflate, size: Size::of_input(bytes), bytes };
+    let outcome = match offload::plan(load) {
+        Plan::InPlace(watch) => watch.over(in_place),
+        Plan::Job(thread) => match job(thread, load, call.original, stream, flush) {
+            Some(result) => Outcome::Handled(result),
+            None => in_place(),
+        },
     };
     objects::leave(stream.addr());
     outcome
 }
 
-/// Runs the call as a job, if it is one.
-fn job(function: Deflate, stream: *mut ZStream, flush: c_int) -> Option<c_int> {
+/// Runs the call as a job; `None` if it cannot be one.
+fn job(
+    thread: &'static Thread,
+    load: Load,
+    function: Deflate,
+    stream: *mut ZStream,
+    flush: c_int,
+) -> Option<c_int> {
     // SAFETY: checked for null by `deflate`; the API's contract.
     let here = unsafe { *stream };
-    let Plan::Job(thread) = offload::plan(JobKind::Deflate, here.avail_in as usize) else {
-        return None;
-    };
     // SAFETY: a stream that was initialised has a state whose first member is a pointer.
     if here.state.is_null() || unsafe { *here.state } != stream {
         count(Bypass::Layout.counter());
@@ -123,7 +133,7 @@ fn job(function: Deflate, stream: *mut ZStream, flush: c_int) -> Option<c_int> {
         output: Vec::with_capacity(here.avail_out as usize),
         result: None,
     };
-    let done = offload::carry_out(thread, JobKind::Deflate, here.avail_in as usize, job)?;
+    let done = offload::carry_out(thread, load, job)?;
     let result = done.result?;
     let consumed = (here.avail_in - done.stream.avail_in) as usize;
     let produced = (here.avail_out - done.stream.avail_out) as usize;

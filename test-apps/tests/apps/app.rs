@@ -2,7 +2,7 @@
 //! end. Either way nothing of them is left when their value is gone.
 
 use interlude_test_apps::process::Process;
-use interlude_test_apps::{Preload, Shim, stats, usage, wait};
+use interlude_test_apps::{Preload, stats, usage, wait};
 use std::fs;
 use std::path::Path;
 use std::process::Command;
@@ -15,15 +15,20 @@ pub(crate) const PATIENCE: Duration = Duration::from_secs(60);
 /// How a program is started: the plain program, and the shim in each of its modes.
 pub(crate) const MODES: [&str; 6] = ["stock", "off", "inline", "block", "spin", "coroutine"];
 
-/// The shim in `mode`, or no shim for `stock`.
+/// The shim in `mode`, or no shim for `stock`. Every heavy call is a job, however short it is: these
+/// servers are about what a park may do to them.
 pub(crate) fn preload(mode: &str) -> Preload {
-    Preload::of_mode(mode).unwrap()
+    Preload::of_mode_with_every_job(mode).unwrap()
 }
 
 /// The shim in mode `coroutine` with more settings.
 pub(crate) fn coroutine(settings: &[(&str, &str)]) -> Preload {
-    let shim = Shim::find().unwrap().mode("coroutine");
-    Preload::Shim(settings.iter().fold(shim, |shim, (name, value)| shim.with(name, value)))
+    match preload("coroutine") {
+        Preload::Shim(shim) => {
+            Preload::Shim(settings.iter().fold(shim, |shim, (name, value)| shim.with(name, value)))
+        }
+        Preload::Stock => unreachable!("the shim was asked for"),
+    }
 }
 
 /// A running server of ours.

@@ -1,0 +1,104 @@
+//! How long a kind of call takes here, from what it took before: whether a job of it is worth a
+//! park, two switches and another thread's wake-up.
+//!
+//! A call is told apart from others of its kind by its size. The estimate falls fast and rises
+//! slowly, because what disturbs a measurement (an interrupt, a busy core) only ever adds to it.
+//!
+//! Must not: read a clock.
+
+use std::time::Duration;
+
+/// Sizes that are told apart, of each kind.
+const CLASSES: usize = 256;
+
+/// What calls of each kind took.
+#[derive(Debug)]
+pub struct Costs {
+    /// In nanoseconds, by kind and class; 0 where nothing is known.
+    known: Vec<[u32; CLASSES]>,
+}
+
+impl Costs {
+    /// Nothing known of so many kinds.
+    #[must_use]
+    pub fn new(kinds: usize) -> Self {
+        Self { known: vec![[0; CLASSES]; kinds] }
+    }
+
+    /// A call took so long.
+    pub fn took(&mut self, kind: usize, size: Size, time: Duration) {
+        let Some(known) = self.known.get_mut(kind).and_then(|of| of.get_mut(size.0)) else {
+            return;
+        };
+        let time = u32::try_from(time.as_nanos()).unwrap_or(u32::MAX).max(1);
+        *known = match *known {
+            0 => time,
+            before if time < before => before - (before - time).div_ceil(2),
+            before => before + (time - before) / 16,
+        };
+    }
+
+    /// How long the next one will take; `None` if there was none of that size.
+    #[must_use]
+    pub fn estimate(&self, kind: usize, size: Size) -> Option<Duration> {
+        let known = *self.known.get(kind)?.get(size.0)?;
+        (known > 0).then(|| Duration::from_nanos(known.into()))
+    }
+}
+
+/// How large a call is, among those of its kind.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Size(usize);
+
+impl Size {
+    /// By the length of a key, a signature or a secret, in bytes.
+    #[must_use]
+    pub fn of_key(bytes: usize) -> Self {
+        Self((bytes / 16).min(CLASSES - 1))
+    }
+
+    /// By the length of the input, in bytes: half as much again counts as another size.
+    #[must_use]
+    pub fn of_input(bytes: usize) -> Self {
+        let log = bytes.max(1).ilog2() as usize;
+        let half = usize::from(bytes & ((1 << log) >> 1) != 0);
+        Self(log * 2 + half)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_estimate_falls_fast_and_rises_slowly() {
+        let (mut costs, size) = (Costs::new(2), Size::of_key(256));
+        assert_eq!(costs.estimate(0, size), None);
+        let micros = Duration::from_micros;
+        costs.took(0, size, micros(800));
+        assert_eq!(costs.estimate(0, size), Some(micros(800)));
+        costs.took(0, size, micros(1600));
+        assert_eq!(costs.estimate(0, size), Some(micros(850)));
+        costs.took(0, size, micros(50));
+        assert_eq!(costs.estimate(0, size), Some(micros(450)));
+        assert_eq!(costs.estimate(1, size), None);
+        assert_eq!(costs.estimate(0, Size::of_key(512)), None);
+    }
+
+    #[test]
+    fn no_time_and_no_kind_are_no_trouble() {
+        let mut costs = Costs::new(1);
+        costs.took(7, Size::of_key(0), Duration::MAX);
+        costs.took(0, Size::of_key(usize::MAX), Duration::ZERO);
+        assert_eq!(costs.estimate(0, Size::of_key(1 << 20)), Some(Duration::from_nanos(1)));
+    }
+
+    #[test]
+    fn sizes_rise_with_what_they_measure() {
+        let sizes: Vec<_> =
+            [0, 1, 2, 3, 4, 6, 4096, 6144, 1 << 40].map(|bytes| Size::of_input(bytes).0).to_vec();
+        assert!(sizes.is_sorted(), "{sizes:?}");
+        assert_ne!(Size::of_input(4096), Size::of_input(6144));
+        assert!(Size::of_input(usize::MAX).0 < CLASSES);
+    }
+}
