@@ -51,6 +51,7 @@ if [ ${#failed[@]} -eq 0 ] || [ "${failed[-1]}" != "cargo build --workspace --re
     step tests "$@"
 fi
 if [ $# -eq 0 ]; then
+    step scripts/abi.sh
     step models
 fi
 

@@ -141,6 +141,11 @@ pub(crate) fn is_kept(fd: RawFd) -> bool {
     fd >= 0 && KEPT.iter().any(|slot| slot.load(Ordering::Acquire) == fd)
 }
 
+/// The shim's own fds.
+pub(crate) fn kept() -> impl Iterator<Item = RawFd> {
+    KEPT.iter().map(|slot| slot.load(Ordering::Acquire)).filter(|fd| *fd >= 0)
+}
+
 /// The instance of that number, if it was made through a hook.
 pub(crate) fn of(fd: RawFd) -> Option<Arc<Epoll>> {
     registry().iter().find(|(known, _)| *known == fd).map(|(_, epoll)| Arc::clone(epoll))

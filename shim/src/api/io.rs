@@ -223,29 +223,70 @@ fn forget(fd: c_int) {
     }
 }
 
-pub(crate) fn close_range<F>(
-    _: &Call<F>,
+type CloseRange = unsafe extern "C-unwind" fn(c_uint, c_uint, c_int) -> c_int;
+type CloseFrom = unsafe extern "C-unwind" fn(c_int);
+
+pub(crate) fn close_range(
+    call: &Call<CloseRange>,
     first: c_uint,
     last: c_uint,
     flags: c_int,
 ) -> Outcome<c_int> {
-    // With CLOSE_RANGE_CLOEXEC nothing is closed yet.
-    if flags & libc::CLOSE_RANGE_CLOEXEC.cast_signed() == 0 {
-        forget_range(first, last);
+    // With CLOSE_RANGE_CLOEXEC nothing is closed yet, and a wrong range is the kernel's to refuse.
+    if flags & libc::CLOSE_RANGE_CLOEXEC.cast_signed() != 0 || first > last {
+        return Outcome::PassThrough(Bypass::Observed);
     }
-    Outcome::PassThrough(Bypass::Observed)
+    forget_range(first, last);
+    let kept = kept_in(first, last);
+    if kept.is_empty() {
+        return Outcome::PassThrough(Bypass::Observed);
+    }
+    // Around the shim's own numbers, which to the server are not open.
+    let mut next = first;
+    for fd in kept {
+        if fd > next {
+            // SAFETY: the caller's own call, on a part of its range.
+            let result = unsafe { (call.original)(next, fd - 1, flags) };
+            if result != 0 {
+                return Outcome::Handled(result);
+            }
+        }
+        next = fd + 1;
+    }
+    if next > last {
+        return Outcome::Handled(0);
+    }
+    // SAFETY: as above.
+    Outcome::Handled(unsafe { (call.original)(next, last, flags) })
 }
 
-pub(crate) fn close_from<F>(_: &Call<F>, first: c_int) -> Outcome<()> {
-    forget_range(c_uint::try_from(first).unwrap_or(0), c_uint::MAX);
-    Outcome::PassThrough(Bypass::Observed)
+pub(crate) fn close_from(call: &Call<CloseFrom>, first: c_int) -> Outcome<()> {
+    let from = c_uint::try_from(first).unwrap_or(0);
+    forget_range(from, c_uint::MAX);
+    let kept = kept_in(from, c_uint::MAX);
+    let Some(highest) = kept.last() else { return Outcome::PassThrough(Bypass::Observed) };
+    for fd in (from..*highest).filter(|fd| !kept.contains(fd)) {
+        // SAFETY: the caller wants every number closed that is open.
+        unsafe { libc::close(fd.cast_signed()) };
+    }
+    // SAFETY: the caller's own call, on the rest of its range.
+    unsafe { (call.original)(highest.cast_signed() + 1) };
+    Outcome::Handled(())
+}
+
+/// The shim's own fds in a range, in order.
+fn kept_in(first: c_uint, last: c_uint) -> Vec<c_uint> {
+    let kept = epolls::kept().filter_map(|fd| c_uint::try_from(fd).ok());
+    let mut kept: Vec<c_uint> = kept.filter(|fd| (first..=last).contains(fd)).collect();
+    kept.sort_unstable();
+    kept
 }
 
 fn forget_range(first: c_uint, last: c_uint) {
     // SAFETY: no preconditions.
     let limit = unsafe { libc::sysconf(libc::_SC_OPEN_MAX) };
     let limit = c_uint::try_from(limit).unwrap_or(1024).min(1 << 20);
-    for fd in first..=last.min(limit) {
+    for fd in (first..=last.min(limit)).filter(|fd| !epolls::is_kept(fd.cast_signed())) {
         forget(fd.cast_signed());
     }
 }
@@ -282,21 +323,23 @@ pub(crate) fn controlled(result: c_int, fd: c_int, command: c_int, _: c_long) {
 }
 
 pub(crate) fn dup2<F>(_: &Call<F>, from: c_int, to: c_int) -> Outcome<c_int> {
-    if from != to {
-        replace(from, to);
-    }
-    Outcome::PassThrough(Bypass::Observed)
+    replace(from, to)
 }
 
 pub(crate) fn dup3<F>(_: &Call<F>, from: c_int, to: c_int, _flags: c_int) -> Outcome<c_int> {
-    replace(from, to);
-    Outcome::PassThrough(Bypass::Observed)
+    replace(from, to)
 }
 
-fn replace(from: c_int, to: c_int) {
+fn replace(from: c_int, to: c_int) -> Outcome<c_int> {
+    if epolls::is_kept(to) {
+        // Helper threads write to what has this number. `dup2(2)` knows this error as a passing one.
+        set_errno(libc::EBUSY);
+        return Outcome::Handled(-1);
+    }
     // SAFETY: no preconditions; tells whether `from` is open.
-    if unsafe { libc::fcntl(from, libc::F_GETFD) } >= 0 && from != to {
+    if from != to && unsafe { libc::fcntl(from, libc::F_GETFD) } >= 0 {
         touch(Fd(to));
         forget(to);
     }
+    Outcome::PassThrough(Bypass::Observed)
 }
