@@ -29,6 +29,8 @@ pub(crate) enum Bypass {
     Callback,
     /// Its buffers are shared between connections, in ways that no hook sees.
     Shared,
+    /// It is not known which connection the call is for, so nothing could keep others off it.
+    Unowned,
     /// The coroutine works for two connections, which may end each other (C2).
     Linked,
     /// The server ends or restarts (see `signals`).
@@ -54,6 +56,7 @@ impl Bypass {
             Self::Layout => Counter::BypassLayout,
             Self::Callback => Counter::BypassCallback,
             Self::Shared => Counter::BypassShared,
+            Self::Unowned => Counter::BypassUnowned,
             Self::Linked => Counter::BypassLinked,
             Self::WindingDown => Counter::BypassWindingDown,
             Self::Panicked => Counter::BypassPanicked,

@@ -60,6 +60,7 @@ counters! {
     BypassLayout = "bypass.layout",
     BypassCallback = "bypass.callback",
     BypassShared = "bypass.shared",
+    BypassUnowned = "bypass.unowned",
     BypassLinked = "bypass.linked",
     BypassWindingDown = "bypass.winding_down",
     BypassPanicked = "bypass.panicked",

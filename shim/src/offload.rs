@@ -18,9 +18,9 @@ use crate::bypass::Bypass;
 use crate::cancel::NotCancelled;
 use crate::context;
 use crate::counters::{Counter, JobEvent, count, count_job};
+use crate::hook;
 use crate::original;
 use crate::scheduler;
-use crate::signals::WindingDown;
 use crate::thread::Thread;
 
 /// The deepest stack that is sliced, in bytes. A server's own processing takes some
@@ -110,9 +110,9 @@ fn choose(load: Load) -> Result<&'static Thread, Bypass> {
     match thread.settings.mode {
         Mode::Off | Mode::Inline => Err(Bypass::Settings),
         Mode::Block | Mode::Spin => Ok(thread),
-        Mode::Coroutine if thread.winding_down.get() != WindingDown::No => Err(Bypass::WindingDown),
-        Mode::Coroutine if thread.in_event.get() && !thread.claims.borrow().owns_any() => {
-            Err(Bypass::NoEvent)
+        Mode::Coroutine if thread.winding_down.is_on() => Err(Bypass::WindingDown),
+        Mode::Coroutine if thread.in_event.get() && is_unowned(thread, compresses) => {
+            Err(Bypass::Unowned)
         }
         Mode::Coroutine if compresses && shares_buffers() => Err(Bypass::Shared),
         Mode::Coroutine if is_linked(thread, compresses) => Err(Bypass::Linked),
@@ -128,6 +128,27 @@ pub(crate) fn shares_buffers() -> bool {
         let names = &thread.settings.jobs.deflate_in_place;
         *SHARES.get_or_init(|| original::is_any_loaded(names))
     })
+}
+
+/// Is it unknown which connection the call is for? A call of libssl names its own, and it is claimed
+/// before; a compression names none. It belongs to the coroutine's event if that is of a connection,
+/// but not if it may come from a timer of the server's (a delayed or throttled answer), which runs
+/// after the event in the same turn of the loop, or from an event that stands for many connections
+/// (nginx's thread pools tell by one eventfd).
+fn is_unowned(thread: &Thread, compresses: bool) -> bool {
+    let claims = thread.claims.borrow();
+    if claims.is_crowded() || !claims.owns_any() {
+        return true;
+    }
+    if !compresses {
+        return false;
+    }
+    let habits = thread.habits.borrow();
+    let events = thread.delivery.borrow();
+    let is_ours = |fd| habits.is_connection(fd) || habits.is_listener(fd);
+    events.is_empty()
+        || !events.iter().all(|event| is_ours(event.fd))
+        || thread.timer_due.get().is_some_and(|due| Instant::now() >= due)
 }
 
 /// Does the running coroutine work for two connections? A proxied request lives on two, and events
@@ -216,10 +237,15 @@ fn run(thread: &'static Thread, job: Job) -> Option<Box<dyn Call>> {
 /// Waits for the thread's only job in flight.
 fn wait(thread: &Thread, pause: impl Fn(&Thread)) -> Box<dyn Call> {
     let mut done: Vec<Completion> = Vec::with_capacity(1);
+    // A lock that had to be waited for leaves its trace there.
+    let errno = hook::errno();
     loop {
         thread.with_engine(|engine| engine.poll(1, &mut done));
         match done.pop() {
-            Some(completion) => return completion.call,
+            Some(completion) => {
+                hook::set_errno(errno);
+                return completion.call;
+            }
             None => pause(thread),
         }
     }

@@ -12,7 +12,7 @@
 //! Followed: `sigaction(2)`, `rt_tgsigqueueinfo(2)`, `signal-safety(7)`.
 
 use std::ffi::{c_int, c_void};
-use std::sync::atomic::{AtomicI32, AtomicUsize, Ordering};
+use std::sync::atomic::{AtomicI32, AtomicU8, AtomicU32, AtomicUsize, Ordering};
 
 use libc::{sighandler_t, siginfo_t};
 
@@ -35,22 +35,48 @@ struct Slot {
 static SLOTS_BY_NUMBER: [Slot; SLOTS] =
     [const { Slot { handler: AtomicUsize::new(libc::SIG_DFL), flags: AtomicI32::new(0) } }; SLOTS];
 
-type Handler = unsafe extern "C-unwind" fn(c_int);
 type InfoHandler = unsafe extern "C-unwind" fn(c_int, *mut siginfo_t, *mut c_void);
 
-/// Signals that wait until nobody is parked: one of each number, as the kernel would keep.
+/// Signals that wait until nobody is parked: one of each number, as the kernel would keep. Its
+/// thread and the signals that interrupt it use it.
 #[derive(Default)]
-pub(crate) struct Pending([std::cell::Cell<Option<siginfo_t>>; DEFERRED.len()]);
+pub(crate) struct Pending {
+    /// A bit for each of [`DEFERRED`].
+    which: AtomicU32,
+    how: [std::cell::Cell<Option<siginfo_t>>; DEFERRED.len()],
+}
 
 impl Pending {
     /// Does one wait?
     pub(crate) fn any(&self) -> bool {
-        self.0.iter().any(|slot| {
-            let info = slot.take();
-            let waits = info.is_some();
-            slot.set(info);
-            waits
-        })
+        self.which.load(Ordering::Acquire) != 0
+    }
+
+    /// Keeps one back. One that is kept already stays as it is, as in the kernel. False for a signal
+    /// that is not of [`DEFERRED`].
+    fn keep(&self, signal: c_int, info: siginfo_t) -> bool {
+        let Some(index) = DEFERRED.iter().position(|known| *known == signal) else { return false };
+        let Some(place) = self.how.get(index) else { return false };
+        if self.which.load(Ordering::Acquire) & (1 << index) == 0 {
+            place.set(Some(info));
+            self.which.fetch_or(1 << index, Ordering::AcqRel);
+        }
+        true
+    }
+
+    /// Takes one out.
+    fn take(&self) -> Option<(c_int, Option<siginfo_t>)> {
+        let index = self.which.load(Ordering::Acquire).trailing_zeros() as usize;
+        let (signal, place) = (DEFERRED.get(index)?, self.how.get(index)?);
+        // Copied before the bit goes: until then no signal writes there.
+        let info = place.get();
+        self.which.fetch_and(!(1 << index), Ordering::AcqRel);
+        Some((*signal, info))
+    }
+
+    /// Forgets them.
+    pub(crate) fn clear(&self) {
+        self.which.store(0, Ordering::Release);
     }
 }
 
@@ -141,63 +167,96 @@ pub(crate) fn is_deferred(signal: c_int) -> bool {
 /// What the kernel calls: the server's handler, now or when nobody is parked.
 unsafe extern "C-unwind" fn deliver(signal: c_int, info: *mut siginfo_t, context: *mut c_void) {
     if let Some(thread) = context::thread() {
-        if thread.parked.get() > 0 {
-            let index = DEFERRED.iter().position(|known| *known == signal);
-            if let Some(place) = index.and_then(|index| thread.signals.0.get(index)) {
-                // SAFETY: the kernel's description of the signal (SA_SIGINFO).
-                place.set(Some(unsafe { info.read() }));
-                return;
-            }
+        // SAFETY: the kernel's description of the signal (SA_SIGINFO).
+        if thread.parked.get() > 0 && thread.signals.keep(signal, unsafe { info.read() }) {
+            return;
         }
-        thread.winding_down.set(WindingDown::Told);
+        thread.winding_down.told();
     }
     let Some(slot) = slot(signal) else { return };
     let handler = slot.handler.load(Ordering::Acquire);
     if [libc::SIG_DFL, libc::SIG_IGN].contains(&handler) {
         return;
     }
-    if slot.flags.load(Ordering::Acquire) & libc::SA_SIGINFO != 0 {
-        // SAFETY: the server said that its handler has this type.
-        let handler = unsafe { std::mem::transmute::<usize, InfoHandler>(handler) };
-        // SAFETY: the kernel's own arguments.
-        unsafe { handler(signal, info, context) };
-    } else {
-        // SAFETY: as above.
-        let handler = unsafe { std::mem::transmute::<usize, Handler>(handler) };
-        // SAFETY: as above.
-        unsafe { handler(signal) };
-    }
+    // A handler that takes only the number does not see the other two registers.
+    // SAFETY: the server said that this is its handler.
+    let handler = unsafe { std::mem::transmute::<usize, InfoHandler>(handler) };
+    // SAFETY: the kernel's own arguments.
+    unsafe { handler(signal, info, context) };
 }
 
-/// Nobody is parked any more: sends what was kept back to this thread again.
+/// Once nobody is parked any more: sends what was kept back to this thread again.
 pub(crate) fn send_again(thread: &Thread) {
-    for (signal, place) in DEFERRED.iter().zip(&thread.signals.0) {
-        let Some(info) = place.take() else { continue };
+    while thread.parked.get() == 0
+        && let Some((signal, info)) = thread.signals.take()
+    {
         count(Counter::SignalDeferred);
         let process = std::process::id();
         // SAFETY: no preconditions.
-        let thread = unsafe { libc::gettid() };
+        let to = unsafe { libc::gettid() };
+        let info = info.as_ref().map_or(std::ptr::null(), std::ptr::from_ref);
         // SAFETY: a signal of this process to itself may carry any description.
-        let result = unsafe {
-            libc::syscall(libc::SYS_rt_tgsigqueueinfo, process, thread, *signal, &raw const info)
-        };
+        let result =
+            unsafe { libc::syscall(libc::SYS_rt_tgsigqueueinfo, process, to, signal, info) };
         if result != 0 {
             // SAFETY: a valid signal, to this thread.
-            unsafe { libc::raise(*signal) };
+            unsafe { libc::raise(signal) };
         }
     }
 }
 
 /// Is the server about to end or to restart? A loop that winds down looks at connections by itself,
 /// closes and frees them, and exits when it sees nothing left to do: from then on nothing is parked.
-/// It is over when the loop accepts connections again.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
-pub(crate) enum WindingDown {
+/// It is over when the loop accepts connections again, after it has looked at its orders: a signal
+/// may come right before a wait, whose events the loop deals with first.
+#[derive(Debug, Default)]
+pub(crate) struct WindingDown(AtomicU8);
+
+/// Not: it serves.
+const NO: u8 = 0;
+/// It has waited for events twice since it was told to.
+const BEGUN: u8 = 1;
+/// It has waited once.
+const WAITED: u8 = 2;
+/// It was told to, by a signal, or has closed a listening socket.
+const TOLD: u8 = 3;
+
+impl WindingDown {
+    /// Does it wind down?
+    pub(crate) fn is_on(&self) -> bool {
+        self.0.load(Ordering::Acquire) != NO
+    }
+
+    /// It was told to, and has not waited since.
+    pub(crate) fn is_told(&self) -> bool {
+        self.0.load(Ordering::Acquire) == TOLD
+    }
+
+    /// It is told to.
+    pub(crate) fn told(&self) {
+        self.0.store(TOLD, Ordering::Release);
+    }
+
+    /// It waits for events.
+    pub(crate) fn waits(&self) {
+        if !self.step(TOLD, WAITED) {
+            self.step(WAITED, BEGUN);
+        }
+    }
+
+    /// It has accepted a connection.
+    pub(crate) fn accepted(&self) {
+        self.step(BEGUN, NO);
+    }
+
     /// It serves.
-    #[default]
-    No,
-    /// It was told to, by a signal, or has closed a listening socket.
-    Told,
-    /// It has waited for events since.
-    Begun,
+    pub(crate) fn clear(&self) {
+        self.0.store(NO, Ordering::Release);
+    }
+
+    /// A signal may come between a look and a change.
+    fn step(&self, from: u8, to: u8) -> bool {
+        self.is_on()
+            && self.0.compare_exchange(from, to, Ordering::AcqRel, Ordering::Relaxed).is_ok()
+    }
 }

@@ -36,9 +36,9 @@ hooks! {
     io fn read(fd: c_int, buf: *mut c_void, n: size_t) -> ssize_t => @in_event io::fills3;
     io fn __read_chk(fd: c_int, buf: *mut c_void, n: size_t, size: size_t) -> ssize_t => @in_event io::fills4;
     io fn readv(fd: c_int, vec: *const iovec, n: c_int) -> ssize_t => @in_event io::uses3;
-    io fn write(fd: c_int, buf: *const c_void, n: size_t) -> ssize_t => @in_event io::uses3;
-    io fn writev(fd: c_int, vec: *const iovec, n: c_int) -> ssize_t => @in_event io::uses3;
-    io fn send(fd: c_int, buf: *const c_void, n: size_t, flags: c_int) -> ssize_t => @in_event io::uses4;
+    io fn write(fd: c_int, buf: *const c_void, n: size_t) -> ssize_t => @in_event io::write;
+    io fn writev(fd: c_int, vec: *const iovec, n: c_int) -> ssize_t => @in_event io::writev;
+    io fn send(fd: c_int, buf: *const c_void, n: size_t, flags: c_int) -> ssize_t => @in_event io::send;
     io fn sendto(fd: c_int, buf: *const c_void, n: size_t, flags: c_int, to: *const sockaddr, len: socklen_t) -> ssize_t => @in_event io::uses6;
     io fn sendmsg(fd: c_int, message: *const msghdr, flags: c_int) -> ssize_t => @in_event io::uses3;
     io fn sendmmsg(fd: c_int, messages: *mut mmsghdr, n: c_uint, flags: c_int) -> c_int => @in_event io::uses4;
@@ -95,12 +95,12 @@ hooks! {
     tls fn SSL_shutdown(ssl: *mut c_void) -> c_int => @in_event openssl::enter1, then openssl::left1;
     tls fn SSL_read(ssl: *mut c_void, buf: *mut c_void, n: c_int) -> c_int => @in_event openssl::read3, then openssl::left3;
     tls fn SSL_peek(ssl: *mut c_void, buf: *mut c_void, n: c_int) -> c_int => @in_event openssl::read3, then openssl::left3;
-    tls fn SSL_write(ssl: *mut c_void, buf: *const c_void, n: c_int) -> c_int => @in_event openssl::enter3, then openssl::left3;
+    tls fn SSL_write(ssl: *mut c_void, buf: *const c_void, n: c_int) -> c_int => @in_event openssl::write, then openssl::left3;
     tls fn SSL_read_ex(ssl: *mut c_void, buf: *mut c_void, n: size_t, done: *mut size_t) -> c_int => @in_event openssl::read4, then openssl::left4;
     tls fn SSL_peek_ex(ssl: *mut c_void, buf: *mut c_void, n: size_t, done: *mut size_t) -> c_int => @in_event openssl::read4, then openssl::left4;
-    tls fn SSL_write_ex(ssl: *mut c_void, buf: *const c_void, n: size_t, done: *mut size_t) -> c_int => @in_event openssl::enter4, then openssl::left4;
+    tls fn SSL_write_ex(ssl: *mut c_void, buf: *const c_void, n: size_t, done: *mut size_t) -> c_int => @in_event openssl::write_ex, then openssl::left4;
     tls fn SSL_read_early_data(ssl: *mut c_void, buf: *mut c_void, n: size_t, done: *mut size_t) -> c_int => @in_event openssl::read4, then openssl::left4;
-    tls fn SSL_write_early_data(ssl: *mut c_void, buf: *const c_void, n: size_t, done: *mut size_t) -> c_int => @in_event openssl::enter4, then openssl::left4;
+    tls fn SSL_write_early_data(ssl: *mut c_void, buf: *const c_void, n: size_t, done: *mut size_t) -> c_int => @in_event openssl::write_ex, then openssl::left4;
     tls fn SSL_free(ssl: *mut c_void) -> () => @in_event openssl::free;
 
     compression fn deflateInit_(stream: *mut ZStream, level: c_int, version: *const c_char, size: c_int) -> c_int => @in_event zlib::enter4, then zlib::left4;

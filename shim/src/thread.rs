@@ -7,7 +7,7 @@ use std::cell::{Cell, RefCell};
 use std::ffi::c_void;
 use std::os::fd::RawFd;
 use std::sync::{Arc, Mutex, MutexGuard, Once, OnceLock, TryLockError};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use interlude_core::claims::{Claims, Rules};
 use interlude_core::cost::Costs;
@@ -52,12 +52,14 @@ pub(crate) struct Thread {
     pub(crate) nesting: RefCell<Nesting>,
     /// How long heavy calls take.
     pub(crate) costs: RefCell<Costs>,
+    /// When the server's next timer may run, by its latest wait; `None`: it has none.
+    pub(crate) timer_due: Cell<Option<Instant>>,
     /// How many coroutines are parked; a signal handler may ask.
     pub(crate) parked: Cell<usize>,
     /// Signals kept back meanwhile.
     pub(crate) signals: Pending,
     /// Is the server about to end?
-    pub(crate) winding_down: Cell<WindingDown>,
+    pub(crate) winding_down: WindingDown,
     /// The epoll instance that was looked up last, and when.
     pub(crate) epoll: RefCell<Option<(usize, RawFd, Arc<Epoll>)>>,
     /// The scheduler; null until the first wait of an armed thread.
@@ -87,9 +89,10 @@ impl Thread {
             forked: Cell::new(false),
             nesting: RefCell::new(Nesting::default()),
             costs: RefCell::new(Costs::new(JobKind::ALL.len())),
+            timer_due: Cell::new(None),
             parked: Cell::new(0),
             signals: Pending::default(),
-            winding_down: Cell::default(),
+            winding_down: WindingDown::default(),
             epoll: RefCell::new(None),
             fiber: Cell::new(std::ptr::null_mut()),
         }));
@@ -159,6 +162,9 @@ impl Thread {
         *self.claims.borrow_mut() = Claims::new(rules);
         self.forked.set(true);
         self.parked.set(0);
+        // What was kept back was sent to the parent.
+        self.signals.clear();
+        self.winding_down.clear();
         // What the child does belongs to no event of its own loop, which it has yet to begin.
         self.in_event.set(false);
         self.delivery.borrow_mut().clear();

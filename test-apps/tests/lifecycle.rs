@@ -125,7 +125,13 @@ fn quits_gracefully(server: WebServer, mode: &str) {
         move || {
             for mut connection in waiting {
                 let answer = connection.receive().unwrap();
-                assert!(answer.status == 200 && answer.body == bytes);
+                let same = answer.body.iter().zip(&bytes).take_while(|(a, b)| a == b).count();
+                assert!(
+                    answer.status == 200 && answer.body == bytes,
+                    "status {}, {} bytes, the first {same} right",
+                    answer.status,
+                    answer.body.len()
+                );
             }
         }
     });

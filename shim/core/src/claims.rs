@@ -18,6 +18,12 @@
 //! Only parked coroutines can conflict: the one that runs is alone on its thread, so its claims
 //! lie in [`Claims::running`] and cost a push to a list; they are published when it parks.
 //!
+//! **No memory is allocated** by what a hook calls at a moment when the server may be inside its
+//! allocator, which takes locks (jemalloc's are pthread mutexes) or may be interrupted by a signal
+//! whose handler writes to an fd: [`Claims::locked`], [`Claims::unlocked`], [`Claims::touch`],
+//! [`Claims::fills`]. There is room from the beginning; a coroutine that needs more is
+//! [crowded](Claims::is_crowded) and does not park for a job.
+//!
 //! Must not: know why a coroutine is parked, or resume one.
 
 use std::collections::{BTreeMap, HashMap};
@@ -89,7 +95,12 @@ struct Possessions {
     objects: Vec<usize>,
     regions: Vec<Region>,
     linked: bool,
+    crowded: bool,
 }
+
+/// Room for fds and locks that a coroutine uses besides those of its events.
+const FDS: usize = 256;
+const LOCKS: usize = 64;
 
 impl Possessions {
     fn clear(&mut self) {
@@ -98,14 +109,34 @@ impl Possessions {
         self.objects.clear();
         self.regions.clear();
         self.linked = false;
+        self.crowded = false;
+    }
+
+    /// Makes room: to be called where memory may be allocated.
+    fn make_room(&mut self) {
+        self.fds.reserve(FDS);
+        self.locks.reserve(LOCKS);
     }
 }
+
+fn push_within<T>(list: &mut Vec<T>, item: T) -> bool {
+    let has_room = list.len() < list.capacity();
+    if has_room {
+        list.push(item);
+    }
+    has_room
+}
+
+/// Spare [`Possessions`] that are kept.
+const SPARE: usize = 256;
 
 /// The claims of one thread's coroutines.
 #[derive(Debug, Default)]
 pub struct Claims {
     rules: Rules,
     running: Possessions,
+    /// Of coroutines that have ended: their memory is used again.
+    spare: Vec<Possessions>,
     parked: BTreeMap<CoroutineId, Possessions>,
     /// How many parked coroutines claim each fd, by number.
     fd_owners: Vec<u16>,
@@ -122,7 +153,9 @@ impl Claims {
     /// No claims, under these rules.
     #[must_use]
     pub fn new(rules: Rules) -> Self {
-        Self { rules, ..Self::default() }
+        let mut claims = Self { rules, ..Self::default() };
+        claims.running.make_room();
+        claims
     }
 
     /// How many coroutines are parked.
@@ -134,7 +167,11 @@ impl Claims {
     /// A new coroutine begins: the running one's claims start with its events' fds.
     pub fn begin(&mut self, fds: impl IntoIterator<Item = Fd>) {
         self.running.clear();
-        self.running.fds.extend(fds);
+        for fd in fds {
+            self.running.fds.push(fd);
+            self.know(fd);
+        }
+        self.running.make_room();
     }
 
     /// The running coroutine uses `fd`.
@@ -143,11 +180,11 @@ impl Claims {
         if fds.iter().rev().take(4).any(|known| *known == fd) {
             return;
         }
-        fds.push(fd);
-        // A batch of hundreds of events may touch thousands of fds before it ends.
-        if fds.len().is_multiple_of(1024) {
+        if !push_within(fds, fd) {
+            // A batch of hundreds of events may touch thousands of fds before it ends.
             fds.sort_unstable();
             fds.dedup();
+            self.running.crowded |= !push_within(fds, fd);
         }
     }
 
@@ -212,7 +249,7 @@ impl Claims {
 
     /// The running coroutine has taken a lock.
     pub fn locked(&mut self, lock: usize, access: Access) {
-        self.running.locks.push((lock, access));
+        self.running.crowded |= !push_within(&mut self.running.locks, (lock, access));
     }
 
     /// A lock is released, by whichever coroutine holds it. True if a parked one held it.
@@ -255,12 +292,23 @@ impl Claims {
         }
     }
 
-    /// `fd` is read into `range`.
-    pub fn fills(&mut self, fd: Fd, range: Range<usize>) {
+    /// `fd` is there: makes room for what [`Claims::fills`] will tell of it.
+    pub fn know(&mut self, fd: Fd) {
         let Some(index) = fd.index() else { return };
         if self.last_read.len() <= index {
             self.last_read.resize(index + 1, 0..0);
         }
+    }
+
+    /// Has the running coroutine more than there is room for? Then not all of it is known here.
+    #[must_use]
+    pub fn is_crowded(&self) -> bool {
+        self.running.crowded
+    }
+
+    /// `fd`, which is known, is read into `range`.
+    pub fn fills(&mut self, fd: Fd, range: Range<usize>) {
+        let Some(index) = fd.index() else { return };
         if let Some(read) = self.last_read.get_mut(index) {
             *read = range;
         }
@@ -312,7 +360,9 @@ impl Claims {
 
     /// The running coroutine parks: publishes its claims. Returns the fds that it owns.
     pub fn park(&mut self, id: CoroutineId) -> &[Fd] {
-        let mut possessions = std::mem::take(&mut self.running);
+        let mut next = self.spare.pop().unwrap_or_default();
+        next.make_room();
+        let mut possessions = std::mem::replace(&mut self.running, next);
         possessions.fds.sort_unstable();
         possessions.fds.dedup();
         for fd in &possessions.fds {
@@ -352,7 +402,12 @@ impl Claims {
                 self.written.remove(&region.range.start);
             }
         }
-        self.running = possessions;
+        let mut before = std::mem::replace(&mut self.running, possessions);
+        self.running.make_room();
+        before.clear();
+        if self.spare.len() < SPARE {
+            self.spare.push(before);
+        }
     }
 
     fn owners(&self, fd: Fd) -> u16 {

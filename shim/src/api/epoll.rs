@@ -16,7 +16,7 @@ use crate::bypass::Bypass;
 use crate::epolls::{self, Epoll};
 use crate::hook::{Call, Outcome};
 use crate::scheduler::{self, Timeout, WaitCall};
-use crate::signals::{self, WindingDown};
+use crate::signals;
 use crate::start;
 use crate::thread::Thread;
 
@@ -200,9 +200,7 @@ fn serve(
     let begun = !thread.fiber.get().is_null();
     if thread.is_armed() && (begun || kind == WaitKind::Loop) {
         drop(epoll);
-        if thread.winding_down.get() == WindingDown::Told {
-            thread.winding_down.set(WindingDown::Begun);
-        }
+        thread.winding_down.waits();
         if let Some(result) = scheduler::wait(thread, call, kind) {
             // The handlers run here, on the server's own stack.
             signals::send_again(thread);

@@ -7,13 +7,14 @@ use std::ffi::{c_int, c_long, c_uint, c_void};
 
 use interlude_core::Fd;
 use interlude_core::claims::Want;
+use libc::iovec;
 
 use crate::api::objects;
 use crate::bypass::Bypass;
 use crate::context;
 use crate::epolls;
 use crate::hook::{Call, Outcome, set_errno};
-use crate::signals::WindingDown;
+use crate::thread::Thread;
 
 /// The running coroutine uses `fd`. If a parked one is in the middle of the same connection (a
 /// server may come to it by a queue of its own), it waits for that.
@@ -97,6 +98,35 @@ pub(crate) fn fills7<F, A, B, C, D, T>(
     fill(fd, buffer, len)
 }
 
+pub(crate) fn write<F>(_: &Call<F>, fd: c_int, data: *const c_void, n: usize) -> Outcome<isize> {
+    objects::wait_to_send(Fd(fd), None, &[objects::piece(data, n)]);
+    observe(fd)
+}
+
+pub(crate) fn send<F, A>(
+    call: &Call<F>,
+    fd: c_int,
+    data: *const c_void,
+    len: usize,
+    _: A,
+) -> Outcome<isize> {
+    write(call, fd, data, len)
+}
+
+pub(crate) fn writev<F>(
+    _: &Call<F>,
+    fd: c_int,
+    vector: *const iovec,
+    count: c_int,
+) -> Outcome<isize> {
+    let count = usize::try_from(count).unwrap_or(0);
+    if count > 0 && !vector.is_null() {
+        // SAFETY: the caller's own arguments: so many pieces.
+        objects::wait_to_send(Fd(fd), None, unsafe { std::slice::from_raw_parts(vector, count) });
+    }
+    observe(fd)
+}
+
 pub(crate) fn uses2<F, A, T>(_: &Call<F>, fd: c_int, _: A) -> Outcome<T> {
     observe(fd)
 }
@@ -146,14 +176,14 @@ pub(crate) fn splice<F, A, B, C, D, T>(
 }
 
 pub(crate) fn accepted<A, B>(fd: c_int, listener: c_int, _: A, _: B) {
-    let Some(thread) = context::thread() else { return };
+    // A server may accept before its first wait.
+    let Some(thread) = Thread::of_this() else { return };
     if fd >= 0 {
         // A number that came back by a close which no hook saw.
         thread.claims.borrow_mut().closed(Fd(fd));
+        thread.claims.borrow_mut().know(Fd(fd));
         epolls::mark(fd);
-        if thread.winding_down.get() == WindingDown::Begun {
-            thread.winding_down.set(WindingDown::No);
-        }
+        thread.winding_down.accepted();
         thread.habits.borrow_mut().accepted(Fd(listener), Fd(fd));
         if thread.in_event.get() {
             thread.claims.borrow_mut().touch(Fd(fd));
@@ -203,7 +233,7 @@ pub(crate) fn close<F>(_: &Call<F>, fd: c_int) -> Outcome<c_int> {
         if thread.in_event.get() {
             objects::wait_alone(thread);
         }
-        thread.winding_down.set(WindingDown::Told);
+        thread.winding_down.told();
     }
     forget(fd);
     Outcome::PassThrough(Bypass::Observed)

@@ -1,8 +1,11 @@
 //! Objects that are busy while a call is inside them (C4), and regions that belong to a coroutine
 //! until it ends (C8). Both cost nothing outside of an event.
 
+use std::ffi::c_void;
+
 use interlude_core::Fd;
 use interlude_core::claims::{Region, Want};
+use libc::iovec;
 
 use crate::context;
 use crate::scheduler;
@@ -34,6 +37,51 @@ pub(crate) fn leave(object: usize) {
 #[inline]
 pub(crate) fn is_inside() -> bool {
     in_event().is_some_and(|thread| thread.claims.borrow().is_inside_object())
+}
+
+fn is_busy(thread: &Thread, fd: Fd, object: Option<usize>) -> bool {
+    if thread.parked.get() == 0 {
+        return false;
+    }
+    let claims = thread.claims.borrow();
+    let is_connection = thread.habits.borrow().is_connection(fd);
+    (is_connection && claims.conflicts(&Want::Fd(fd)))
+        || object.is_some_and(|object| claims.conflicts(&Want::Object(object)))
+}
+
+/// Before a call that sends these pieces of memory to `fd`, through an object or not: if it has to
+/// wait for a parked coroutine, what lies there now lies there again when it goes on. A server may
+/// have one buffer for all that it sends (lighttpd's mod_openssl has), and those that run meanwhile
+/// use it; they are done with it when they wait themselves.
+pub(crate) fn wait_to_send(fd: Fd, object: Option<usize>, pieces: &[iovec]) {
+    let Some(thread) = in_event().filter(|thread| is_busy(thread, fd, object)) else { return };
+    let pieces = pieces.iter().filter(|piece| piece.iov_len > 0 && !piece.iov_base.is_null());
+    let copies: Vec<(*mut u8, Vec<u8>)> = pieces
+        .map(|piece| {
+            let start = piece.iov_base.cast::<u8>();
+            // SAFETY: the caller's own arguments: so many bytes are there to be sent.
+            let bytes = unsafe { std::slice::from_raw_parts(start, piece.iov_len) };
+            (start, bytes.to_vec())
+        })
+        .collect();
+    wait_for(thread, || Want::Fd(fd));
+    if let Some(object) = object {
+        wait_for(thread, || Want::Object(object));
+    }
+    for (start, copy) in copies {
+        // SAFETY: as above; the memory is still the caller's.
+        let now = unsafe { std::slice::from_raw_parts(start, copy.len()) };
+        // What nobody has written to may be memory that nobody can write to.
+        if now != copy {
+            // SAFETY: somebody has written there since, so it can be written to.
+            unsafe { std::ptr::copy_nonoverlapping(copy.as_ptr(), start, copy.len()) };
+        }
+    }
+}
+
+/// One piece of memory.
+pub(crate) fn piece(start: *const c_void, len: usize) -> iovec {
+    iovec { iov_base: start.cast_mut(), iov_len: len }
 }
 
 /// A call uses memory that may be shared between connections: waits until no parked coroutine

@@ -68,7 +68,29 @@ pub(crate) fn left1(_: c_int, ssl: *mut c_void) {
     left(ssl);
 }
 
-pub(crate) fn enter3<F, A, B>(_: &Call<F>, ssl: *mut c_void, _: A, _: B) -> Outcome<c_int> {
+/// `SSL_write`.
+pub(crate) fn write<F>(
+    _: &Call<F>,
+    ssl: *mut c_void,
+    data: *const c_void,
+    len: c_int,
+) -> Outcome<c_int> {
+    send(ssl, data, usize::try_from(len).unwrap_or(0))
+}
+
+/// `SSL_write_ex` and `SSL_write_early_data`.
+pub(crate) fn write_ex<F, A>(
+    _: &Call<F>,
+    ssl: *mut c_void,
+    data: *const c_void,
+    len: usize,
+    _: A,
+) -> Outcome<c_int> {
+    send(ssl, data, len)
+}
+
+fn send(ssl: *mut c_void, data: *const c_void, len: usize) -> Outcome<c_int> {
+    objects::wait_to_send(fd_of(ssl), Some(ssl.addr()), &[objects::piece(data, len)]);
     enter(ssl)
 }
 
@@ -93,16 +115,6 @@ pub(crate) fn read4<F, A>(
 
 pub(crate) fn left3<A, B>(_: c_int, ssl: *mut c_void, _: A, _: B) {
     left(ssl);
-}
-
-pub(crate) fn enter4<F, A, B, C>(
-    _: &Call<F>,
-    ssl: *mut c_void,
-    _: A,
-    _: B,
-    _: C,
-) -> Outcome<c_int> {
-    enter(ssl)
 }
 
 pub(crate) fn left4<A, B, C>(_: c_int, ssl: *mut c_void, _: A, _: B, _: C) {

@@ -64,6 +64,8 @@ struct Scheduler<'a> {
     loop_slice: Slice,
     loop_ambient: interlude_fiber::Ambient,
     began: Option<Instant>,
+    /// When the server was last given events.
+    woke: Instant,
     on_stack: OnStack,
     /// Has the running coroutine parked before?
     has_parked: bool,
@@ -104,6 +106,7 @@ impl<'a> Scheduler<'a> {
             loop_slice: Slice::new(),
             loop_ambient: interlude_fiber::Ambient::save(),
             began: None,
+            woke: Instant::now(),
             on_stack: OnStack::Other,
             has_parked: false,
             buffer: Vec::new(),
@@ -193,6 +196,10 @@ impl<'a> Scheduler<'a> {
         self.thread.loop_epfd.set(call.epfd);
         self.wait = call;
         self.began = None;
+        // The server has reckoned from when it was last given events, in whole milliseconds. No time
+        // at all may mean a timer that is due.
+        let left = call.timeout.map(|timeout| timeout.saturating_sub(Duration::from_millis(1)));
+        self.thread.timer_due.set(left.and_then(|left| self.woke.checked_add(left)));
         self.seat.save(&mut self.loop_slice);
         self.loop_ambient = interlude_fiber::Ambient::save();
         self.on_stack = OnStack::Loop;
@@ -232,7 +239,10 @@ impl<'a> Scheduler<'a> {
                 }
                 continue;
             }
-            if self.parked.is_draining() || self.thread.signals.any() {
+            // A signal may have reached the server while a coroutine was on its way to park.
+            let told = self.thread.winding_down.is_told() && !self.parked.is_empty();
+            if told || self.timer_is_due() || self.parked.is_draining() || self.thread.signals.any()
+            {
                 if self.parked.is_empty() {
                     return self.fail(libc::EINTR);
                 }
@@ -296,6 +306,9 @@ impl<'a> Scheduler<'a> {
     /// fetched before from the same instance.
     fn wait_nested(&mut self, call: &WaitCall) -> Answer {
         let Some(epoll) = self.thread.epoll(call.epfd) else { return Answer::Failed(libc::EBADF) };
+        if self.thread.signals.any() {
+            return Answer::Failed(libc::EINTR);
+        }
         // Its own fds may have been held while it was parked.
         self.release_held();
         if call.epfd == self.wait.epfd && !self.ready.is_empty() {
@@ -364,6 +377,7 @@ impl<'a> Scheduler<'a> {
 
     /// A new coroutine takes the picked events (none, after a timeout) in the loop's slice.
     fn begin_event(&mut self) -> Answer {
+        self.woke = Instant::now();
         self.thread.current.set(self.numbering.take().0);
         let events = &mut self.pick.events;
         let mut claims = self.thread.claims.borrow_mut();
@@ -459,6 +473,14 @@ impl<'a> Scheduler<'a> {
             Err(errno) => Some(self.fail(errno)),
             Ok(()) => None,
         }
+    }
+
+    /// May a timer of the server's run in the next coroutine, beside parked ones? It may free what
+    /// they use. (A wait that takes no time at all announces nothing.)
+    fn timer_is_due(&self) -> bool {
+        !self.parked.is_empty()
+            && self.wait.timeout.is_some_and(|timeout| !timeout.is_zero())
+            && self.thread.timer_due.get().is_some_and(|due| Instant::now() >= due)
     }
 
     /// Nothing new begins: waits for one of the parked to be able to go on.

@@ -4,8 +4,10 @@
  * hook-calls SECTION... runs these, without an argument all; `hook-calls list` names them. With
  * `hold` as the last section it then prints `port 0` and stays until SIGTERM, to be looked at.
  */
+#include <arpa/inet.h>
 #include <sys/epoll.h>
-#include <sys/eventfd.h>
+#include <sys/socket.h>
+#include <sys/syscall.h>
 
 #include "hook-calls.h"
 
@@ -57,10 +59,10 @@ static const struct section {
 };
 #define SECTIONS (sizeof(sections) / sizeof(sections[0]))
 
-/* One run of a section, started by an event. */
+/* One run of a section, started by a message on a connection: `peer` is the client's end. */
 struct run {
 	const struct section *section;
-	int fd;
+	int fd, peer;
 	struct transcript transcript;
 };
 static struct run runs[COPIES];
@@ -95,19 +97,23 @@ static void outside(const struct section *section)
 	forget(&runs[0]);
 }
 
+static void start(struct run *run)
+{
+	if (write(run->peer, "!", 1) != 1)
+		fail("writing a message");
+}
+
 static void start_all(void)
 {
-	uint64_t one = 1;
 	for (int i = 0; i < started; i++)
-		if (write(runs[i].fd, &one, sizeof(one)) != sizeof(one))
-			fail("writing an event counter");
+		start(&runs[i]);
 }
 
 static void handle(struct run *run)
 {
-	uint64_t count;
-	if (read(run->fd, &count, sizeof(count)) != sizeof(count))
-		fail("reading an event counter");
+	char message;
+	if (read(run->fd, &message, 1) != 1)
+		fail("reading a message");
 	if (run == &starter) {
 		if (!heavy())
 			fail("the first signature");
@@ -130,11 +136,29 @@ static void loop(int epfd)
 	}
 }
 
-static void add(int epfd, struct run *run, const struct section *section, unsigned count)
+static void connect_run(struct run *run)
+{
+	struct sockaddr_in address = {.sin_family = AF_INET, .sin_addr.s_addr = htonl(INADDR_LOOPBACK)};
+	socklen_t size = sizeof(address);
+	int listener = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
+	run->peer = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
+	if (bind(listener, (struct sockaddr *)&address, size) < 0 || listen(listener, 1) < 0 ||
+	    getsockname(listener, (struct sockaddr *)&address, &size) < 0)
+		fail("listening");
+	/* Not by connect(): the client is no part of this server. */
+	if (syscall(SYS_connect, run->peer, &address, size) < 0)
+		fail("connecting");
+	run->fd = accept4(listener, NULL, NULL, SOCK_NONBLOCK | SOCK_CLOEXEC);
+	if (run->fd < 0)
+		fail("accepting");
+	close(listener);
+}
+
+static void add(int epfd, struct run *run, const struct section *section)
 {
 	struct epoll_event event = {.events = EPOLLIN, .data.ptr = run};
 	run->section = section;
-	run->fd = eventfd(count, EFD_NONBLOCK | EFD_CLOEXEC);
+	connect_run(run);
 	if (epoll_ctl(epfd, EPOLL_CTL_ADD, run->fd, &event) < 0)
 		fail("the loop's epoll_ctl");
 }
@@ -144,9 +168,10 @@ static void inside(const struct section *section)
 {
 	int epfd = epoll_create1(EPOLL_CLOEXEC);
 	started = section->company == TOGETHER ? COPIES : 1;
-	add(epfd, &starter, section, 1);
+	add(epfd, &starter, section);
+	start(&starter);
 	for (int i = 0; i < started; i++)
-		add(epfd, &runs[i], section, 0);
+		add(epfd, &runs[i], section);
 	for (int round = 0; round < 2; round++) {
 		finished = 0;
 		if (round > 0)
@@ -156,9 +181,11 @@ static void inside(const struct section *section)
 	for (int i = 0; i < started; i++) {
 		print(&runs[i], "inside", i);
 		close(runs[i].fd);
+		close(runs[i].peer);
 		forget(&runs[i]);
 	}
 	close(starter.fd);
+	close(starter.peer);
 	close(epfd);
 }
 

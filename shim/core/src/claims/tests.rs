@@ -99,6 +99,7 @@ fn regions_conflict_where_they_overlap_and_one_writes() {
 #[test]
 fn an_fd_is_busy_while_what_it_was_read_into_is_in_use() {
     let mut claims = Claims::new(Rules::default());
+    (0..8).for_each(|fd| claims.know(Fd(fd)));
     claims.fills(Fd(3), 109..200);
     claims.fills(Fd(4), 300..400);
     let region = Region { range: 100..200, written: true };
@@ -111,6 +112,23 @@ fn an_fd_is_busy_while_what_it_was_read_into_is_in_use() {
     assert!(!claims.is_busy(Fd(3)));
     claims.park(CoroutineId(1));
     assert!(claims.is_busy(Fd(3)) && !claims.is_busy(Fd(4)));
+}
+
+#[test]
+fn what_has_no_room_is_said_and_not_allocated() {
+    let mut claims = Claims::new(Rules::default());
+    claims.begin([Fd(1)]);
+    assert!(!claims.is_crowded());
+    for lock in 0..1000 {
+        claims.locked(lock, Access::Shared);
+    }
+    assert!(claims.is_crowded());
+    claims.begin([]);
+    assert!(!claims.is_crowded());
+    (0..100_000).for_each(|fd| claims.touch(Fd(fd % 7)));
+    assert!(!claims.is_crowded());
+    (0..100_000).for_each(|fd| claims.touch(Fd(fd)));
+    assert!(claims.is_crowded());
 }
 
 #[test]
