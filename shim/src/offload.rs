@@ -140,15 +140,9 @@ fn is_unowned(thread: &Thread, compresses: bool) -> bool {
     if claims.is_crowded() || !claims.owns_any() {
         return true;
     }
-    if !compresses {
-        return false;
-    }
-    let habits = thread.habits.borrow();
-    let events = thread.delivery.borrow();
-    let is_ours = |fd| habits.is_connection(fd) || habits.is_listener(fd);
-    events.is_empty()
-        || !events.iter().all(|event| is_ours(event.fd))
-        || thread.timer_due.get().is_some_and(|due| Instant::now() >= due)
+    compresses
+        && (claims.is_anonymous()
+            || thread.timer_due.get().is_some_and(|due| Instant::now() >= due))
 }
 
 /// Does the running coroutine work for two connections? A proxied request lives on two, and events

@@ -96,6 +96,7 @@ struct Possessions {
     regions: Vec<Region>,
     linked: bool,
     crowded: bool,
+    anonymous: bool,
 }
 
 /// Room for fds and locks that a coroutine uses besides those of its events.
@@ -110,6 +111,7 @@ impl Possessions {
         self.regions.clear();
         self.linked = false;
         self.crowded = false;
+        self.anonymous = false;
     }
 
     /// Makes room: to be called where memory may be allocated.
@@ -186,6 +188,17 @@ impl Claims {
             fds.dedup();
             self.running.crowded |= !push_within(fds, fd);
         }
+    }
+
+    /// The running coroutine's events do not tell which connections they are about.
+    pub fn anonymous(&mut self) {
+        self.running.anonymous = true;
+    }
+
+    /// Is it unknown which connections the running coroutine's events are about?
+    #[must_use]
+    pub fn is_anonymous(&self) -> bool {
+        self.running.anonymous
     }
 
     /// Does the running coroutine own an fd? One that the server's timers have begun does not, until

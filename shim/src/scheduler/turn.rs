@@ -386,6 +386,10 @@ impl<'a> Scheduler<'a> {
         if habits.has_outbound() && events.iter().any(|event| habits.is_outbound(event.fd)) {
             claims.linked();
         }
+        let is_known = |fd| habits.is_connection(fd) || habits.is_listener(fd);
+        if events.is_empty() || !events.iter().all(|event| is_known(event.fd)) {
+            claims.anonymous();
+        }
         drop((claims, habits));
         let count = events.len();
         let mut delivery = self.thread.delivery.borrow_mut();
