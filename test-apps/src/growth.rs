@@ -82,34 +82,50 @@ impl Growth {
         Ok(())
     }
 
-    /// Whether memory and files are flat over the second half: whether the least of its second
-    /// part is more than the least of its first. A leak raises the floor; what lies above it are
-    /// buffers of busy moments that the allocator has not given back yet.
+    /// Whether memory and files are flat over the second half: a leak raises both the least and the
+    /// middle of its second part above those of its first. What lies above the least are buffers of
+    /// busy moments that the allocator has not given back yet; what lies below the middle, moments
+    /// in which it had.
     ///
     /// # Errors
     /// What grew, and by how much.
     pub fn flat(&self) -> Result<(), String> {
         let half = &self.samples[self.samples.len() / 2..];
         let (first, second) = half.split_at(half.len() / 2);
-        let floor = |samples: &[Sample]| {
-            let resident = samples.iter().map(|sample| sample.resident).min()?;
-            Some((resident, samples.iter().map(|sample| sample.fds).min()?))
-        };
-        let (Some((resident, fds)), Some((resident_end, fds_end))) = (floor(first), floor(second))
-        else {
+        if first.is_empty() {
             return Err("too little was measured".to_owned());
-        };
-        if fds_end > fds {
-            return Err(format!("open files grew from {fds} to {fds_end}"));
+        }
+        let fds = |sample: &Sample| sample.fds as u64;
+        if let Some((before, after)) = raised(first, second, fds, |_| 0) {
+            return Err(format!("open files grew from {before} to {after}"));
         }
         let (bytes, share) = TOLERATED;
-        let tolerated = bytes.max((resident as f64 * share) as u64);
-        if resident_end > resident + tolerated {
-            let (before, after) = (resident / 1024, resident_end / 1024);
+        let tolerated = |resident| bytes.max((resident as f64 * share) as u64);
+        if let Some((before, after)) = raised(first, second, |sample| sample.resident, tolerated) {
+            let (before, after) = (before / 1024, after / 1024);
             return Err(format!("resident memory grew from {before} to {after} KiB"));
         }
         Ok(())
     }
+}
+
+/// The middle of both parts, if both it and the least are raised by more than what is tolerated.
+fn raised(
+    first: &[Sample],
+    second: &[Sample],
+    measure: impl Fn(&Sample) -> u64,
+    tolerated: impl Fn(u64) -> u64,
+) -> Option<(u64, u64)> {
+    let sorted = |samples: &[Sample]| {
+        let mut values: Vec<u64> = samples.iter().map(&measure).collect();
+        values.sort_unstable();
+        values
+    };
+    let (first, second) = (sorted(first), sorted(second));
+    let least = (*first.first()?, *second.first()?);
+    let middle = (*first.get(first.len() / 2)?, *second.get(second.len() / 2)?);
+    let grew = |(before, after): (u64, u64)| after > before + tolerated(before);
+    (grew(least) && grew(middle)).then_some(middle)
 }
 
 fn load(server: &Server, requests: usize, reference: &Reference, tally: &mut Tally) {
