@@ -58,6 +58,17 @@ pub(crate) struct ParkedSet {
     spare: Vec<Slice>,
 }
 
+/// Who was made to go on without what it waits for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Forced {
+    /// Nobody was there.
+    Nobody,
+    /// One that waited for a region, which may be nobody's any more.
+    PastRegion,
+    /// One that waited for something that another has.
+    PastClaim,
+}
+
 /// Slices kept for the next parks.
 const SPARE_SLICES: usize = 256;
 
@@ -132,14 +143,22 @@ impl ParkedSet {
         }
     }
 
-    /// Nobody can go on and no job is in flight (C9): the oldest waiter goes on without.
-    pub(crate) fn force_oldest(&mut self) -> bool {
-        let Some((id, parked)) = self.by_id.iter_mut().next() else { return false };
-        if matches!(parked.waiting, Waiting::Want(_)) {
+    /// Nobody can go on and no job is in flight (C9): the oldest waiter goes on without. One that
+    /// waits for a region comes first: regions are claimed until their coroutine ends, and may have
+    /// been freed and given to another since, so that two wait for each other over nothing.
+    pub(crate) fn force_oldest(&mut self) -> Forced {
+        let is_region = |parked: &Parked| matches!(parked.waiting, Waiting::Want(Want::Region(_)));
+        let region = self.by_id.iter().find(|(_, parked)| is_region(parked)).map(|(id, _)| *id);
+        let Some(id) = region.or_else(|| self.by_id.keys().next().copied()) else {
+            return Forced::Nobody;
+        };
+        if let Some(parked) = self.by_id.get_mut(&id)
+            && matches!(parked.waiting, Waiting::Want(_))
+        {
             parked.waiting = Waiting::Nothing;
         }
-        self.ready.push_back((*id, Answer::Forced));
-        true
+        self.ready.push_back((id, Answer::Forced));
+        if region.is_some() { Forced::PastRegion } else { Forced::PastClaim }
     }
 
     /// Can a coroutine go on?

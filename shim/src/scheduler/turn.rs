@@ -27,7 +27,7 @@ use interlude_core::ready::{Delivered, Numbering, Pick, Ready};
 use interlude_fiber::{Seat, Slice};
 use interlude_offload::Completion;
 
-use super::parked::{Parked, ParkedSet, Waiting};
+use super::parked::{Forced, Parked, ParkedSet, Waiting};
 use super::{Answer, Question, WaitCall, kernel};
 use crate::ambient::Ambient;
 use crate::counters::{Counter, count, count_by, count_slice};
@@ -516,7 +516,7 @@ impl<'a> Scheduler<'a> {
     /// Every parked coroutine waits for another one, and none has a job in flight (C9).
     fn unlock_cycle(&mut self) {
         self.parked.grant(&self.thread.claims.borrow());
-        if !self.parked.has_ready() && self.parked.force_oldest() {
+        if !self.parked.has_ready() && self.parked.force_oldest() == Forced::PastClaim {
             log::line(format_args!(
                 "parked coroutines wait for one another (a fault of Interlude): the oldest goes on"
             ));
