@@ -5,7 +5,7 @@
 //!
 //! | file | its part |
 //! |---|---|
-//! | `turn` | the loop: collect, grant, resume, deliver, fetch |
+//! | `turn` | the loop: collect, grant, resume, deliver; `turn::rest`: fetch, sleep, drain |
 //! | `parked` | the parked coroutines and their slices |
 //! | `kernel` | waiting for events and completions |
 

@@ -42,8 +42,12 @@ fn fd_of(ssl: *mut c_void) -> Fd {
 /// A call on an `SSL` begins. Its connection belongs to the coroutine from here on, and not only
 /// from libssl's own first read or write on: the call may have to wait before that.
 fn enter(ssl: *mut c_void) -> Outcome<c_int> {
+    enter_on(ssl, fd_of(ssl))
+}
+
+fn enter_on(ssl: *mut c_void, fd: Fd) -> Outcome<c_int> {
     errors::in_use();
-    io::touch(fd_of(ssl));
+    io::touch(fd);
     objects::enter(ssl.addr());
     Outcome::PassThrough(Bypass::Observed)
 }
@@ -53,7 +57,7 @@ fn fill(ssl: *mut c_void, buffer: *mut c_void, len: usize) -> Outcome<c_int> {
     let fd = fd_of(ssl);
     io::touch(fd);
     objects::fill(fd, buffer.addr(), len);
-    enter(ssl)
+    enter_on(ssl, fd)
 }
 
 fn left(ssl: *mut c_void) {
@@ -90,8 +94,9 @@ pub(crate) fn write_ex<F, A>(
 }
 
 fn send(ssl: *mut c_void, data: *const c_void, len: usize) -> Outcome<c_int> {
-    objects::wait_to_send(fd_of(ssl), Some(ssl.addr()), &[objects::piece(data, len)]);
-    enter(ssl)
+    let fd = fd_of(ssl);
+    objects::wait_to_send(fd, Some(ssl.addr()), &[objects::piece(data, len)]);
+    enter_on(ssl, fd)
 }
 
 pub(crate) fn read3<F>(

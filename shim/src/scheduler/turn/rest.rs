@@ -1,0 +1,116 @@
+//! When nobody can go on: asking the kernel, sleeping, and letting the parked ones end first.
+
+use super::*;
+
+impl Scheduler<'_> {
+    /// Asks the kernel for events; sleeps if there is nothing to do meanwhile.
+    pub(super) fn fetch(&mut self) -> Option<Answer> {
+        let in_flight = self.parked.in_flight();
+        if in_flight == 0 && !self.parked.is_empty() {
+            self.unlock_cycle();
+            return None;
+        }
+        let timeout = match in_flight {
+            0 => kernel::remaining(self.wait.timeout, &mut self.began),
+            _ => Some(Duration::ZERO),
+        };
+        let call = self.wait;
+        let Some(epoll) = self.epoll.clone() else { return Some(self.fail(libc::EBADF)) };
+        match self.ask(&call, &epoll, timeout) {
+            Ok(0) if in_flight > 0 => self.idle(),
+            Ok(0) => Some(self.time_out()),
+            Ok(_) => None,
+            Err(_) if self.thread.signals.any() => None,
+            Err(errno) => Some(self.fail(errno)),
+        }
+    }
+
+    pub(super) fn ask(
+        &mut self,
+        call: &WaitCall,
+        epoll: &Epoll,
+        timeout: kernel::Timeout,
+    ) -> Result<usize, i32> {
+        let max = call.max.min(FETCH_MAX);
+        self.buffer.resize(max, libc::epoll_event { events: 0, u64: 0 });
+        let fetched = kernel::wait_kernel(call, self.buffer.as_mut_ptr(), max, timeout)?;
+        let fetch = epoll.interest().fetch();
+        count(Counter::LoopPolled);
+        count_by(Counter::EventFetched, fetched);
+        for event in self.buffer.iter().take(fetched) {
+            self.ready.push(Token(event.u64), event.events, fetch);
+        }
+        Ok(fetched)
+    }
+
+    /// No event is ready, and jobs are in flight.
+    fn idle(&mut self) -> Option<Answer> {
+        if self.wait.timeout == Some(Duration::ZERO) {
+            // It has other work: it gets no events, and comes back.
+            self.thread.with_engine(|engine| engine.flush());
+            return Some(self.time_out());
+        }
+        let left = kernel::remaining(self.wait.timeout, &mut self.began);
+        let wake = self.arm()?;
+        count(Counter::LoopSlept);
+        let slept = if left.is_some_and(|left| left.is_zero()) {
+            // The server's next timer is due. A timer may free what a parked coroutine uses, so
+            // those come first (C5, as far as the timeout tells).
+            count(Counter::CoroutineDrained);
+            kernel::sleep_for_completion(&self.wait, wake)
+        } else {
+            kernel::sleep(&self.wait, wake, left)
+        };
+        self.thread.with_engine(|engine| engine.disarm());
+        match slept {
+            // A signal that is kept back interrupts when nobody is parked any more.
+            Err(_) if self.thread.signals.any() => None,
+            Err(errno) => Some(self.fail(errno)),
+            Ok(()) => None,
+        }
+    }
+
+    /// May a timer of the server's run in the next coroutine, beside parked ones? It may free what
+    /// they use. (A wait that takes no time at all announces nothing.)
+    pub(super) fn timer_is_due(&self) -> bool {
+        !self.parked.is_empty()
+            && self.wait.timeout.is_some_and(|timeout| !timeout.is_zero())
+            && self.thread.timer_due.get().is_some_and(|due| Instant::now() >= due)
+    }
+
+    /// Nothing new begins: waits for one of the parked to be able to go on.
+    pub(super) fn drain(&mut self) {
+        if self.parked.in_flight() == 0 {
+            self.unlock_cycle();
+            return;
+        }
+        count(Counter::CoroutineDrained);
+        if let Some(wake) = self.arm() {
+            // A signal may cut it short; there will be another turn.
+            let _ = kernel::sleep_for_completion(&self.wait, wake);
+            self.thread.with_engine(|engine| engine.disarm());
+        }
+    }
+
+    /// Has the engine ring when a job is done. `None` if one is done already.
+    fn arm(&self) -> Option<RawFd> {
+        let mut wake = None;
+        self.thread.with_engine(|engine| {
+            engine.flush();
+            if engine.arm() {
+                wake = engine.wake_fd();
+            }
+        });
+        wake
+    }
+
+    /// Every parked coroutine waits for another one, and none has a job in flight (C9).
+    pub(super) fn unlock_cycle(&mut self) {
+        self.parked.grant(&self.thread.claims.borrow());
+        if !self.parked.has_ready() && self.parked.force_oldest() == Forced::PastClaim {
+            log::line(format_args!(
+                "parked coroutines wait for one another (a fault of Interlude): the oldest goes on"
+            ));
+        }
+    }
+}
