@@ -16,6 +16,8 @@
 use std::cell::Cell;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 
+use interlude_fiber::OfThread;
+
 use crate::page;
 use crate::thread::Thread;
 
@@ -23,27 +25,19 @@ use crate::thread::Thread;
 pub(crate) struct Local {
     /// An address in the frame that entered; 0 outside.
     inside: Cell<usize>,
+    /// Is a coroutine running: may it park?
+    in_event: Cell<bool>,
     thread: Cell<*const Thread>,
     stack_base: Cell<usize>,
+    /// Its shard of the counters, counted from 1; 0 for the one that threads share.
     shard: Cell<usize>,
     /// This thread's counters, as of `generation`; null for the shared shard.
     counters: Cell<*const AtomicU64>,
     generation: Cell<usize>,
 }
 
-thread_local! {
-    // Constant and without a destructor: safe to use at any moment of a thread's life.
-    static LOCAL: Local = const {
-        Local {
-            inside: Cell::new(0),
-            thread: Cell::new(std::ptr::null()),
-            stack_base: Cell::new(0),
-            shard: Cell::new(page::SHARED),
-            counters: Cell::new(std::ptr::null()),
-            generation: Cell::new(0),
-        }
-    };
-}
+// SAFETY: cells of numbers and pointers; all zero is a thread that the shim does not know yet.
+unsafe impl OfThread for Local {}
 
 static ACTIVE: AtomicBool = AtomicBool::new(false);
 static STOPPED: AtomicBool = AtomicBool::new(false);
@@ -84,10 +78,9 @@ impl Drop for Shadow<'_> {
 /// The calling thread's.
 #[inline]
 pub(crate) fn local() -> &'static Local {
-    let local = LOCAL.with(std::ptr::from_ref);
-    // SAFETY: thread-local storage without a destructor lives as long as its thread, and a `Local`
-    // cannot be sent to another one (it is full of cells and pointers).
-    unsafe { &*local }
+    // SAFETY: lives as long as its thread, and a `Local` cannot be sent to another one (it is full
+    // of cells and pointers).
+    unsafe { &*interlude_fiber::of_thread::<Local>() }
 }
 
 impl Local {
@@ -97,6 +90,12 @@ impl Local {
     pub(crate) fn is_inside(&self, slack: usize) -> bool {
         let entered = self.inside.get();
         entered != 0 && !self.was_left(entered, slack)
+    }
+
+    /// Has the shim been entered, as far as is known?
+    #[inline]
+    pub(crate) fn has_entered(&self) -> bool {
+        self.inside.get() != 0
     }
 
     /// Did somebody jump out of the frame that entered?
@@ -136,7 +135,21 @@ impl Local {
     /// Is it processing an event that may park?
     #[inline]
     pub(crate) fn in_event(&self) -> bool {
-        self.thread().is_some_and(|thread| thread.in_event.get())
+        self.in_event.get()
+    }
+
+    /// A coroutine begins or goes on, or none runs any more.
+    #[inline]
+    pub(crate) fn set_in_event(&self, value: bool) {
+        self.in_event.set(value);
+    }
+
+    /// As [`Local::counters`], as far as is known without asking: a thread that has none does not
+    /// know of any event loop of its own, or hooks do not act.
+    #[inline]
+    pub(crate) fn known_counters(&self) -> Option<*const AtomicU64> {
+        let own = self.counters.get();
+        (self.generation.get() == page::generation() && !own.is_null()).then_some(own)
     }
 
     /// This thread's own counters, if it has a shard to itself.
@@ -145,10 +158,18 @@ impl Local {
         let generation = page::generation();
         if self.generation.get() != generation {
             self.generation.set(generation);
-            self.counters.set(page::shard(self.shard.get()));
+            let shard = self.shard.get().checked_sub(1).unwrap_or(page::SHARED);
+            self.counters.set(page::shard(shard));
         }
         self.counters.get()
     }
+}
+
+/// This thread, if it is processing an event that may park.
+#[inline]
+pub(crate) fn in_event() -> Option<&'static Thread> {
+    let local = local();
+    if local.in_event() { local.thread() } else { None }
 }
 
 /// This thread's event loop, if it has one.
@@ -161,8 +182,8 @@ pub(crate) fn thread() -> Option<&'static Thread> {
 pub(crate) fn set_thread(thread: &'static Thread) {
     let local = local();
     local.thread.set(thread);
-    if local.shard.get() == page::SHARED {
-        local.shard.set(page::take_shard());
+    if local.shard.get() == 0 {
+        local.shard.set(page::take_shard() + 1);
         local.generation.set(0);
     }
 }
@@ -170,6 +191,7 @@ pub(crate) fn set_thread(thread: &'static Thread) {
 /// This thread ends.
 pub(crate) fn clear_thread() {
     local().thread.set(std::ptr::null());
+    local().in_event.set(false);
 }
 
 /// An address on this thread's stack above every frame of the server; 0 if unknown.

@@ -119,6 +119,12 @@ pub(crate) fn count_hook(local: &Local, hook: usize, handled: bool) {
     page::add_by(local, HOOKS_AT + hook * 2 + usize::from(!handled), 1);
 }
 
+/// Counts a call of a hook that had nothing to do, if that takes no more than an addition.
+#[inline(always)]
+pub(crate) fn count_hook_alone(local: &Local, hook: usize) -> bool {
+    page::add_known(local, HOOKS_AT + hook * 2 + 1)
+}
+
 /// Counts a slice by its size.
 pub(crate) fn count_slice(bytes: usize) {
     let class = match bytes {

@@ -14,7 +14,7 @@ use std::panic::{AssertUnwindSafe, catch_unwind};
 
 use crate::bypass::Bypass;
 use crate::context;
-use crate::counters::{Counter, count, count_hook};
+use crate::counters::{Counter, count, count_hook, count_hook_alone};
 use crate::log;
 use crate::original::{Failure, Original};
 
@@ -48,6 +48,21 @@ pub(crate) enum When {
 /// Hooks that a function calls lie so near to one another; a signal's frame is larger.
 const SAME_DEPTH: usize = 512;
 
+/// The original of a hook that does not act now because its thread processes no event that may park:
+/// the shortest way through, which leaves the caller's registers alone.
+#[inline(always)]
+pub(crate) fn passes<F: Copy>(number: usize, when: When, original: &Original<F>) -> Option<F> {
+    if when != When::InEvent {
+        return None;
+    }
+    let original = original.known()?;
+    let local = context::local();
+    if local.in_event() || local.has_entered() || !count_hook_alone(local, number) {
+        return None;
+    }
+    Some(original)
+}
+
 /// Runs a hook; see the module's text.
 #[inline(always)]
 pub(crate) fn run<F: Copy, T: Failure + Copy>(
@@ -62,11 +77,8 @@ pub(crate) fn run<F: Copy, T: Failure + Copy>(
         set_errno(libc::ENOSYS);
         return T::failure();
     };
-    if !context::is_active() {
-        return call_original(original);
-    }
     let local = context::local();
-    if local.is_inside(if when == When::Wait { SAME_DEPTH } else { 0 }) {
+    if !context::is_active() || local.is_inside(if when == When::Wait { SAME_DEPTH } else { 0 }) {
         return call_original(original);
     }
     if when == When::InEvent && !local.in_event() {
@@ -196,19 +208,32 @@ macro_rules! hooks {
             #[allow(non_snake_case, clippy::too_many_arguments)]
             #[unsafe(no_mangle)]
             pub(crate) unsafe extern "C-unwind" fn $name($($arg: $type),*) $(-> $result)? {
-                #[allow(unused_mut, unused_assignments)]
-                let mut then = hooks!(@after $($then)?; $($maps)?; $($arg),*);
-                hook::run(
-                    Number::$name as usize,
-                    hooks!(@when $($when)?),
-                    &originals::$name::ORIGINAL,
-                    |call| $handler(call, $($arg),*),
-                    |original| {
-                        // SAFETY: the caller keeps the contract of the original.
-                        unsafe { original($($arg),*) }
-                    },
-                    then.take(),
-                )
+                const WHEN: When = hooks!(@when $($when)?);
+                const NUMBER: usize = Number::$name as usize;
+                if let Some(original) = hook::passes(NUMBER, WHEN, &originals::$name::ORIGINAL) {
+                    // SAFETY: the caller keeps the contract of the original.
+                    return unsafe { original($($arg),*) };
+                }
+
+                #[inline(never)]
+                #[allow(clippy::too_many_arguments)]
+                unsafe extern "C-unwind" fn act($($arg: $type),*) $(-> $result)? {
+                    #[allow(unused_mut, unused_assignments)]
+                    let mut then = hooks!(@after $($then)?; $($maps)?; $($arg),*);
+                    hook::run(
+                        NUMBER,
+                        WHEN,
+                        &originals::$name::ORIGINAL,
+                        |call| $handler(call, $($arg),*),
+                        |original| {
+                            // SAFETY: the caller keeps the contract of the original.
+                            unsafe { original($($arg),*) }
+                        },
+                        then.take(),
+                    )
+                }
+                // SAFETY: as above.
+                unsafe { act($($arg),*) }
             }
         )*
     };

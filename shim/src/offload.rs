@@ -111,7 +111,7 @@ fn choose(load: Load) -> Result<&'static Thread, Bypass> {
         Mode::Off | Mode::Inline => Err(Bypass::Settings),
         Mode::Block | Mode::Spin => Ok(thread),
         Mode::Coroutine if thread.winding_down.is_on() => Err(Bypass::WindingDown),
-        Mode::Coroutine if thread.in_event.get() && is_unowned(thread, compresses) => {
+        Mode::Coroutine if context::local().in_event() && is_unowned(thread, compresses) => {
             Err(Bypass::Unowned)
         }
         Mode::Coroutine if compresses && shares_buffers() => Err(Bypass::Shared),
@@ -157,7 +157,7 @@ pub(crate) fn may_park(thread: &Thread) -> Result<(), Bypass> {
     if !thread.armed.replace(true) {
         return Err(Bypass::NoLoop);
     }
-    if !thread.in_event.get() {
+    if !context::local().in_event() {
         return Err(Bypass::NoEvent);
     }
     let here = 0u8;

@@ -28,13 +28,19 @@ impl<F: Copy> Original<F> {
     /// The original, or `None` if no library that is loaded has it.
     #[inline]
     pub(crate) fn function(&self) -> Option<F> {
-        let mut address = self.address.load(Ordering::Acquire);
-        if address.is_null() {
-            address = find(self.name);
-            if address.is_null() {
-                return None;
-            }
+        self.known().or_else(|| {
+            let address = find(self.name);
             self.address.store(address, Ordering::Release);
+            self.known()
+        })
+    }
+
+    /// The original, if it has been looked up.
+    #[inline]
+    pub(crate) fn known(&self) -> Option<F> {
+        let address = self.address.load(Ordering::Acquire);
+        if address.is_null() {
+            return None;
         }
         const { assert!(size_of::<F>() == size_of::<*mut c_void>()) };
         // SAFETY: a function pointer is as large as a data pointer (asserted), and the contract

@@ -49,6 +49,23 @@ pub(crate) fn add_by(local: &Local, index: usize, by: u64) {
         add_shared(index, by);
         return;
     }
+    add_own(own, index, by);
+}
+
+/// Adds 1 to a counter, if the thread knows where its own are.
+#[inline(always)]
+pub(crate) fn add_known(local: &Local, index: usize) -> bool {
+    let own = local.known_counters().filter(|_| index < COUNTERS);
+    if let Some(own) = own {
+        add_own(own, index, 1);
+    }
+    own.is_some()
+}
+
+/// `own` is this thread's shard, and has the counter.
+#[inline(always)]
+fn add_own(own: *const AtomicU64, index: usize, by: u64) {
+    debug_assert!(index < COUNTERS);
     // SAFETY: a shard holds `COUNTERS` counters.
     let address = unsafe { own.add(index) };
     // SAFETY: the invariant of `BASE`.

@@ -32,8 +32,6 @@ pub(crate) struct Thread {
     pub(crate) armed: Cell<bool>,
     /// Its stack cannot be sliced: nothing is ever parked.
     pub(crate) unsliceable: Cell<bool>,
-    /// Is a coroutine running: may it park?
-    pub(crate) in_event: Cell<bool>,
     /// The epoll instance of its loop's latest wait; -1 before the first.
     pub(crate) loop_epfd: Cell<RawFd>,
     /// Who claims what.
@@ -79,7 +77,6 @@ impl Thread {
             settings,
             armed: Cell::new(false),
             unsliceable: Cell::new(false),
-            in_event: Cell::new(false),
             loop_epfd: Cell::new(-1),
             claims: RefCell::new(Claims::new(rules)),
             habits: RefCell::new(Habits::default()),
@@ -125,18 +122,23 @@ impl Thread {
 
     /// The epoll instance of that number, if it was made through a hook.
     pub(crate) fn epoll(&self, fd: RawFd) -> Option<Arc<Epoll>> {
+        self.with_epoll(fd, Arc::clone)
+    }
+
+    /// Runs `body` with the epoll instance of that number, if it was made through a hook. `body`
+    /// asks for no other.
+    #[inline]
+    pub(crate) fn with_epoll<T>(
+        &self,
+        fd: RawFd,
+        body: impl FnOnce(&Arc<Epoll>) -> T,
+    ) -> Option<T> {
         let version = epolls::version();
         let mut slot = self.epoll.borrow_mut();
-        match slot.as_ref() {
-            Some((then, known, epoll)) if (*then, *known) == (version, fd) => {
-                Some(Arc::clone(epoll))
-            }
-            _ => {
-                let epoll = epolls::of(fd)?;
-                *slot = Some((version, fd, Arc::clone(&epoll)));
-                Some(epoll)
-            }
+        if !matches!(&*slot, Some((then, known, _)) if (*then, *known) == (version, fd)) {
+            *slot = Some((version, fd, epolls::of(fd)?));
         }
+        slot.as_ref().map(|(_, _, epoll)| body(epoll))
     }
 
     /// Does its loop go through the scheduler?
@@ -166,7 +168,7 @@ impl Thread {
         self.signals.clear();
         self.winding_down.clear();
         // What the child does belongs to no event of its own loop, which it has yet to begin.
-        self.in_event.set(false);
+        context::local().set_in_event(false);
         self.delivery.borrow_mut().clear();
         if let Some(engine) = self.engine.borrow_mut().take() {
             if let Some(fd) = engine.wake_fd() {

@@ -2,7 +2,8 @@
 
 use crate::process::Process;
 use crate::stats::{self, StatsError};
-use crate::{HarnessError, Preload, usage, wait};
+use crate::usage::{self, Status};
+use crate::{HarnessError, Preload, wait};
 use interlude_core::page::Snapshot;
 use std::fs;
 use std::path::Path;
@@ -87,11 +88,15 @@ impl Server {
         if workers.is_empty() { vec![master] } else { workers }
     }
 
-    /// CPU time used so far by all its processes and threads, those that have ended included;
-    /// counted by the kernel in steps of 10 ms.
+    /// CPU time used so far by all its processes and threads, those that have ended included. Those
+    /// of ended processes are counted in steps of 10 ms.
     #[must_use]
     pub fn cpu_time(&self) -> Duration {
-        self.process.group().iter().map(|status| status.cpu + status.cpu_of_children).sum()
+        let members = self.process.group();
+        let used = |status: &Status| {
+            usage::cpu_time(status.pid).unwrap_or(status.cpu) + status.cpu_of_children
+        };
+        members.iter().map(used).sum()
     }
 
     /// Resident memory of its workers, in bytes, without shared memory.

@@ -35,7 +35,8 @@ fn parks_and_resumes(server: WebServer, kinds: &[&str]) {
         s.counter("coroutine.parked") == s.counter("coroutine.resumed")
     }));
     assert!(count("coroutine.parked") > 0);
-    assert!(count("event.delivered") >= 120);
+    // One at least of each connection that came after the first burst, which arms the thread.
+    assert!(count("event.delivered") >= 60, "{}", count("event.delivered"));
     for kind in kinds {
         let (submitted, completed) =
             (count(&format!("job.{kind}.submitted")), count(&format!("job.{kind}.completed")));

@@ -30,11 +30,13 @@
 
 mod ambient;
 mod arch;
+mod block;
 mod fiber;
 mod measure;
 mod slice;
 
 pub use ambient::{Ambient, FloatControl};
+pub use block::{OfThread, of_thread};
 pub use fiber::{Fiber, Seat};
 pub use measure::{bare_pair, park_resume_pair};
 pub use slice::Slice;

@@ -6,13 +6,14 @@ use std::ffi::{c_int, c_ulong};
 use std::time::Duration;
 
 use interlude_core::Fd;
-use interlude_core::interest::InterestList;
+use interlude_core::interest::{InterestList, Token};
 use interlude_core::nesting::{Place, WaitKind};
 use interlude_settings::Mode;
 use libc::{epoll_event, fd_set, pollfd, sigset_t, timespec, timeval};
 
 use crate::api::objects;
 use crate::bypass::Bypass;
+use crate::context;
 use crate::epolls::{self, Epoll};
 use crate::hook::{Call, Outcome};
 use crate::scheduler::{self, Timeout, WaitCall};
@@ -50,7 +51,7 @@ pub(crate) fn control<F>(
         return Outcome::PassThrough(Bypass::UnknownEpoll);
     };
     let fd = Fd(fd);
-    if let Some(thread) = objects::in_event() {
+    if let Some(thread) = context::in_event() {
         thread.claims.borrow_mut().touch(fd);
     }
     if operation == libc::EPOLL_CTL_DEL {
@@ -182,13 +183,14 @@ fn serve(
         return Outcome::PassThrough(Bypass::Settings);
     };
     let max = usize::try_from(max).unwrap_or(0);
-    let Some(epoll) = thread.epoll(epfd).filter(|_| max > 0 && !events.is_null()) else {
-        if let Some(thread) = objects::in_event() {
+    let is_known = thread.with_epoll(epfd, |_| ()).is_some();
+    if !is_known || max == 0 || events.is_null() {
+        if let Some(thread) = context::in_event() {
             // It may block, and the parked coroutines with it.
             objects::wait_alone(thread);
         }
         return Outcome::PassThrough(Bypass::UnknownEpoll);
-    };
+    }
     // SAFETY: the contract of epoll_pwait(2): a valid mask, or null.
     let mask = unsafe { mask.as_ref() }.copied();
     let here = 0u8;
@@ -199,7 +201,6 @@ fn serve(
     // A thread's first wait under the scheduler has to be its loop's.
     let begun = !thread.fiber.get().is_null();
     if thread.is_armed() && (begun || kind == WaitKind::Loop) {
-        drop(epoll);
         thread.winding_down.waits();
         if let Some(result) = scheduler::wait(thread, call, kind) {
             // The handlers run here, on the server's own stack.
@@ -220,10 +221,13 @@ fn translate(result: c_int, epfd: c_int, events: *mut epoll_event) -> c_int {
     if count == 0 || !takes_over() {
         return result;
     }
-    let Some(epoll) = Thread::of_this().and_then(|thread| thread.epoll(epfd)) else {
-        return result;
-    };
-    let mut interest = epoll.interest();
+    let Some(thread) = Thread::of_this() else { return result };
+    let kept = thread.with_epoll(epfd, |epoll| resolve(&mut epoll.interest(), events, count));
+    kept.map_or(result, |kept| c_int::try_from(kept).unwrap_or(c_int::MAX))
+}
+
+/// The first `count` of `events`, as the server knows them; returns how many are left.
+fn resolve(interest: &mut InterestList, events: *mut epoll_event, count: usize) -> usize {
     let fetch = interest.fetch();
     let mut kept = 0;
     for i in 0..count {
@@ -231,7 +235,7 @@ fn translate(result: c_int, epfd: c_int, events: *mut epoll_event) -> c_int {
         let from = unsafe { events.add(i) };
         // SAFETY: as above.
         let event = unsafe { from.read() };
-        let token = interlude_core::interest::Token(event.u64);
+        let token = Token(event.u64);
         let Some(resolved) = interest.resolve(token, event.events, fetch) else { continue };
         // SAFETY: `kept` is at most `i`.
         let to = unsafe { events.add(kept) };
@@ -239,7 +243,7 @@ fn translate(result: c_int, epfd: c_int, events: *mut epoll_event) -> c_int {
         unsafe { to.write(epoll_event { events: resolved.flags, u64: resolved.data }) };
         kept += 1;
     }
-    c_int::try_from(kept).unwrap_or(c_int::MAX)
+    kept
 }
 
 pub(crate) fn waited(

@@ -20,7 +20,7 @@ use crate::thread::Thread;
 /// server may come to it by a queue of its own), it waits for that.
 #[inline]
 pub(crate) fn touch(fd: Fd) {
-    let Some(thread) = objects::in_event().filter(|_| fd.0 >= 0) else { return };
+    let Some(thread) = context::in_event().filter(|_| fd.0 >= 0) else { return };
     if thread.claims.borrow().is_owned(fd) && thread.habits.borrow().is_connection(fd) {
         objects::wait_for(thread, || Want::Fd(fd));
     }
@@ -185,7 +185,7 @@ pub(crate) fn accepted<A, B>(fd: c_int, listener: c_int, _: A, _: B) {
         epolls::mark(fd);
         thread.winding_down.accepted();
         thread.habits.borrow_mut().accepted(Fd(listener), Fd(fd));
-        if thread.in_event.get() {
+        if context::local().in_event() {
             thread.claims.borrow_mut().touch(Fd(fd));
         }
     }
@@ -217,7 +217,7 @@ fn is_stream(fd: c_int) -> bool {
 }
 
 pub(crate) fn close<F>(_: &Call<F>, fd: c_int) -> Outcome<c_int> {
-    if !epolls::is_marked(fd) && objects::in_event().is_none() {
+    if !epolls::is_marked(fd) && context::in_event().is_none() {
         return Outcome::PassThrough(Bypass::Observed);
     }
     if epolls::is_kept(fd) {
@@ -230,7 +230,7 @@ pub(crate) fn close<F>(_: &Call<F>, fd: c_int) -> Outcome<c_int> {
         && thread.habits.borrow().is_listener(Fd(fd))
     {
         // The server ends, or this part of it.
-        if thread.in_event.get() {
+        if context::local().in_event() {
             objects::wait_alone(thread);
         }
         thread.winding_down.told();
@@ -247,7 +247,7 @@ fn forget(fd: c_int) {
         thread.habits.borrow_mut().closed(Fd(fd));
         if thread.loop_epfd.get() == fd {
             // The loop is over: there is nothing to return to, so what follows is no event.
-            thread.in_event.set(false);
+            context::local().set_in_event(false);
             thread.loop_epfd.set(-1);
         }
     }

@@ -11,11 +11,12 @@ use libc::timespec;
 
 use crate::api::objects;
 use crate::bypass::Bypass;
+use crate::context;
 use crate::hook::{Call, Outcome};
 
 #[inline]
 fn want<T, R>(lock: *mut T, access: Access) -> Outcome<R> {
-    if let Some(thread) = objects::in_event() {
+    if let Some(thread) = context::in_event() {
         objects::wait_for(thread, || Want::Lock(lock.addr(), access));
     }
     Outcome::PassThrough(Bypass::Observed)
@@ -23,7 +24,7 @@ fn want<T, R>(lock: *mut T, access: Access) -> Outcome<R> {
 
 #[inline]
 fn try_want<T>(lock: *mut T, access: Access) -> Outcome<c_int> {
-    if let Some(thread) = objects::in_event()
+    if let Some(thread) = context::in_event()
         && thread.claims.borrow().conflicts(&Want::Lock(lock.addr(), access))
     {
         return Outcome::Handled(libc::EBUSY);
@@ -35,7 +36,7 @@ fn try_want<T>(lock: *mut T, access: Access) -> Outcome<c_int> {
 fn have<T>(result: c_int, lock: *mut T, access: Access) {
     // EOWNERDEAD: it is held, and its data is in doubt.
     if (result == 0 || result == libc::EOWNERDEAD)
-        && let Some(thread) = objects::in_event()
+        && let Some(thread) = context::in_event()
     {
         thread.claims.borrow_mut().locked(lock.addr(), access);
     }
@@ -113,7 +114,7 @@ pub(crate) fn release<F, T>(_: &Call<F>, _: *mut T) -> Outcome<c_int> {
 
 pub(crate) fn released<T>(result: c_int, lock: *mut T) {
     if result == 0
-        && let Some(thread) = objects::in_event()
+        && let Some(thread) = context::in_event()
     {
         thread.claims.borrow_mut().unlocked(lock.addr());
     }
@@ -122,7 +123,7 @@ pub(crate) fn released<T>(result: c_int, lock: *mut T) {
 /// A condition puts the OS thread to sleep, and whoever is to signal it may need what a parked
 /// coroutine has: those come first.
 fn wait_alone() -> Outcome<c_int> {
-    if let Some(thread) = objects::in_event() {
+    if let Some(thread) = context::in_event() {
         objects::wait_alone(thread);
     }
     Outcome::PassThrough(Bypass::Observed)

@@ -7,15 +7,9 @@ use interlude_core::Fd;
 use interlude_core::claims::{Region, Want};
 use libc::iovec;
 
-use crate::context;
+use crate::context::{self, in_event};
 use crate::scheduler;
 use crate::thread::Thread;
-
-/// This thread, if it is processing an event that may park.
-#[inline]
-pub(crate) fn in_event() -> Option<&'static Thread> {
-    context::thread().filter(|thread| thread.in_event.get())
-}
 
 /// A call on an object begins: waits until no parked coroutine is inside one.
 #[inline]

@@ -159,7 +159,7 @@ impl<'a> Scheduler<'a> {
     }
 
     fn finish(&mut self) {
-        self.thread.in_event.set(false);
+        context::local().set_in_event(false);
         self.thread.claims.borrow_mut().begin([]);
         if self.has_parked || self.ready.held_len() > 0 {
             self.release_held();
@@ -221,7 +221,7 @@ impl<'a> Scheduler<'a> {
             }
         }
         self.thread.claims.borrow_mut().park(id);
-        self.thread.in_event.set(false);
+        context::local().set_in_event(false);
         if self.wait.timeout.is_some_and(|timeout| !timeout.is_zero()) {
             self.began.get_or_insert_with(Instant::now);
         }
@@ -293,7 +293,7 @@ impl<'a> Scheduler<'a> {
         }
         self.thread.delivery.replace(parked.events);
         self.thread.current.set(id.0);
-        self.thread.in_event.set(true);
+        context::local().set_in_event(true);
         self.has_parked = true;
         if matches!(answer, Answer::Forced) {
             count(Counter::CoroutineForced);
@@ -399,7 +399,7 @@ impl<'a> Scheduler<'a> {
         delivery.append(events);
         drop(delivery);
         self.lay_loop();
-        self.thread.in_event.set(true);
+        context::local().set_in_event(true);
         Answer::Events(count)
     }
 

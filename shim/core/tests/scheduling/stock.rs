@@ -161,9 +161,11 @@ impl Stock {
     }
 
     /// A number is closed, or is about to mean another file. What was fetched for it until then
-    /// (the latest at `fetched`) need not be delivered.
+    /// (the latest at `fetched`) need not be delivered. Where the number has come back since, as
+    /// another one of the same file, its registration has long been an orphan: nothing changes.
     pub(crate) fn closed(&mut self, key: Key, fetched: Option<u64>, now: u64) {
-        if let Some(registration) = self.by_key.get_mut(&key) {
+        let registration = self.by_key.get_mut(&key).filter(|r| r.closed.is_none());
+        if let Some(registration) = registration {
             registration.closed = Some(now);
             registration.excused = fetched;
         }

@@ -10,7 +10,7 @@
 //!              fcw     x87 control word: precision, rounding, masks
 //! ```
 
-use std::arch::asm;
+use std::arch::{asm, global_asm};
 
 /// The floating-point control state that a coroutine may have changed.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -27,6 +27,41 @@ pub(crate) struct Line([u64; 8]);
 impl Line {
     /// A line of zeros.
     pub(crate) const ZERO: Self = Self([0; 8]);
+}
+
+// Thread-local, and of the initial-exec model: it lies at a fixed distance from the thread pointer,
+// known when the library is loaded. `thread_local!` in a library asks `__tls_get_addr` each time,
+// which takes longer than all the rest of a hook that only observes; the compiler's switch for it
+// (`-Z tls-model`) is unstable. A library that is preloaded has room there always; one that is
+// opened later gets what glibc keeps in reserve (1664 bytes).
+global_asm!(
+    ".pushsection .tbss.interlude_block_of_thread,\"awT\",@nobits",
+    ".balign 64",
+    ".hidden interlude_block_of_thread",
+    ".globl interlude_block_of_thread",
+    ".type interlude_block_of_thread, @tls_object",
+    ".size interlude_block_of_thread, {size}",
+    "interlude_block_of_thread:",
+    ".zero {size}",
+    ".popsection",
+    size = const crate::block::SIZE,
+);
+
+/// The first byte of this thread's block.
+#[inline(always)]
+pub(crate) fn block_of_thread() -> *mut u8 {
+    let block: *mut u8;
+    // SAFETY: reads two words that do not change as long as the thread lives: its pointer to
+    // itself, and the distance that the dynamic linker wrote.
+    unsafe {
+        asm!(
+            "mov {block}, qword ptr fs:[0]",
+            "add {block}, qword ptr [rip + interlude_block_of_thread@GOTTPOFF]",
+            block = out(reg) block,
+            options(pure, nomem, nostack),
+        );
+    }
+    block
 }
 
 /// Slices up to this many lines (32 KiB) are copied with AVX; beyond it `rep movsq` is as good.
