@@ -24,6 +24,12 @@ impl JobKind {
     pub const ALL: [Self; 6] =
         [Self::Sign, Self::Derive, Self::Keygen, Self::Decrypt, Self::Deflate, Self::Compress];
 
+    /// Is it part of an answer, not of a handshake?
+    #[must_use]
+    pub const fn compresses(self) -> bool {
+        matches!(self, Self::Deflate | Self::Compress)
+    }
+
     /// Its name in counters.
     #[must_use]
     pub const fn name(self) -> &'static str {

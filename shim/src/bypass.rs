@@ -31,7 +31,7 @@ pub(crate) enum Bypass {
     Shared,
     /// It is not known which connection the call is for, so nothing could keep others off it.
     Unowned,
-    /// The coroutine works for two connections, which may end each other (C2).
+    /// The coroutine uses a connection to a peer, and it is not known for whom that works (C2).
     Linked,
     /// The server ends or restarts (see `signals`).
     WindingDown,

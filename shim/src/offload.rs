@@ -93,7 +93,7 @@ fn choose(load: Load) -> Result<&'static Thread, Bypass> {
     if !wanted {
         return Err(Bypass::Settings);
     }
-    let compresses = matches!(kind, JobKind::Deflate | JobKind::Compress);
+    let compresses = kind.compresses();
     if compresses && bytes < jobs.deflate_min as usize {
         return Err(Bypass::Small);
     }
@@ -115,7 +115,7 @@ fn choose(load: Load) -> Result<&'static Thread, Bypass> {
             Err(Bypass::Unowned)
         }
         Mode::Coroutine if compresses && shares_buffers() => Err(Bypass::Shared),
-        Mode::Coroutine if is_linked(thread, compresses) => Err(Bypass::Linked),
+        Mode::Coroutine if thread.claims.borrow().has_stray() => Err(Bypass::Linked),
         Mode::Coroutine => may_park(thread).map(|()| thread),
     }
 }
@@ -143,13 +143,6 @@ fn is_unowned(thread: &Thread, compresses: bool) -> bool {
     compresses
         && (claims.is_anonymous()
             || thread.timer_due.get().is_some_and(|due| Instant::now() >= due))
-}
-
-/// Does the running coroutine work for two connections? A proxied request lives on two, and events
-/// of either may end it; until linked fds are held together (C2), it does not park for a job.
-/// Compression may be of a proxied page whose other connection this coroutine has not touched.
-fn is_linked(thread: &Thread, compresses: bool) -> bool {
-    thread.claims.borrow().is_linked() || (compresses && thread.habits.borrow().has_outbound())
 }
 
 /// Can the running coroutine of this thread be parked here?
@@ -204,6 +197,9 @@ pub(crate) fn carry_out<C: Call + 'static>(
 
 fn run(thread: &'static Thread, job: Job) -> Option<Box<dyn Call>> {
     let kind = job.kind;
+    if kind.compresses() {
+        thread.claims.borrow_mut().expose();
+    }
     let (submitted, capabilities) =
         thread.with_engine(|engine| (engine.submit(job), engine.capabilities()))?;
     if let Err(Refused(mut job)) = submitted {

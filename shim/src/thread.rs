@@ -72,13 +72,12 @@ impl Thread {
         }
         let settings = start::settings()?;
         let _whole = NotCancelled::new();
-        let rules = Rules { own_fd: settings.rules.own_fd, locks: settings.rules.locks };
         let thread = Box::leak(Box::new(Self {
             settings,
             armed: Cell::new(false),
             unsliceable: Cell::new(false),
             loop_epfd: Cell::new(-1),
-            claims: RefCell::new(Claims::new(rules)),
+            claims: RefCell::new(Claims::new(rules(settings))),
             habits: RefCell::new(Habits::default()),
             delivery: RefCell::new(Vec::new()),
             engine: RefCell::new(None),
@@ -160,8 +159,7 @@ impl Thread {
 
     /// In a child after fork: nothing is parked, nothing in flight, no helper threads.
     pub(crate) fn after_fork(&self) {
-        let rules = Rules { own_fd: self.settings.rules.own_fd, locks: self.settings.rules.locks };
-        *self.claims.borrow_mut() = Claims::new(rules);
+        *self.claims.borrow_mut() = Claims::new(rules(self.settings));
         self.forked.set(true);
         self.parked.set(0);
         // What was kept back was sent to the parent.
@@ -180,6 +178,11 @@ impl Thread {
             std::mem::forget(engine);
         }
     }
+}
+
+fn rules(settings: &Settings) -> Rules {
+    let interlude_settings::Rules { own_fd, linked_fds, locks } = settings.rules;
+    Rules { own_fd, linked_fds, locks }
 }
 
 /// Has [`Thread::end`] called when this OS thread ends, however it does.

@@ -6,10 +6,14 @@
 //! | claim | made by | ends | another coroutine that wants it |
 //! |---|---|---|---|
 //! | fd (C1) | its event, or touching it | with the coroutine | its event is held |
+//! | linked fd (C2) | parking with an fd that it is linked to | with the coroutine | its event is held |
 //! | lock (C3) | taking it | with its release | parks until then |
 //! | object (C4) | a call on it, while inside | with the call | parks until then |
 //! | region (C8) | a call that reads or writes it | with the coroutine | parks until then |
 //! | read buffer (C8) | a call that fills it from an fd | with the coroutine | events of every fd that was last read into it are held |
+//!
+//! Which fds are linked is [`crate::links`]' to know. Where it does not know, nobody runs beside
+//! whoever might be concerned ([`Claims::needs_calm`], [`Claims::is_calm`]).
 //!
 //! The last row is for a server that reads all its connections into one buffer (nginx does, for
 //! HTTP/2): it puts the rest of the last read there *before* it reads on, so waiting at the read
@@ -29,6 +33,7 @@
 use std::collections::{BTreeMap, HashMap};
 use std::ops::Range;
 
+use crate::links::Links;
 use crate::{CoroutineId, Fd};
 
 /// Rules that can be switched off, in tests that show what they are for.
@@ -36,13 +41,15 @@ use crate::{CoroutineId, Fd};
 pub struct Rules {
     /// C1.
     pub own_fd: bool,
+    /// C2.
+    pub linked_fds: bool,
     /// C3.
     pub locks: bool,
 }
 
 impl Default for Rules {
     fn default() -> Self {
-        Self { own_fd: true, locks: true }
+        Self { own_fd: true, linked_fds: true, locks: true }
     }
 }
 
@@ -91,12 +98,19 @@ pub enum Want {
 #[derive(Debug, Default)]
 struct Possessions {
     fds: Vec<Fd>,
+    /// Those of `fds` that it was given events of.
+    events: Vec<Fd>,
+    /// What was linked to `fds` when it parked, now or before.
+    linked: Vec<Fd>,
     locks: Vec<(usize, Access)>,
     objects: Vec<usize>,
     regions: Vec<Region>,
-    linked: bool,
     crowded: bool,
     anonymous: bool,
+    /// May an event of a connection that it does not own, or of no connection, concern it?
+    exposed: bool,
+    /// Does it use a connection whose partners are not all known?
+    stray: bool,
 }
 
 /// Room for fds and locks that a coroutine uses besides those of its events.
@@ -109,9 +123,12 @@ impl Possessions {
         self.locks.clear();
         self.objects.clear();
         self.regions.clear();
-        self.linked = false;
+        self.events.clear();
+        self.linked.clear();
         self.crowded = false;
         self.anonymous = false;
+        self.exposed = false;
+        self.stray = false;
     }
 
     /// Makes room: to be called where memory may be allocated.
@@ -140,6 +157,12 @@ pub struct Claims {
     /// Of coroutines that have ended: their memory is used again.
     spare: Vec<Possessions>,
     parked: BTreeMap<CoroutineId, Possessions>,
+    links: Links,
+    /// How many parked coroutines have something linked to each fd, by number.
+    fd_linked: Vec<u16>,
+    /// How many parked coroutines are exposed, and how many use a stray.
+    exposed: usize,
+    strays: usize,
     /// How many parked coroutines claim each fd, by number.
     fd_owners: Vec<u16>,
     /// Locks of parked coroutines: (shared holders, exclusive holders).
@@ -171,9 +194,23 @@ impl Claims {
         self.running.clear();
         for fd in fds {
             self.running.fds.push(fd);
-            self.know(fd);
+            self.is_given(fd);
         }
+        self.running.anonymous |= self.running.fds.is_empty();
         self.running.make_room();
+    }
+
+    /// The running coroutine has waited for events itself, and is given one of `fd`.
+    pub fn takes(&mut self, fd: Fd) {
+        self.is_given(fd);
+        self.touch(fd);
+    }
+
+    fn is_given(&mut self, fd: Fd) {
+        self.running.events.push(fd);
+        self.running.anonymous |= self.links.is_unknown(fd);
+        self.links.answered(fd);
+        self.know(fd);
     }
 
     /// The running coroutine uses `fd`.
@@ -188,11 +225,52 @@ impl Claims {
             fds.dedup();
             self.running.crowded |= !push_within(fds, fd);
         }
+        self.links.touched(fd, &self.running.events, &self.running.fds);
     }
 
-    /// The running coroutine's events do not tell which connections they are about.
-    pub fn anonymous(&mut self) {
-        self.running.anonymous = true;
+    /// `fd` was accepted from `listener`.
+    pub fn accepted(&mut self, listener: Fd, fd: Fd) {
+        self.links.accepted(listener, fd);
+        self.know(fd);
+    }
+
+    /// `fd` is connected to a peer.
+    pub fn connected(&mut self, fd: Fd) {
+        self.links.connected(fd);
+    }
+
+    /// Which connections there are.
+    #[must_use]
+    pub fn links(&self) -> &Links {
+        &self.links
+    }
+
+    /// What the running coroutine is about to park with may be ended by events of connections that
+    /// it does not own, or of no connection: a request that is being answered, not a handshake.
+    pub fn expose(&mut self) {
+        self.running.exposed = true;
+    }
+
+    /// Does the running coroutine use a connection whose partners are not all known?
+    #[must_use]
+    pub fn has_stray(&self) -> bool {
+        self.rules.linked_fds && self.running.fds.iter().any(|fd| self.links.is_stray(*fd))
+    }
+
+    /// Must an event of `fd` (`None`: of an fd that was closed) wait until no coroutine is parked
+    /// that it may concern, since it is not known whom it concerns?
+    #[must_use]
+    pub fn needs_calm(&self, fd: Option<Fd>) -> bool {
+        self.rules.linked_fds
+            && self.exposed > 0
+            && fd.is_none_or(|fd| self.links.is_unknown(fd) || self.links.is_stray(fd))
+    }
+
+    /// May an event of a connection be given out at all? Not while a coroutine is parked with one
+    /// whose partners are not known.
+    #[must_use]
+    pub fn is_calm(&self) -> bool {
+        self.strays == 0
     }
 
     /// Is it unknown which connections the running coroutine's events are about?
@@ -208,41 +286,37 @@ impl Claims {
         !self.running.fds.is_empty()
     }
 
-    /// The running coroutine works for two connections: it has used one that was connected to a
-    /// peer. That stays so when it closes that one.
-    pub fn linked(&mut self) {
-        self.running.linked = true;
-    }
-
-    /// Does the running coroutine work for two connections?
-    #[must_use]
-    pub fn is_linked(&self) -> bool {
-        self.running.linked
-    }
-
     /// `fd` was closed: nobody owns what its number may mean next.
     pub fn closed(&mut self, fd: Fd) {
         if let Some(read) = fd.index().and_then(|index| self.last_read.get_mut(index)) {
             *read = 0..0;
         }
+        self.links.closed(fd);
         self.running.fds.retain(|known| *known != fd);
-        if self.owners(fd) == 0 {
+        self.running.events.retain(|known| *known != fd);
+        self.running.linked.retain(|known| *known != fd);
+        if self.owners(fd) == 0 && count(&self.fd_linked, fd) == 0 {
             return;
         }
         for possessions in self.parked.values_mut() {
             possessions.fds.retain(|known| *known != fd);
+            possessions.events.retain(|known| *known != fd);
+            possessions.linked.retain(|known| *known != fd);
         }
-        if let Some(count) = fd.index().and_then(|index| self.fd_owners.get_mut(index)) {
-            *count = 0;
+        for counts in [&mut self.fd_owners, &mut self.fd_linked] {
+            if let Some(count) = fd.index().and_then(|index| counts.get_mut(index)) {
+                *count = 0;
+            }
         }
     }
 
-    /// Must an event of `fd` wait? A parked coroutine owns it (C1), or uses the memory that it was
-    /// last read into (C8).
+    /// Must an event of `fd` wait? A parked coroutine owns it (C1) or what it is linked to (C2), or
+    /// uses the memory that it was last read into (C8).
     #[must_use]
     pub fn is_busy(&self, fd: Fd) -> bool {
         // Without C1 no event is held at all.
         self.is_owned(fd)
+            || count(&self.fd_linked, fd) > 0
             || (self.rules.own_fd && !self.written.is_empty() && self.reads_what_is_written(fd))
     }
 
@@ -381,6 +455,14 @@ impl Claims {
         for fd in &possessions.fds {
             publish_fd(&mut self.fd_owners, *fd);
         }
+        if self.rules.linked_fds {
+            self.find_linked(&mut possessions);
+            for fd in &possessions.linked {
+                publish_fd(&mut self.fd_linked, *fd);
+            }
+            self.exposed += usize::from(possessions.exposed);
+            self.strays += usize::from(possessions.stray);
+        }
         for (lock, access) in &possessions.locks {
             let holders = self.locks.entry(*lock).or_default();
             match access {
@@ -397,12 +479,46 @@ impl Claims {
         &self.parked.entry(id).or_insert(possessions).fds
     }
 
+    /// What is linked to the fds of a coroutine that parks, and so on.
+    fn find_linked(&self, possessions: &mut Possessions) {
+        let Possessions { fds, linked, exposed, stray, .. } = possessions;
+        // What was linked to it once stays so until it ends: events are let go at an end only.
+        linked.retain(|fd| !fds.contains(fd));
+        *stray = fds.iter().any(|fd| self.links.is_stray(*fd));
+        for fd in fds.iter().filter(|fd| self.links.is_linked(**fd)) {
+            linked.extend(self.links.partners(*fd).iter().filter(|fd| !fds.contains(fd)));
+        }
+        let mut next = 0;
+        while let Some(fd) = linked.get(next).copied() {
+            next += 1;
+            for partner in self.links.partners(fd) {
+                if !linked.contains(partner) && !fds.contains(partner) {
+                    linked.push(*partner);
+                }
+            }
+        }
+        linked.sort_unstable();
+        linked.dedup();
+        let links = &self.links;
+        let may_have_partners = |fd: &Fd| links.is_connected(*fd) || links.has_more(*fd);
+        *exposed |= !linked.is_empty() || fds.iter().any(may_have_partners);
+    }
+
     /// A parked coroutine goes on: its claims are the running one's again.
     pub fn resume(&mut self, id: CoroutineId) {
-        let Some(possessions) = self.parked.remove(&id) else { return };
-        for fd in &possessions.fds {
-            if let Some(count) = fd.index().and_then(|index| self.fd_owners.get_mut(index)) {
-                *count = count.saturating_sub(1);
+        let Some(mut possessions) = self.parked.remove(&id) else { return };
+        if self.rules.linked_fds {
+            self.exposed -= usize::from(possessions.exposed);
+            self.strays -= usize::from(possessions.stray);
+        }
+        possessions.exposed = false;
+        for (counts, fds) in
+            [(&mut self.fd_owners, &possessions.fds), (&mut self.fd_linked, &possessions.linked)]
+        {
+            for fd in fds {
+                if let Some(count) = fd.index().and_then(|index| counts.get_mut(index)) {
+                    *count = count.saturating_sub(1);
+                }
             }
         }
         for (lock, access) in &possessions.locks {
@@ -424,8 +540,12 @@ impl Claims {
     }
 
     fn owners(&self, fd: Fd) -> u16 {
-        fd.index().and_then(|index| self.fd_owners.get(index)).copied().unwrap_or(0)
+        count(&self.fd_owners, fd)
     }
+}
+
+fn count(counts: &[u16], fd: Fd) -> u16 {
+    fd.index().and_then(|index| counts.get(index)).copied().unwrap_or(0)
 }
 
 fn publish_fd(owners: &mut Vec<u16>, fd: Fd) {

@@ -16,19 +16,12 @@ struct Habit {
     /// Above 0: connections accepted from it park.
     children: u8,
     listener: Option<Fd>,
-    /// Connections were accepted from it.
-    listens: bool,
-    /// It was accepted or connected: it belongs to one conversation.
-    connection: bool,
-    /// It was connected: what it carries is for another connection.
-    outbound: bool,
 }
 
 /// The habits of every fd, by number.
 #[derive(Debug, Default)]
 pub struct Habits {
     by_fd: Vec<Habit>,
-    outbound: usize,
 }
 
 impl Habits {
@@ -49,6 +42,13 @@ impl Habits {
         }
     }
 
+    /// Events of `fd` had better be given out alone, if anything is known of it.
+    pub fn prefers_alone(&mut self, fd: Fd) {
+        if let Some(habit) = fd.index().and_then(|index| self.by_fd.get_mut(index)) {
+            habit.own = FULL;
+        }
+    }
+
     /// An event of `fd` was served without a park.
     pub fn quiet(&mut self, fd: Fd) {
         if let Some(habit) = fd.index().and_then(|index| self.by_fd.get_mut(index)) {
@@ -59,54 +59,15 @@ impl Habits {
     /// `fd` is a new connection, accepted from `listener`.
     pub fn accepted(&mut self, listener: Fd, fd: Fd) {
         self.closed(fd);
-        let parent = self.entry(listener);
-        let own = parent.map_or(0, |parent| {
-            parent.listens = true;
-            parent.children
-        });
+        let own = self.entry(listener).map_or(0, |parent| parent.children);
         if let Some(habit) = self.entry(fd) {
-            let listener = Some(listener);
-            *habit = Habit { own, listener, connection: true, ..Habit::default() };
+            *habit = Habit { own, listener: Some(listener), ..Habit::default() };
         }
-    }
-
-    /// `fd` was connected to a peer.
-    pub fn connected(&mut self, fd: Fd) {
-        let Some(habit) = self.entry(fd) else { return };
-        habit.connection = true;
-        if !std::mem::replace(&mut habit.outbound, true) {
-            self.outbound += 1;
-        }
-    }
-
-    /// Was `fd` connected to a peer, and not closed since?
-    #[must_use]
-    pub fn is_outbound(&self, fd: Fd) -> bool {
-        fd.index().and_then(|index| self.by_fd.get(index)).is_some_and(|habit| habit.outbound)
-    }
-
-    /// Are there connections to peers?
-    #[must_use]
-    pub fn has_outbound(&self) -> bool {
-        self.outbound > 0
-    }
-
-    /// Was `fd` accepted or connected, and not closed since?
-    #[must_use]
-    pub fn is_connection(&self, fd: Fd) -> bool {
-        fd.index().and_then(|index| self.by_fd.get(index)).is_some_and(|habit| habit.connection)
-    }
-
-    /// Were connections accepted from `fd`?
-    #[must_use]
-    pub fn is_listener(&self, fd: Fd) -> bool {
-        fd.index().and_then(|index| self.by_fd.get(index)).is_some_and(|habit| habit.listens)
     }
 
     /// `fd` was closed: its number means nothing any more.
     pub fn closed(&mut self, fd: Fd) {
         if let Some(habit) = fd.index().and_then(|index| self.by_fd.get_mut(index)) {
-            self.outbound -= usize::from(habit.outbound);
             *habit = Habit::default();
         }
     }
@@ -146,17 +107,6 @@ mod tests {
         habits.parked(Fd(5));
         habits.closed(Fd(5));
         assert!(!habits.is_parker(Fd(5)));
-    }
-
-    #[test]
-    fn outbound_connections_are_counted_until_their_close() {
-        let mut habits = Habits::default();
-        habits.connected(Fd(7));
-        habits.connected(Fd(7));
-        assert!(habits.has_outbound() && habits.is_outbound(Fd(7)));
-        habits.closed(Fd(7));
-        habits.closed(Fd(7));
-        assert!(!habits.has_outbound() && !habits.is_outbound(Fd(7)));
     }
 
     #[test]

@@ -9,6 +9,7 @@
 //! | [`ready`] | which event the server gets next, alone or in a batch |
 //! | [`habit`] | which fds lead to parks |
 //! | [`claims`] | C1 own fd, C3 locks, C4 busy objects, C8 shared regions: who has what |
+//! | [`links`] | C2 linked fds: which connections belong together |
 //! | [`cost`] | how long calls take: which are worth a job |
 //! | [`nesting`] | which wait is the event loop |
 //! | [`page`] | the statistics page |
@@ -18,6 +19,7 @@ pub mod claims;
 pub mod cost;
 pub mod habit;
 pub mod interest;
+pub mod links;
 pub mod nesting;
 pub mod page;
 pub mod ready;

@@ -1,7 +1,8 @@
 //! The events that the kernel has reported and the server has not seen: which ones it gets next.
 //!
 //! Events that will probably not park go together, as the kernel would give them; a parker goes
-//! alone, and after the others, which are short. An event whose fd a parked coroutine owns is held
+//! alone, and after the others, which are short. So does a connection to a peer: together with a
+//! client's, it would not show which of them belong together. An event whose fd a parked coroutine owns is held
 //! (see [`crate::interest`]).
 //!
 //! Must not: keep an event of a registration that is gone (C7): each is looked up when it is
@@ -60,8 +61,10 @@ struct Fetched {
 #[derive(Debug, Default)]
 pub struct Ready {
     fetched: VecDeque<Fetched>,
-    /// Taken from `fetched` as parkers: each goes alone.
+    /// Taken from `fetched`, each to go alone.
     parkers: VecDeque<Fetched>,
+    /// Taken from `fetched` because it is not known whom they concern: they wait for calm.
+    strays: VecDeque<Fetched>,
     held: Vec<Token>,
 }
 
@@ -74,7 +77,13 @@ impl Ready {
     /// Are there events that were not yet looked at?
     #[must_use]
     pub fn is_empty(&self) -> bool {
-        self.fetched.is_empty() && self.parkers.is_empty()
+        self.fetched.is_empty() && self.parkers.is_empty() && self.strays.is_empty()
+    }
+
+    /// Does an event wait until those are gone that it may concern? Then nothing new may begin.
+    #[must_use]
+    pub fn wants_calm(&self) -> bool {
+        !self.strays.is_empty()
     }
 
     /// How many fds are held.
@@ -83,20 +92,26 @@ impl Ready {
         self.held.len()
     }
 
-    /// Picks at most `max` events for the server into `pick` (which is emptied first).
+    /// Picks at most `max` events for the server into `pick` (which is emptied first). Without
+    /// `habits`, for a nested wait: all together.
     pub fn pick(
         &mut self,
         interest: &mut InterestList,
         claims: &Claims,
-        habits: &Habits,
+        habits: Option<&Habits>,
         max: usize,
         pick: &mut Pick,
     ) {
         pick.clear();
+        while let Some(event) = self.strays.pop_back() {
+            self.fetched.push_front(event);
+        }
         while pick.events.len() < max {
             let Some(event) = self.fetched.pop_front() else { break };
             let fd = event.token.fd();
-            if habits.is_parker(fd) && !claims.is_busy(fd) {
+            let goes_alone =
+                |habits: &Habits| habits.is_parker(fd) || claims.links().is_connected(fd);
+            if habits.is_some_and(goes_alone) && !claims.is_busy(fd) {
                 self.parkers.push_back(event);
                 continue;
             }
@@ -128,6 +143,10 @@ impl Ready {
             }
             return;
         }
+        if claims.needs_calm(resolved.fd) {
+            self.strays.push_back(event);
+            return;
+        }
         let fd = resolved.fd.unwrap_or(Fd(-1));
         pick.events.push(Delivered { fd, flags: resolved.flags, data: resolved.data });
     }
@@ -137,13 +156,14 @@ impl Ready {
     /// meanwhile goes, or it would come twice.
     pub fn release(&mut self, interest: &mut InterestList, claims: &Claims) -> Vec<Operation> {
         let mut operations = Vec::new();
-        let (fetched, parkers) = (&mut self.fetched, &mut self.parkers);
+        let queues = &mut [&mut self.fetched, &mut self.parkers, &mut self.strays];
         self.held.retain(|token| {
             let busy = claims.is_busy(token.fd());
             if !busy && let Some(operation) = interest.release(*token) {
                 operations.push(operation);
-                fetched.retain(|event| event.token != *token);
-                parkers.retain(|event| event.token != *token);
+                for queue in queues.iter_mut() {
+                    queue.retain(|event| event.token != *token);
+                }
             }
             busy
         });
@@ -154,6 +174,7 @@ impl Ready {
     /// events of orphans are lost, whose numbers nobody can ask about.
     pub fn give_back(&mut self, interest: &mut InterestList) -> Vec<Operation> {
         let queued = self.fetched.drain(..).chain(self.parkers.drain(..));
+        let queued = queued.chain(self.strays.drain(..));
         let mut tokens: Vec<Token> = queued.map(|event| event.token).collect();
         let mut operations: Vec<Operation> =
             tokens.iter().filter_map(|token| interest.hold(*token)).collect();
@@ -166,6 +187,7 @@ impl Ready {
     pub fn clear(&mut self) {
         self.fetched.clear();
         self.parkers.clear();
+        self.strays.clear();
         self.held.clear();
     }
 }

@@ -97,12 +97,14 @@ pub struct Jobs {
     pub deflate_in_place: Vec<String>,
 }
 
-/// `[rules]`: rules of conflict (design names C1, C3). All are on in real use.
+/// `[rules]`: rules of conflict (design names C1, C2, C3). All are on in real use.
 #[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
 #[serde(default, deny_unknown_fields)]
 pub struct Rules {
     /// C1: no event for an fd that a parked coroutine owns.
     pub own_fd: bool,
+    /// C2: nor for a connection that one of its own is linked to.
+    pub linked_fds: bool,
     /// C3: a lock held by a parked coroutine of this thread is waited for by parking.
     pub locks: bool,
 }
@@ -132,7 +134,7 @@ impl Default for Jobs {
 
 impl Default for Rules {
     fn default() -> Self {
-        Self { own_fd: true, locks: true }
+        Self { own_fd: true, linked_fds: true, locks: true }
     }
 }
 

@@ -84,7 +84,7 @@ pub const VARIABLES: &[Variable] = &[
     Variable {
         name: "INTERLUDE_RULES_OFF",
         key: "rules",
-        help: "comma list of own_fd, locks: rules switched off, for tests only",
+        help: "comma list of own_fd, linked_fds, locks: rules switched off, for tests only",
         apply: rules_off,
     },
 ];
@@ -140,8 +140,9 @@ fn rules_off(settings: &mut Settings, text: &str) -> Result<(), &'static str> {
     for word in words(text) {
         match word {
             "own_fd" => settings.rules.own_fd = false,
+            "linked_fds" => settings.rules.linked_fds = false,
             "locks" => settings.rules.locks = false,
-            _ => return Err("knows own_fd and locks"),
+            _ => return Err("knows own_fd, linked_fds and locks"),
         }
     }
     Ok(())

@@ -21,13 +21,27 @@ use crate::thread::Thread;
 #[inline]
 pub(crate) fn touch(fd: Fd) {
     let Some(thread) = context::in_event().filter(|_| fd.0 >= 0) else { return };
-    if thread.claims.borrow().is_owned(fd) && thread.habits.borrow().is_connection(fd) {
+    let is_anothers = {
+        let claims = thread.claims.borrow();
+        claims.is_owned(fd) && claims.links().is_connection(fd)
+    };
+    if is_anothers {
         objects::wait_for(thread, || Want::Fd(fd));
     }
     let mut claims = thread.claims.borrow_mut();
     claims.touch(fd);
-    if thread.habits.borrow().is_outbound(fd) {
-        claims.linked();
+    if claims.links().is_connected(fd) {
+        meets_a_peer(thread);
+    }
+}
+
+/// In a batch of events, it would not be known which of them it is for.
+#[cold]
+fn meets_a_peer(thread: &Thread) {
+    let events = thread.delivery.borrow();
+    if events.len() > 1 {
+        let mut habits = thread.habits.borrow_mut();
+        events.iter().for_each(|event| habits.prefers_alone(event.fd));
     }
 }
 
@@ -181,7 +195,7 @@ pub(crate) fn accepted<A, B>(fd: c_int, listener: c_int, _: A, _: B) {
     if fd >= 0 {
         // A number that came back by a close which no hook saw.
         thread.claims.borrow_mut().closed(Fd(fd));
-        thread.claims.borrow_mut().know(Fd(fd));
+        thread.claims.borrow_mut().accepted(Fd(listener), Fd(fd));
         epolls::mark(fd);
         thread.winding_down.accepted();
         thread.habits.borrow_mut().accepted(Fd(listener), Fd(fd));
@@ -200,7 +214,7 @@ pub(crate) fn connect<F, A, B>(call: &Call<F>, fd: c_int, a: A, b: B) -> Outcome
         epolls::mark(fd);
         // A datagram socket (a resolver's, a log's) has no conversation.
         if is_stream(fd) {
-            thread.habits.borrow_mut().connected(Fd(fd));
+            thread.claims.borrow_mut().connected(Fd(fd));
         }
     }
     uses3(call, fd, a, b)
@@ -227,7 +241,7 @@ pub(crate) fn close<F>(_: &Call<F>, fd: c_int) -> Outcome<c_int> {
     }
     touch(Fd(fd));
     if let Some(thread) = context::thread()
-        && thread.habits.borrow().is_listener(Fd(fd))
+        && thread.claims.borrow().links().is_listener(Fd(fd))
     {
         // The server ends, or this part of it.
         if context::local().in_event() {

@@ -38,7 +38,7 @@ fn is_busy(thread: &Thread, fd: Fd, object: Option<usize>) -> bool {
         return false;
     }
     let claims = thread.claims.borrow();
-    let is_connection = thread.habits.borrow().is_connection(fd);
+    let is_connection = claims.links().is_connection(fd);
     (is_connection && claims.conflicts(&Want::Fd(fd)))
         || object.is_some_and(|object| claims.conflicts(&Want::Object(object)))
 }

@@ -23,7 +23,6 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use interlude_core::CoroutineId;
-use interlude_core::habit::Habits;
 use interlude_core::interest::Token;
 use interlude_core::ready::{Delivered, Numbering, Pick, Ready};
 use interlude_fiber::{Seat, Slice};
@@ -243,8 +242,7 @@ impl<'a> Scheduler<'a> {
             }
             // A signal may have reached the server while a coroutine was on its way to park.
             let told = self.thread.winding_down.is_told() && !self.parked.is_empty();
-            if told || self.timer_is_due() || self.parked.is_draining() || self.thread.signals.any()
-            {
+            if told || self.timer_is_due() || self.is_draining() || self.thread.signals.any() {
                 if self.parked.is_empty() {
                     return self.fail(libc::EINTR);
                 }
@@ -254,10 +252,20 @@ impl<'a> Scheduler<'a> {
             if let Some(answer) = self.deliver() {
                 return answer;
             }
+            if self.is_draining() {
+                continue;
+            }
             if let Some(answer) = self.fetch() {
                 return answer;
             }
         }
+    }
+
+    /// Does something wait until nobody is parked? Then nothing new may begin.
+    fn is_draining(&self) -> bool {
+        self.parked.is_draining()
+            || (!self.parked.is_empty()
+                && (self.ready.wants_calm() || !self.thread.claims.borrow().is_calm()))
     }
 
     fn collect(&mut self) {
@@ -333,10 +341,10 @@ impl<'a> Scheduler<'a> {
     fn pick_for(&mut self, epoll: &Epoll, max: usize) -> Vec<Delivered> {
         let mut claims = self.thread.claims.borrow_mut();
         let mut interest = epoll.interest();
-        self.ready.pick(&mut interest, &claims, &Habits::default(), max, &mut self.pick);
+        self.ready.pick(&mut interest, &claims, None, max, &mut self.pick);
         count_by(Counter::EventDelivered, self.pick.events.len());
         for event in &self.pick.events {
-            claims.touch(event.fd);
+            claims.takes(event.fd);
         }
         std::mem::take(&mut self.pick.events)
     }
@@ -358,7 +366,7 @@ impl<'a> Scheduler<'a> {
         {
             let mut interest = epoll.interest();
             let (claims, habits) = (self.thread.claims.borrow(), self.thread.habits.borrow());
-            self.ready.pick(&mut interest, &claims, &habits, self.wait.max, &mut self.pick);
+            self.ready.pick(&mut interest, &claims, Some(&habits), self.wait.max, &mut self.pick);
             for operation in self.pick.operations.drain(..) {
                 epoll.apply(operation);
             }
@@ -382,17 +390,7 @@ impl<'a> Scheduler<'a> {
         self.woke = Instant::now();
         self.thread.current.set(self.numbering.take().0);
         let events = &mut self.pick.events;
-        let mut claims = self.thread.claims.borrow_mut();
-        claims.begin(events.iter().map(|event| event.fd));
-        let habits = self.thread.habits.borrow();
-        if habits.has_outbound() && events.iter().any(|event| habits.is_outbound(event.fd)) {
-            claims.linked();
-        }
-        let is_known = |fd| habits.is_connection(fd) || habits.is_listener(fd);
-        if events.is_empty() || !events.iter().all(|event| is_known(event.fd)) {
-            claims.anonymous();
-        }
-        drop((claims, habits));
+        self.thread.claims.borrow_mut().begin(events.iter().map(|event| event.fd));
         let count = events.len();
         let mut delivery = self.thread.delivery.borrow_mut();
         delivery.clear();

@@ -22,7 +22,7 @@ fn an_fd_is_owned_while_its_coroutine_is_parked_and_only_then() {
 
 #[test]
 fn without_c1_no_fd_is_owned() {
-    let mut claims = Claims::new(Rules { own_fd: false, locks: true });
+    let mut claims = Claims::new(Rules { own_fd: false, ..Rules::default() });
     claims.begin([Fd(7)]);
     claims.park(CoroutineId(1));
     assert!(!claims.is_owned(Fd(7)));

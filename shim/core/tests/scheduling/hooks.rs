@@ -45,6 +45,7 @@ impl Machine {
         if step.event.is_some_and(|(fd, opening)| self.files.opening(fd) != Some(opening)) {
             return Ok(());
         }
+        self.truth.handler = step.event;
         let data = self.tick();
         let fd = |target: &Target| match target {
             Target::Event => step.event.map(|(fd, _)| fd),
@@ -65,7 +66,8 @@ impl Machine {
             Action::Close(target) => self.close(co, fd(target)),
             Action::Dup(target) => self.dup(co, fd(target)),
             Action::Dup2(from, to) => self.dup2(co, fd(from), fd(to)),
-            Action::Job => Err(Stop::Job),
+            Action::Job => self.job(false),
+            Action::Compress => self.job(true),
             Action::Enter(object) => self.enter(co, *object),
             Action::Leave(object) => self.leave(co, *object),
             Action::Use(region) => self.use_region(co, region),
@@ -87,8 +89,23 @@ impl Machine {
         self.setting.orderly && !co.is_in_order(rank)
     }
 
+    /// An offloaded call, unless whom it works for is not known.
+    fn job(&mut self, compresses: bool) -> Done {
+        if self.claims.has_stray() {
+            self.ledger.saw("stray job");
+            return Ok(());
+        }
+        if compresses && self.claims.is_anonymous() {
+            return Ok(());
+        }
+        if compresses {
+            self.claims.expose();
+        }
+        Err(Stop::Job)
+    }
+
     fn touch(&mut self, co: &mut Coroutine, fd: i32) -> Done {
-        let is_connection = self.habits.is_connection(Fd(fd));
+        let is_connection = self.claims.links().is_connection(Fd(fd));
         if self.claims.is_owned(Fd(fd)) && is_connection {
             self.must_wait(co, Want::Fd(Fd(fd)))?;
         }
@@ -102,6 +119,7 @@ impl Machine {
                 return Err(Violation::SharedFd(text).into());
             }
         }
+        self.truth.used((fd, opening));
         co.owns.insert((fd, opening));
         Ok(())
     }
@@ -139,13 +157,16 @@ impl Machine {
         }
         let Some(fd) = self.files.open(ROOM) else { return Ok(()) };
         self.claims.closed(Fd(fd));
+        self.claims.accepted(Fd(listener), Fd(fd));
         self.habits.accepted(Fd(listener), Fd(fd));
+        self.truth.accepted((fd, self.files.opening(fd).unwrap_or_default()));
         self.watch(fd, mask)
     }
 
     fn connect(&mut self, co: &mut Coroutine, mask: Option<u32>) -> Done {
         let Some(fd) = self.files.open(ROOM) else { return Ok(()) };
-        self.habits.connected(Fd(fd));
+        self.claims.connected(Fd(fd));
+        self.truth.connected((fd, self.files.opening(fd).unwrap_or_default()));
         self.touch(co, fd)?;
         self.watch(fd, mask)
     }

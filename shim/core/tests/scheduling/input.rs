@@ -126,7 +126,8 @@ fn script() -> impl Strategy<Value = Vec<Action>> {
         24 => (io()).prop_map(|action| vec![action]),
         8 => registering().prop_map(|action| vec![action]),
         6 => ending().prop_map(|action| vec![action]),
-        16 => Just(vec![Action::Job]),
+        12 => Just(vec![Action::Job]),
+        6 => Just(vec![Action::Compress]),
         4 => (0usize..2).prop_map(|object| {
             vec![Action::Enter(object), Action::Job, Action::Leave(object)]
         }),
@@ -148,7 +149,7 @@ fn io() -> impl Strategy<Value = Action> {
         2 => (target(), 1u32..3).prop_map(|(target, most)| Action::Write(target, most)),
         3 => target().prop_map(|target| Action::Write(target, u32::MAX)),
         4 => prop::option::weighted(0.9, mask()).prop_map(Action::Accept),
-        1 => prop::option::weighted(0.9, mask()).prop_map(Action::Connect),
+        2 => prop::option::weighted(0.9, mask()).prop_map(Action::Connect),
     ]
 }
 

@@ -65,6 +65,10 @@ impl Machine {
         if published.iter().filter(|fd| fd.0 >= 0).ne(&mine) {
             return Err(Violation::Muddled(format!("{mine:?} published as {published:?}")));
         }
+        let linked = |fd| self.claims.is_busy(Fd(fd)) && !self.claims.is_owned(Fd(fd));
+        if self.files.numbers().any(linked) {
+            self.ledger.saw("linked");
+        }
         self.ledger.saw(match &waiting {
             Waiting::Job => "job",
             Waiting::Want(Want::Lock(..)) => "wait for a lock",

@@ -17,6 +17,7 @@ use crate::kernel::{Control, Epoll, Key, Reported};
 use crate::ledger::Ledger;
 use crate::server::{Coroutine, Tape};
 use crate::stock::Stock;
+use crate::truth::Truth;
 use crate::violation::Violation;
 
 /// What a parked coroutine waits for.
@@ -80,6 +81,7 @@ pub(crate) struct Machine {
     pub(crate) numbering: Numbering,
     pub(crate) parked: BTreeMap<CoroutineId, Parked>,
     pub(crate) tape: Tape,
+    pub(crate) truth: Truth,
     /// From now on, every event is dealt with to its end.
     pub(crate) polite: bool,
     pick: Pick,
@@ -102,6 +104,7 @@ impl Machine {
             numbering: Numbering::default(),
             parked: BTreeMap::new(),
             tape,
+            truth: Truth::default(),
             polite: false,
             pick: Pick::default(),
             go: VecDeque::new(),
@@ -152,7 +155,14 @@ impl Machine {
             self.resume(id, answer)?;
             return Ok(Turn::Busy);
         }
+        if self.is_draining() {
+            return self.drain();
+        }
         if self.deliver(max)? {
+            return Ok(Turn::Busy);
+        }
+        if self.is_draining() {
+            self.ledger.saw("calm");
             return Ok(Turn::Busy);
         }
         if self.in_flight() == 0 && !self.parked.is_empty() {
@@ -169,6 +179,18 @@ impl Machine {
             self.begin(Vec::new())?;
         }
         Ok(Turn::Slept)
+    }
+
+    fn is_draining(&self) -> bool {
+        !self.parked.is_empty() && (self.ready.wants_calm() || !self.claims.is_calm())
+    }
+
+    fn drain(&mut self) -> Result<Turn, Violation> {
+        if self.in_flight() > 0 {
+            return Ok(Turn::Slept);
+        }
+        self.unlock_cycle()?;
+        Ok(Turn::Busy)
     }
 
     fn in_flight(&self) -> usize {
@@ -220,8 +242,7 @@ impl Machine {
         is_nested: bool,
     ) -> Result<(Vec<Delivered>, bool), Violation> {
         let mut pick = std::mem::take(&mut self.pick);
-        let none = Habits::default();
-        let habits = if is_nested { &none } else { &self.habits };
+        let habits = (!is_nested).then_some(&self.habits);
         self.ready.pick(&mut self.interest, &self.claims, habits, max, &mut pick);
         self.saw_pick(&pick);
         for operation in pick.operations.drain(..) {
@@ -231,6 +252,7 @@ impl Machine {
             let (key, fetched) = self.ledger.delivered(*event, &self.stock)?;
             self.stock.delivered(key, fetched)?;
             self.check_unowned(event.fd)?;
+            self.check_unlinked(event.fd)?;
         }
         let events = std::mem::take(&mut pick.events);
         let only_stale = pick.stale > 0 && pick.held == 0 && self.ready.is_empty();
@@ -267,6 +289,20 @@ impl Machine {
         }
     }
 
+    /// C2: nor for one that works together with such an fd.
+    fn check_unlinked(&self, fd: Fd) -> Result<(), Violation> {
+        let Some(opening) = self.files.opening(fd.0) else { return Ok(()) };
+        for (id, parked) in &self.parked {
+            let owned = parked.coroutine.owns.iter().filter(|o| !self.ledger.is_excused(**o));
+            let mut owned = owned.filter(|(fd, o)| self.files.opening(*fd) == Some(*o));
+            if let Some(partner) = owned.find(|o| self.truth.are_linked(**o, (fd.0, opening))) {
+                let text = format!("{fd:?} beside coroutine {}, which has {partner:?}", id.0);
+                return Err(Violation::LinkedFds(text));
+            }
+        }
+        Ok(())
+    }
+
     /// A parked coroutine that owns `fd` as it is open now.
     pub(crate) fn parked_owner(&self, fd: i32) -> Option<((i32, u64), CoroutineId)> {
         let owned = (fd, self.files.opening(fd)?);
@@ -298,7 +334,7 @@ impl Machine {
         }
         let (serial, is_open) = (registration.serial, registration.closed.is_none());
         self.ledger.fetched(serial, flags, at);
-        if is_open && self.claims.is_owned(Fd(key.1)) {
+        if is_open && self.claims.is_busy(Fd(key.1)) {
             self.ledger.fetched_while_owned(key.1, serial)?;
         }
         Ok(())
@@ -324,7 +360,7 @@ impl Machine {
 
     /// May the events of a registration wait for a parked coroutine?
     pub(crate) fn is_held_back(&self, key: Key) -> bool {
-        self.files.file(key.1) == Some(key.0) && self.claims.is_owned(Fd(key.1))
+        self.files.file(key.1) == Some(key.0) && self.claims.is_busy(Fd(key.1))
     }
 
     /// Tells the kernel. In this model every close is seen, so nothing can be refused.

@@ -5,6 +5,7 @@
 //! | `files` | open files, fd numbers |
 //! | `kernel` | epoll, after the kernel's source; `real` compares it with the kernel |
 //! | `stock` | the oracle: what the server would be owed without the shim |
+//! | `truth` | the other oracle: which connections work together |
 //! | `server` | handlers as lists of steps |
 //! | `machine`, `life`, `waits` | the scheduler, following the shim's |
 //! | `hooks`, `control`, `wants` | what the shim's hooks do around a call |
@@ -12,8 +13,8 @@
 //! | `input`, `run` | what proptest makes up, and how it is played |
 //!
 //! What holds after every turn: no event lost, none invented or doubled (C6), none of a
-//! registration that is gone (C7), no two coroutines with one connection (C1) or inside one lock,
-//! object or region (C3, C4, C8), no spinning, the kernel's own answers to `epoll_ctl`, and every
+//! registration that is gone (C7), no two coroutines with one connection (C1) or with two that work
+//! together (C2) or inside one lock, object or region (C3, C4, C8), no spinning, the kernel's own answers to `epoll_ctl`, and every
 //! park ends.
 //!
 //! `PROPTEST_CASES` raises the number of cases. What failed once is kept in `proptest-regressions`.
@@ -30,6 +31,7 @@ mod real;
 mod run;
 mod server;
 mod stock;
+mod truth;
 mod violation;
 mod waits;
 mod wants;
@@ -51,15 +53,23 @@ fn a_server_that_takes_things_in_order_is_never_forced() {
 
 #[test]
 fn without_c1_two_coroutines_get_one_fd() {
-    let rules = Rules { own_fd: false, locks: true };
+    let rules = Rules { own_fd: false, ..Rules::default() };
     let found = run::violations(rules, CASES.min(1_000));
     assert!(found.contains_key("C1 shared fd"), "{found:?}");
     assert_eq!(found.len(), 1, "something else is wrong, too: {found:?}");
 }
 
 #[test]
+fn without_c2_two_coroutines_get_one_request() {
+    let rules = Rules { linked_fds: false, ..Rules::default() };
+    let found = run::violations(rules, CASES.min(3_000));
+    assert!(found.contains_key("C2 linked fds"), "{found:?}");
+    assert_eq!(found.len(), 1, "something else is wrong, too: {found:?}");
+}
+
+#[test]
 fn without_c3_two_coroutines_are_inside_one_lock() {
-    let rules = Rules { own_fd: true, locks: false };
+    let rules = Rules { locks: false, ..Rules::default() };
     let found = run::violations(rules, CASES.min(1_000));
     assert!(found.contains_key("C3 shared"), "{found:?}");
     assert_eq!(found.len(), 1, "something else is wrong, too: {found:?}");
@@ -81,7 +91,9 @@ fn the_cases_reach_every_situation() {
         "nested",
         "job",
         "forced",
-        "busy",
+        "linked",
+        "stray job",
+        "calm",
         "wait for an fd",
         "wait for a lock",
         "wait for an object",

@@ -45,6 +45,8 @@ fn start(machine: &mut Machine, case: &Case) -> Result<(), Violation> {
     register(machine, LISTENER, case.listener)?;
     for mask in &case.connections {
         let Some(fd) = machine.files.open(ROOM) else { break };
+        machine.claims.accepted(Fd(LISTENER), Fd(fd));
+        machine.truth.accepted((fd, machine.files.opening(fd).unwrap_or_default()));
         machine.habits.accepted(Fd(LISTENER), Fd(fd));
         register(machine, fd, *mask)?;
     }

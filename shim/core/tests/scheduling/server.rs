@@ -45,6 +45,8 @@ pub(crate) enum Action {
     Dup2(Target, Target),
     /// An offloaded call.
     Job,
+    /// One that is part of an answer.
+    Compress,
     /// A call on an object begins.
     Enter(usize),
     /// It ends.

@@ -13,6 +13,8 @@ pub(crate) enum Violation {
     Doubled(String),
     /// The server was given an event of a registration that is gone.
     Stale(String),
+    /// Two live coroutines use connections that work together.
+    LinkedFds(String),
     /// Two live coroutines use one fd.
     SharedFd(String),
     /// Two coroutines are inside one lock, object or region.
@@ -40,6 +42,7 @@ impl Violation {
             Self::Doubled(text) => ("C6 doubled", text),
             Self::Stale(text) => ("C7 stale", text),
             Self::SharedFd(text) => ("C1 shared fd", text),
+            Self::LinkedFds(text) => ("C2 linked fds", text),
             Self::Shared(text) => ("C3 shared", text),
             Self::Spins(text) => ("spins", text),
             Self::Endless(text) => ("endless", text),

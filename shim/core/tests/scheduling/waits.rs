@@ -42,7 +42,7 @@ impl Machine {
         co.nested += 1;
         let mut steps = Vec::new();
         for event in &events {
-            self.claims.touch(event.fd);
+            self.claims.takes(event.fd);
             let event = self.files.opening(event.fd.0).map(|opening| (event.fd.0, opening));
             co.owns.extend(event);
             let actions = self.tape.take().into_iter();
