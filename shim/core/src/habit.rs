@@ -33,25 +33,23 @@ impl Habits {
 
     /// An event of `fd` led to a park.
     pub fn parked(&mut self, fd: Fd) {
-        let Some(habit) = self.entry(fd) else { return };
-        habit.own = FULL;
-        if let Some(listener) = habit.listener
-            && let Some(parent) = self.entry(listener)
-        {
-            parent.children = FULL;
-        }
+        self.entry(fd);
+        self.prefers_alone(fd);
     }
 
-    /// Events of `fd` had better be given out alone, if anything is known of it.
+    /// Events of `fd`, and of its siblings, had better be given out alone, if anything is known of it.
+    /// Allocates nothing.
     pub fn prefers_alone(&mut self, fd: Fd) {
-        if let Some(habit) = fd.index().and_then(|index| self.by_fd.get_mut(index)) {
-            habit.own = FULL;
+        let Some(habit) = self.get_mut(fd) else { return };
+        habit.own = FULL;
+        if let Some(parent) = habit.listener.and_then(|listener| self.get_mut(listener)) {
+            parent.children = FULL;
         }
     }
 
     /// An event of `fd` was served without a park.
     pub fn quiet(&mut self, fd: Fd) {
-        if let Some(habit) = fd.index().and_then(|index| self.by_fd.get_mut(index)) {
+        if let Some(habit) = self.get_mut(fd) {
             habit.own = habit.own.saturating_sub(1);
         }
     }
@@ -67,9 +65,13 @@ impl Habits {
 
     /// `fd` was closed: its number means nothing any more.
     pub fn closed(&mut self, fd: Fd) {
-        if let Some(habit) = fd.index().and_then(|index| self.by_fd.get_mut(index)) {
+        if let Some(habit) = self.get_mut(fd) {
             *habit = Habit::default();
         }
+    }
+
+    fn get_mut(&mut self, fd: Fd) -> Option<&mut Habit> {
+        self.by_fd.get_mut(fd.index()?)
     }
 
     fn entry(&mut self, fd: Fd) -> Option<&mut Habit> {

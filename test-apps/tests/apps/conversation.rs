@@ -51,6 +51,18 @@ impl Conversation {
         self.rounds(rounds, |_| (vec![message(text)], vec![answer.to_owned()]))
     }
 
+    /// One message on every connection; nobody waits for an answer.
+    pub(crate) fn say(&mut self, text: &str) {
+        for stream in &mut self.streams {
+            stream.write_all(&message(text)).unwrap();
+        }
+    }
+
+    /// The answer on the first connection, or `None` where none comes.
+    pub(crate) fn first_answer(&mut self) -> Option<String> {
+        self.streams.first_mut().and_then(answer)
+    }
+
     /// What each connection is answered to `text`.
     pub(crate) fn answers(&mut self, text: &str) -> Vec<String> {
         let ask = |stream: &mut TcpStream| {

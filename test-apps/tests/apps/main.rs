@@ -10,5 +10,6 @@ mod epoll_kernel;
 mod hook_calls;
 mod mio_server;
 mod mutex_across;
+mod relay;
 mod threads;
 mod two_messages;
