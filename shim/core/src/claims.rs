@@ -234,9 +234,11 @@ impl Claims {
         self.know(fd);
     }
 
-    /// `fd` is connected to a peer.
+    /// `fd` is connected to a peer, by the running coroutine, which may have used it before (nginx
+    /// registers it first).
     pub fn connected(&mut self, fd: Fd) {
         self.links.connected(fd);
+        self.links.touched(fd, &self.running.events, &self.running.fds);
     }
 
     /// Which connections there are.

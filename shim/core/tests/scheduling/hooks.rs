@@ -165,10 +165,12 @@ impl Machine {
 
     fn connect(&mut self, co: &mut Coroutine, mask: Option<u32>) -> Done {
         let Some(fd) = self.files.open(ROOM) else { return Ok(()) };
+        // As nginx does it: registered first, then connected.
+        self.touch(co, fd)?;
+        self.watch(fd, mask)?;
         self.claims.connected(Fd(fd));
         self.truth.connected((fd, self.files.opening(fd).unwrap_or_default()));
-        self.touch(co, fd)?;
-        self.watch(fd, mask)
+        self.touch(co, fd)
     }
 
     fn watch(&mut self, fd: i32, mask: Option<u32>) -> Done {
