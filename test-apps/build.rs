@@ -8,11 +8,12 @@ use std::path::{Path, PathBuf};
 use std::process::{Command, exit};
 
 /// One program: its name and its source files, relative to `c/`.
-const PROGRAMS: [(&str, &[&str]); 6] = [
+const PROGRAMS: [(&str, &[&str]); 7] = [
     ("two-messages", &["two-messages.c"]),
     ("mutex-across", &["mutex-across.c"]),
     ("echo", &["echo.c"]),
     ("threads", &["threads.c"]),
+    ("timers", &["timers.c"]),
     ("epoll-kernel", &["epoll-kernel.c"]),
     (
         "hook-calls",

@@ -9,6 +9,7 @@
 //! | [`ready`] | which event the server gets next, alone or in a batch |
 //! | [`habit`] | which fds lead to parks |
 //! | [`claims`] | C1 own fd, C3 locks, C4 busy objects, C8 shared regions: who has what |
+//! | [`fence`] | C5 timers: what clocks show beside parked coroutines |
 //! | [`cost`] | how long calls take: which are worth a job |
 //! | [`nesting`] | which wait is the event loop |
 //! | [`page`] | the statistics page |
@@ -16,6 +17,7 @@
 
 pub mod claims;
 pub mod cost;
+pub mod fence;
 pub mod habit;
 pub mod interest;
 pub mod nesting;

@@ -97,7 +97,7 @@ pub struct Jobs {
     pub deflate_in_place: Vec<String>,
 }
 
-/// `[rules]`: rules of conflict (design names C1, C3). All are on in real use.
+/// `[rules]`: rules of conflict (design names C1, C3, C5). All are on in real use.
 #[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
 #[serde(default, deny_unknown_fields)]
 pub struct Rules {
@@ -105,6 +105,8 @@ pub struct Rules {
     pub own_fd: bool,
     /// C3: a lock held by a parked coroutine of this thread is waited for by parking.
     pub locks: bool,
+    /// C5: the server's clocks do not pass its next timer while coroutines are parked.
+    pub timers: bool,
 }
 
 impl Default for Cores {
@@ -132,7 +134,7 @@ impl Default for Jobs {
 
 impl Default for Rules {
     fn default() -> Self {
-        Self { own_fd: true, locks: true }
+        Self { own_fd: true, locks: true, timers: true }
     }
 }
 

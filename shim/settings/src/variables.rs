@@ -84,7 +84,7 @@ pub const VARIABLES: &[Variable] = &[
     Variable {
         name: "INTERLUDE_RULES_OFF",
         key: "rules",
-        help: "comma list of own_fd, locks: rules switched off, for tests only",
+        help: "comma list of own_fd, locks, timers: rules switched off, for tests only",
         apply: rules_off,
     },
 ];
@@ -141,7 +141,8 @@ fn rules_off(settings: &mut Settings, text: &str) -> Result<(), &'static str> {
         match word {
             "own_fd" => settings.rules.own_fd = false,
             "locks" => settings.rules.locks = false,
-            _ => return Err("knows own_fd and locks"),
+            "timers" => settings.rules.timers = false,
+            _ => return Err("knows own_fd, locks and timers"),
         }
     }
     Ok(())

@@ -21,6 +21,7 @@ use crate::thread::Thread;
 #[inline]
 pub(crate) fn touch(fd: Fd) {
     let Some(thread) = context::in_event().filter(|_| fd.0 >= 0) else { return };
+    thread.fence.borrow_mut().acts();
     if thread.claims.borrow().is_owned(fd) && thread.habits.borrow().is_connection(fd) {
         objects::wait_for(thread, || Want::Fd(fd));
     }

@@ -11,4 +11,5 @@ mod hook_calls;
 mod mio_server;
 mod mutex_across;
 mod threads;
+mod timers;
 mod two_messages;
