@@ -27,6 +27,7 @@ const PROGRAMS: [(&str, &[&str]); 7] = [
             "hook-calls/epoll.c",
             "hook-calls/locks.c",
             "hook-calls/waiting.c",
+            "hook-calls/clocks.c",
             "hook-calls/sign.c",
             "hook-calls/keys.c",
             "hook-calls/tls.c",
