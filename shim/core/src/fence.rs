@@ -329,11 +329,12 @@ impl Fence {
     }
 
     /// Is nothing more to be delivered beside the parked coroutines? A timer is due, or would have been
-    /// for some time, or the clocks have stood for too long.
-    pub fn is_due(&self, now: impl Fn() -> i64) -> bool {
-        self.is_reached(&now)
-            || self.due.is_some_and(|due| now() >= due.saturating_add(GRACE))
-            || (self.is_seen() && now() >= self.moved.saturating_add(STAND))
+    /// for some time, or the clocks have stood for too long. `now` is the real monotonic clock's.
+    #[must_use]
+    pub fn is_due(&self, now: i64) -> bool {
+        self.is_reached(|| now)
+            || self.due.is_some_and(|due| now >= due.saturating_add(GRACE))
+            || (self.is_seen() && now >= self.moved.saturating_add(STAND))
     }
 
     /// How long it is until a timer is due, beside parked coroutines. `None`: there is none.

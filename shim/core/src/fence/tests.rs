@@ -74,7 +74,7 @@ impl Bench {
     }
 
     fn is_due(&self) -> bool {
-        self.fence.is_due(|| self.clocks.now)
+        self.fence.is_due(self.clocks.now)
     }
 
     fn is_reached(&self) -> bool {

@@ -81,7 +81,7 @@ impl Scheduler<'_> {
     pub(super) fn timer_is_due(&self) -> bool {
         !self.parked.is_empty()
             && self.thread.settings.rules.timers
-            && self.thread.fence.borrow().is_due(clocks::now)
+            && self.thread.fence.borrow().is_due(clocks::now())
     }
 
     /// Nothing new begins: waits for one of the parked to be able to go on.
