@@ -14,6 +14,7 @@ const PROGRAMS: [(&str, &[&str]); 7] = [
     ("mutex-across", &["mutex-across.c"]),
     ("echo", &["echo.c"]),
     ("threads", &["threads.c"]),
+    ("timers", &["timers.c"]),
     ("epoll-kernel", &["epoll-kernel.c"]),
     (
         "hook-calls",
@@ -27,6 +28,7 @@ const PROGRAMS: [(&str, &[&str]); 7] = [
             "hook-calls/epoll.c",
             "hook-calls/locks.c",
             "hook-calls/waiting.c",
+            "hook-calls/clocks.c",
             "hook-calls/sign.c",
             "hook-calls/keys.c",
             "hook-calls/tls.c",

@@ -1,6 +1,7 @@
 //! The handlers, one file for each family of calls. A handler is short: it converts at the door,
 //! asks `interlude-core`, and says what is to become of the call.
 
+pub(crate) mod clocks;
 pub(crate) mod epoll;
 pub(crate) mod evp;
 pub(crate) mod io;

@@ -6,6 +6,7 @@
 //! api/     the handlers, one file for each family of calls
 //! thread   what a thread with an event loop has
 //! scheduler/  which continuation of that thread goes on next
+//! clocks   real time, and what the server is shown of it
 //! offload  a call becomes a job, or is run in place
 //! ```
 //!
@@ -17,6 +18,7 @@ mod ambient;
 mod api;
 mod bypass;
 mod cancel;
+mod clocks;
 mod context;
 mod counters;
 mod epolls;

@@ -16,6 +16,7 @@ use interlude_settings::Mode;
 
 use crate::bypass::Bypass;
 use crate::cancel::NotCancelled;
+use crate::clocks;
 use crate::context;
 use crate::counters::{Counter, JobEvent, count, count_job};
 use crate::hook;
@@ -140,9 +141,7 @@ fn is_unowned(thread: &Thread, compresses: bool) -> bool {
     if claims.is_crowded() || !claims.owns_any() {
         return true;
     }
-    compresses
-        && (claims.is_anonymous()
-            || thread.timer_due.get().is_some_and(|due| Instant::now() >= due))
+    compresses && (claims.is_anonymous() || clocks::may_run_timers(thread))
 }
 
 /// Can the running coroutine of this thread be parked here?

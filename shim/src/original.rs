@@ -92,7 +92,8 @@ fn pin(address: *mut c_void) {
     let name = unsafe { CStr::from_ptr(info.dli_fname) };
     // The C library is never unloaded; and its functions are looked for at moments when nothing may
     // be allocated (an allocator that starts up takes a mutex), as `dlopen` does.
-    if !name.to_bytes().ends_with(b"/libc.so.6") {
+    // Nor is the kernel's, which has no path.
+    if name.to_bytes().contains(&b'/') && !name.to_bytes().ends_with(b"/libc.so.6") {
         let flags = libc::RTLD_NOLOAD | libc::RTLD_NODELETE | libc::RTLD_LAZY;
         // SAFETY: the loader's own name of a library that is loaded; nothing is loaded anew.
         unsafe { libc::dlopen(info.dli_fname, flags) };
@@ -136,6 +137,12 @@ pub(crate) trait Failure {
 }
 
 impl Failure for i32 {
+    fn failure() -> Self {
+        -1
+    }
+}
+
+impl Failure for i64 {
     fn failure() -> Self {
         -1
     }

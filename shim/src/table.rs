@@ -8,13 +8,13 @@
 use std::ffi::{c_char, c_int, c_long, c_uchar, c_uint, c_ulong, c_void};
 
 use libc::{
-    epoll_event, fd_set, iovec, mmsghdr, msghdr, off_t, pid_t, pollfd, pthread_attr_t,
+    clockid_t, epoll_event, fd_set, iovec, mmsghdr, msghdr, off_t, pid_t, pollfd, pthread_attr_t,
     pthread_cond_t, pthread_mutex_t, pthread_rwlock_t, pthread_spinlock_t, pthread_t, sigset_t,
-    size_t, sockaddr, socklen_t, ssize_t, timespec, timeval,
+    size_t, sockaddr, socklen_t, ssize_t, time_t, timespec, timeval,
 };
 
 use crate::api::zlib::ZStream;
-use crate::api::{epoll, evp, io, libdeflate, locks, openssl, process, zlib};
+use crate::api::{clocks, epoll, evp, io, libdeflate, locks, openssl, process, zlib};
 use crate::hook::{self, When, hooks};
 use crate::original::Original;
 
@@ -128,6 +128,12 @@ hooks! {
     compression fn libdeflate_gzip_compress(compressor: *mut c_void, data: *const c_void, n: size_t, out: *mut c_void, available: size_t) -> size_t => libdeflate::compress;
     compression fn libdeflate_zlib_compress(compressor: *mut c_void, data: *const c_void, n: size_t, out: *mut c_void, available: size_t) -> size_t => libdeflate::compress;
     compression fn libdeflate_deflate_compress(compressor: *mut c_void, data: *const c_void, n: size_t, out: *mut c_void, available: size_t) -> size_t => libdeflate::compress;
+
+    clock fn clock_gettime(clock: clockid_t, time: *mut timespec) -> c_int => @in_event clocks::get;
+    clock fn gettimeofday(time: *mut timeval, zone: *mut c_void) -> c_int => @in_event clocks::get_day;
+    clock fn __gettimeofday(time: *mut timeval, zone: *mut c_void) -> c_int => @in_event clocks::get_day;
+    clock fn time(time: *mut time_t) -> time_t => @in_event clocks::get_seconds;
+    clock fn timespec_get(time: *mut timespec, base: c_int) -> c_int => @in_event clocks::get_base;
 
     process fn fork() -> pid_t => process::fork;
     process fn execve(path: *const c_char, argv: *const *const c_char, environment: *const *const c_char) -> c_int => process::execve;

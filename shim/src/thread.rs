@@ -7,10 +7,11 @@ use std::cell::{Cell, RefCell};
 use std::ffi::c_void;
 use std::os::fd::RawFd;
 use std::sync::{Arc, Mutex, MutexGuard, Once, OnceLock, TryLockError};
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use interlude_core::claims::{Claims, Rules};
 use interlude_core::cost::Costs;
+use interlude_core::fence::Fence;
 use interlude_core::habit::Habits;
 use interlude_core::nesting::Nesting;
 use interlude_core::ready::Delivered;
@@ -50,8 +51,8 @@ pub(crate) struct Thread {
     pub(crate) nesting: RefCell<Nesting>,
     /// How long heavy calls take.
     pub(crate) costs: RefCell<Costs>,
-    /// When the server's next timer may run, by its latest wait; `None`: it has none.
-    pub(crate) timer_due: Cell<Option<Instant>>,
+    /// What the server's clocks show.
+    pub(crate) fence: RefCell<Fence>,
     /// How many coroutines are parked; a signal handler may ask.
     pub(crate) parked: Cell<usize>,
     /// Signals kept back meanwhile.
@@ -85,7 +86,7 @@ impl Thread {
             forked: Cell::new(false),
             nesting: RefCell::new(Nesting::default()),
             costs: RefCell::new(Costs::new(JobKind::ALL.len())),
-            timer_due: Cell::new(None),
+            fence: RefCell::new(Fence::default()),
             parked: Cell::new(0),
             signals: Pending::default(),
             winding_down: WindingDown::default(),
@@ -160,6 +161,7 @@ impl Thread {
     /// In a child after fork: nothing is parked, nothing in flight, no helper threads.
     pub(crate) fn after_fork(&self) {
         *self.claims.borrow_mut() = Claims::new(rules(self.settings));
+        *self.fence.borrow_mut() = Fence::default();
         self.forked.set(true);
         self.parked.set(0);
         // What was kept back was sent to the parent.
@@ -181,7 +183,7 @@ impl Thread {
 }
 
 fn rules(settings: &Settings) -> Rules {
-    let interlude_settings::Rules { own_fd, linked_fds, locks } = settings.rules;
+    let interlude_settings::Rules { own_fd, linked_fds, locks, .. } = settings.rules;
     Rules { own_fd, linked_fds, locks }
 }
 

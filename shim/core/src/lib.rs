@@ -10,6 +10,7 @@
 //! | [`habit`] | which fds lead to parks |
 //! | [`claims`] | C1 own fd, C3 locks, C4 busy objects, C8 shared regions: who has what |
 //! | [`links`] | C2 linked fds: which connections belong together |
+//! | [`fence`] | C5 timers: what clocks show beside parked coroutines |
 //! | [`cost`] | how long calls take: which are worth a job |
 //! | [`nesting`] | which wait is the event loop |
 //! | [`page`] | the statistics page |
@@ -17,6 +18,7 @@
 
 pub mod claims;
 pub mod cost;
+pub mod fence;
 pub mod habit;
 pub mod interest;
 pub mod links;

@@ -53,6 +53,7 @@ pub(crate) fn control<F>(
     let fd = Fd(fd);
     if let Some(thread) = context::in_event() {
         thread.claims.borrow_mut().touch(fd);
+        thread.fence.borrow_mut().acts();
     }
     if operation == libc::EPOLL_CTL_DEL {
         return Outcome::Handled(delete(&epoll, epfd, fd));

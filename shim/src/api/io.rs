@@ -21,6 +21,7 @@ use crate::thread::Thread;
 #[inline]
 pub(crate) fn touch(fd: Fd) {
     let Some(thread) = context::in_event().filter(|_| fd.0 >= 0) else { return };
+    thread.fence.borrow_mut().acts();
     let is_anothers = {
         let claims = thread.claims.borrow();
         claims.is_owned(fd) && claims.links().is_connection(fd)

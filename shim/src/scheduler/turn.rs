@@ -34,7 +34,7 @@ use crate::ambient::Ambient;
 use crate::counters::{Counter, count, count_by, count_slice};
 use crate::epolls::Epoll;
 use crate::thread::Thread;
-use crate::{context, log};
+use crate::{clocks, context, log};
 
 /// How far the loop itself may lie below the stack's base, in bytes.
 const LOOP_DEEPEST: usize = 1024 * 1024;
@@ -65,8 +65,6 @@ struct Scheduler<'a> {
     loop_slice: Slice,
     loop_ambient: interlude_fiber::Ambient,
     began: Option<Instant>,
-    /// When the server was last given events.
-    woke: Instant,
     on_stack: OnStack,
     /// Has the running coroutine parked before?
     has_parked: bool,
@@ -107,7 +105,6 @@ impl<'a> Scheduler<'a> {
             loop_slice: Slice::new(),
             loop_ambient: interlude_fiber::Ambient::save(),
             began: None,
-            woke: Instant::now(),
             on_stack: OnStack::Other,
             has_parked: false,
             buffer: Vec::new(),
@@ -197,10 +194,8 @@ impl<'a> Scheduler<'a> {
         self.thread.loop_epfd.set(call.epfd);
         self.wait = call;
         self.began = None;
-        // The server has reckoned from when it was last given events, in whole milliseconds. No time
-        // at all may mean a timer that is due.
-        let left = call.timeout.map(|timeout| timeout.saturating_sub(Duration::from_millis(1)));
-        self.thread.timer_due.set(left.and_then(|left| self.woke.checked_add(left)));
+        let beside = !self.parked.is_empty();
+        self.thread.fence.borrow_mut().announce(call.timeout, beside, clocks::real);
         self.seat.save(&mut self.loop_slice);
         self.loop_ambient = interlude_fiber::Ambient::save();
         self.on_stack = OnStack::Loop;
@@ -220,6 +215,7 @@ impl<'a> Scheduler<'a> {
             }
         }
         self.thread.claims.borrow_mut().park(id);
+        self.thread.fence.borrow_mut().parked(self.parked.is_empty(), clocks::real);
         context::local().set_in_event(false);
         if self.wait.timeout.is_some_and(|timeout| !timeout.is_zero()) {
             self.began.get_or_insert_with(Instant::now);
@@ -290,6 +286,7 @@ impl<'a> Scheduler<'a> {
         self.thread.parked.set(self.parked.len());
         parked.ambient.put();
         self.thread.claims.borrow_mut().resume(id);
+        self.thread.fence.borrow_mut().goes_on();
         count(Counter::CoroutineResumed);
         if let Waiting::Loop(call) = parked.waiting {
             self.finish();
@@ -387,7 +384,7 @@ impl<'a> Scheduler<'a> {
 
     /// A new coroutine takes the picked events (none, after a timeout) in the loop's slice.
     fn begin_event(&mut self) -> Answer {
-        self.woke = Instant::now();
+        self.thread.fence.borrow_mut().turn(clocks::now());
         self.thread.current.set(self.numbering.take().0);
         let events = &mut self.pick.events;
         self.thread.claims.borrow_mut().begin(events.iter().map(|event| event.fd));

@@ -81,6 +81,7 @@ void mutexes(struct transcript *t);
 void rwlocks(struct transcript *t);
 void spinlocks(struct transcript *t);
 void waiting(struct transcript *t);
+void clocks(struct transcript *t);
 void contended(struct transcript *t);
 void sign(struct transcript *t);
 void sign_errors(struct transcript *t);

@@ -35,6 +35,7 @@ static const struct section {
 	{"spinlocks", TOGETHER, spinlocks},
 	{"waiting", TOGETHER, waiting},
 	{"contended", TOGETHER, contended},
+	{"clocks", TOGETHER, clocks},
 	{"sign", TOGETHER, sign},
 	{"sign-errors", TOGETHER, sign_errors},
 	{"derive", TOGETHER, derive},

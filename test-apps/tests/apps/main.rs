@@ -12,4 +12,5 @@ mod mio_server;
 mod mutex_across;
 mod relay;
 mod threads;
+mod timers;
 mod two_messages;

@@ -50,12 +50,18 @@ impl Scheduler<'_> {
             self.thread.with_engine(|engine| engine.flush());
             return Some(self.time_out());
         }
+        let fenced = self.thread.settings.rules.timers;
+        let due = self.thread.fence.borrow().left(clocks::now()).filter(|_| fenced);
         let left = kernel::remaining(self.wait.timeout, &mut self.began);
+        if !fenced && left.is_some_and(|left| left.is_zero()) {
+            return Some(self.time_out());
+        }
+        let left = left.into_iter().chain(due).min();
         let wake = self.arm()?;
         count(Counter::LoopSlept);
         let slept = if left.is_some_and(|left| left.is_zero()) {
-            // The server's next timer is due. A timer may free what a parked coroutine uses, so
-            // those come first (C5, as far as the timeout tells).
+            // The server's next timer is due. It may free what a parked coroutine uses, so those
+            // come first (C5).
             count(Counter::CoroutineDrained);
             kernel::sleep_for_completion(&self.wait, wake)
         } else {
@@ -70,12 +76,12 @@ impl Scheduler<'_> {
         }
     }
 
-    /// May a timer of the server's run in the next coroutine, beside parked ones? It may free what
-    /// they use. (A wait that takes no time at all announces nothing.)
+    /// May a timer of the server's run in the next coroutine, beside parked ones, or has one waited
+    /// for them long enough (C5)?
     pub(super) fn timer_is_due(&self) -> bool {
         !self.parked.is_empty()
-            && self.wait.timeout.is_some_and(|timeout| !timeout.is_zero())
-            && self.thread.timer_due.get().is_some_and(|due| Instant::now() >= due)
+            && self.thread.settings.rules.timers
+            && self.thread.fence.borrow().is_due(clocks::now())
     }
 
     /// Nothing new begins: waits for one of the parked to be able to go on.
