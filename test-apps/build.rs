@@ -8,9 +8,10 @@ use std::path::{Path, PathBuf};
 use std::process::{Command, exit};
 
 /// One program: its name and its source files, relative to `c/`.
-const PROGRAMS: [(&str, &[&str]); 7] = [
+const PROGRAMS: [(&str, &[&str]); 9] = [
     ("two-messages", &["two-messages.c"]),
     ("relay", &["relay.c"]),
+    ("meanwhile", &["meanwhile.c"]),
     ("mutex-across", &["mutex-across.c"]),
     ("echo", &["echo.c"]),
     ("threads", &["threads.c"]),

@@ -106,7 +106,7 @@ hooks! {
     compression fn deflateInit_(stream: *mut ZStream, level: c_int, version: *const c_char, size: c_int) -> c_int => @in_event zlib::enter4, then zlib::left4;
     compression fn deflateInit2_(stream: *mut ZStream, level: c_int, method: c_int, window: c_int, memory: c_int, strategy: c_int, version: *const c_char, size: c_int) -> c_int => @in_event zlib::enter8, then zlib::left8;
     compression fn deflate(stream: *mut ZStream, flush: c_int) -> c_int => zlib::deflate;
-    compression fn deflateEnd(stream: *mut ZStream) -> c_int => @in_event zlib::enter1, then zlib::left1;
+    compression fn deflateEnd(stream: *mut ZStream) -> c_int => @in_event zlib::end, then zlib::left1;
     compression fn deflateReset(stream: *mut ZStream) -> c_int => @in_event zlib::enter1, then zlib::left1;
     compression fn deflateResetKeep(stream: *mut ZStream) -> c_int => @in_event zlib::enter1, then zlib::left1;
     compression fn deflateParams(stream: *mut ZStream, level: c_int, strategy: c_int) -> c_int => @in_event zlib::enter3, then zlib::left3;
@@ -119,7 +119,7 @@ hooks! {
     compression fn inflateInit_(stream: *mut ZStream, version: *const c_char, size: c_int) -> c_int => @in_event zlib::enter3, then zlib::left3;
     compression fn inflateInit2_(stream: *mut ZStream, window: c_int, version: *const c_char, size: c_int) -> c_int => @in_event zlib::enter4, then zlib::left4;
     compression fn inflate(stream: *mut ZStream, flush: c_int) -> c_int => @in_event zlib::enter2, then zlib::left2;
-    compression fn inflateEnd(stream: *mut ZStream) -> c_int => @in_event zlib::enter1, then zlib::left1;
+    compression fn inflateEnd(stream: *mut ZStream) -> c_int => @in_event zlib::end, then zlib::left1;
     compression fn inflateReset(stream: *mut ZStream) -> c_int => @in_event zlib::enter1, then zlib::left1;
     compression fn inflateReset2(stream: *mut ZStream, window: c_int) -> c_int => @in_event zlib::enter2, then zlib::left2;
     compression fn inflateSetDictionary(stream: *mut ZStream, dictionary: *const c_uchar, len: c_uint) -> c_int => @in_event zlib::enter3, then zlib::left3;

@@ -183,8 +183,8 @@ impl Thread {
 }
 
 fn rules(settings: &Settings) -> Rules {
-    let interlude_settings::Rules { own_fd, linked_fds, locks, .. } = settings.rules;
-    Rules { own_fd, linked_fds, locks }
+    let interlude_settings::Rules { own_fd, linked_fds, locks, objects, .. } = settings.rules;
+    Rules { own_fd, linked_fds, locks, objects }
 }
 
 /// Has [`Thread::end`] called when this OS thread ends, however it does.

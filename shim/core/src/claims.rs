@@ -8,7 +8,7 @@
 //! | fd (C1) | its event, or touching it | with the coroutine | its event is held |
 //! | linked fd (C2) | parking with an fd that it is linked to | with the coroutine | its event is held |
 //! | lock (C3) | taking it | with its release | parks until then |
-//! | object (C4) | a call on it, while inside | with the call | parks until then |
+//! | object (C4) | a call on it, while inside | with the call | parks until then; if it was freed meanwhile, the call fails |
 //! | region (C8) | a call that reads or writes it | with the coroutine | parks until then |
 //! | read buffer (C8) | a call that fills it from an fd | with the coroutine | events of every fd that was last read into it are held |
 //!
@@ -45,11 +45,13 @@ pub struct Rules {
     pub linked_fds: bool,
     /// C3.
     pub locks: bool,
+    /// C4.
+    pub objects: bool,
 }
 
 impl Default for Rules {
     fn default() -> Self {
-        Self { own_fd: true, linked_fds: true, locks: true }
+        Self { own_fd: true, linked_fds: true, locks: true, objects: true }
     }
 }
 
@@ -169,6 +171,10 @@ pub struct Claims {
     locks: HashMap<usize, (u32, u32)>,
     /// Where each fd was last read into, by number; empty where nothing is known.
     last_read: Vec<Range<usize>>,
+    /// How often each known number was closed.
+    closes: Vec<u32>,
+    /// How often each object was freed, since somebody was parked.
+    frees: HashMap<usize, u32>,
     /// Memory that parked coroutines write: start to (end, claims). What two of them write does
     /// not overlap, since the second has waited.
     written: BTreeMap<usize, (usize, u32)>,
@@ -237,6 +243,7 @@ impl Claims {
     /// `fd` is connected to a peer, by the running coroutine, which may have used it before (nginx
     /// registers it first).
     pub fn connected(&mut self, fd: Fd) {
+        self.know(fd);
         self.links.connected(fd);
         self.links.touched(fd, &self.running.events, &self.running.fds);
     }
@@ -293,6 +300,9 @@ impl Claims {
         if let Some(read) = fd.index().and_then(|index| self.last_read.get_mut(index)) {
             *read = 0..0;
         }
+        if let Some(closes) = fd.index().and_then(|index| self.closes.get_mut(index)) {
+            *closes = closes.wrapping_add(1);
+        }
         self.links.closed(fd);
         self.running.fds.retain(|known| *known != fd);
         self.running.events.retain(|known| *known != fd);
@@ -328,6 +338,28 @@ impl Claims {
             let below = self.written.range(..read.end).next_back();
             below.is_some_and(|(_, (end, _))| *end > read.start)
         })
+    }
+
+    /// A number that changes when `fd`, which is known, becomes another file.
+    #[must_use]
+    pub fn closes(&self, fd: Fd) -> u32 {
+        let index = fd.index().filter(|_| self.rules.objects);
+        index.and_then(|index| self.closes.get(index)).copied().unwrap_or(0)
+    }
+
+    /// An object is freed. Those who wait for it must not touch it any more (C4).
+    pub fn freed(&mut self, object: usize) {
+        if self.parked.is_empty() {
+            self.frees.clear();
+        } else {
+            *self.frees.entry(object).or_default() += 1;
+        }
+    }
+
+    /// A number that changes when an object is freed while somebody waits for it.
+    #[must_use]
+    pub fn frees(&self, object: usize) -> u32 {
+        self.frees.get(&object).copied().unwrap_or(0)
     }
 
     /// Does a parked coroutine own `fd` (C1)?
@@ -386,6 +418,7 @@ impl Claims {
         let Some(index) = fd.index() else { return };
         if self.last_read.len() <= index {
             self.last_read.resize(index + 1, 0..0);
+            self.closes.resize(index + 1, 0);
         }
     }
 
@@ -436,7 +469,9 @@ impl Claims {
                         })
                     })
             }
-            Want::Object(object) => others.any(|p| p.objects.contains(object)),
+            Want::Object(object) => {
+                self.rules.objects && others.any(|p| p.objects.contains(object))
+            }
             Want::Region(region) => {
                 others.any(|p| p.regions.iter().any(|theirs| theirs.conflicts(region)))
             }

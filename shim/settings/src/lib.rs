@@ -97,7 +97,7 @@ pub struct Jobs {
     pub deflate_in_place: Vec<String>,
 }
 
-/// `[rules]`: rules of conflict (design names C1, C2, C3, C5). All are on in real use.
+/// `[rules]`: rules of conflict (design names C1 to C5). All are on in real use.
 #[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
 #[serde(default, deny_unknown_fields)]
 pub struct Rules {
@@ -107,6 +107,9 @@ pub struct Rules {
     pub linked_fds: bool,
     /// C3: a lock held by a parked coroutine of this thread is waited for by parking.
     pub locks: bool,
+    /// C4: a call on an object that a parked coroutine is inside of waits, and fails if that was
+    /// freed or closed meanwhile.
+    pub objects: bool,
     /// C5: the server's clocks do not pass its next timer while coroutines are parked.
     pub timers: bool,
 }
@@ -136,7 +139,7 @@ impl Default for Jobs {
 
 impl Default for Rules {
     fn default() -> Self {
-        Self { own_fd: true, linked_fds: true, locks: true, timers: true }
+        Self { own_fd: true, linked_fds: true, locks: true, objects: true, timers: true }
     }
 }
 

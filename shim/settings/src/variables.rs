@@ -84,7 +84,7 @@ pub const VARIABLES: &[Variable] = &[
     Variable {
         name: "INTERLUDE_RULES_OFF",
         key: "rules",
-        help: "comma list of own_fd, linked_fds, locks, timers: rules switched off, for tests only",
+        help: "comma list of own_fd, linked_fds, locks, objects, timers: rules switched off, for tests only",
         apply: rules_off,
     },
 ];
@@ -142,8 +142,9 @@ fn rules_off(settings: &mut Settings, text: &str) -> Result<(), &'static str> {
             "own_fd" => settings.rules.own_fd = false,
             "linked_fds" => settings.rules.linked_fds = false,
             "locks" => settings.rules.locks = false,
+            "objects" => settings.rules.objects = false,
             "timers" => settings.rules.timers = false,
-            _ => return Err("knows own_fd, linked_fds, locks and timers"),
+            _ => return Err("knows own_fd, linked_fds, locks, objects and timers"),
         }
     }
     Ok(())

@@ -6,34 +6,35 @@
 use std::ffi::{c_int, c_long, c_uint, c_void};
 
 use interlude_core::Fd;
-use interlude_core::claims::Want;
 use libc::iovec;
 
-use crate::api::objects;
+use crate::api::objects::{self, Gone};
 use crate::bypass::Bypass;
 use crate::context;
 use crate::epolls;
 use crate::hook::{Call, Outcome, set_errno};
+use crate::original::Failure;
 use crate::thread::Thread;
 
 /// The running coroutine uses `fd`. If a parked one is in the middle of the same connection (a
 /// server may come to it by a queue of its own), it waits for that.
 #[inline]
-pub(crate) fn touch(fd: Fd) {
-    let Some(thread) = context::in_event().filter(|_| fd.0 >= 0) else { return };
+pub(crate) fn touch(fd: Fd) -> Result<(), Gone> {
+    let Some(thread) = context::in_event().filter(|_| fd.0 >= 0) else { return Ok(()) };
     thread.fence.borrow_mut().acts();
     let is_anothers = {
         let claims = thread.claims.borrow();
         claims.is_owned(fd) && claims.links().is_connection(fd)
     };
     if is_anothers {
-        objects::wait_for(thread, || Want::Fd(fd));
+        objects::wait_for_fd(thread, fd)?;
     }
     let mut claims = thread.claims.borrow_mut();
     claims.touch(fd);
     if claims.links().is_connected(fd) {
         meets_a_peer(thread);
     }
+    Ok(())
 }
 
 /// In a batch of events, it would not be known which of them it is for.
@@ -46,15 +47,25 @@ fn meets_a_peer(thread: &Thread) {
     }
 }
 
-fn observe<T>(fd: c_int) -> Outcome<T> {
-    touch(Fd(fd));
-    Outcome::PassThrough(Bypass::Observed)
+fn observe<T: Failure>(fd: c_int) -> Outcome<T> {
+    match touch(Fd(fd)) {
+        Ok(()) => Outcome::PassThrough(Bypass::Observed),
+        Err(Gone) => gone(),
+    }
+}
+
+/// To the caller, as if it had come after the close.
+fn gone<T: Failure>() -> Outcome<T> {
+    set_errno(libc::EBADF);
+    Outcome::Handled(T::failure())
 }
 
 /// A call that reads into a buffer: a server may have one for all connections (nginx has, for
 /// HTTP/2), and a coroutine may park with something of its own in it (C8).
-fn fill<T>(fd: c_int, buffer: *mut c_void, len: usize) -> Outcome<T> {
-    touch(Fd(fd));
+fn fill<T: Failure>(fd: c_int, buffer: *mut c_void, len: usize) -> Outcome<T> {
+    if touch(Fd(fd)).is_err() {
+        return gone();
+    }
     // What libssl reads for a connection goes to that connection's own buffer.
     if !objects::is_inside() {
         objects::fill(Fd(fd), buffer.addr(), len);
@@ -62,11 +73,16 @@ fn fill<T>(fd: c_int, buffer: *mut c_void, len: usize) -> Outcome<T> {
     Outcome::PassThrough(Bypass::Observed)
 }
 
-pub(crate) fn fills3<F, T>(_: &Call<F>, fd: c_int, b: *mut c_void, n: usize) -> Outcome<T> {
+pub(crate) fn fills3<F, T: Failure>(
+    _: &Call<F>,
+    fd: c_int,
+    b: *mut c_void,
+    n: usize,
+) -> Outcome<T> {
     fill(fd, b, n)
 }
 
-pub(crate) fn fills4<F, A, T>(
+pub(crate) fn fills4<F, A, T: Failure>(
     _: &Call<F>,
     fd: c_int,
     buffer: *mut c_void,
@@ -76,7 +92,7 @@ pub(crate) fn fills4<F, A, T>(
     fill(fd, buffer, len)
 }
 
-pub(crate) fn fills5<F, A, B, T>(
+pub(crate) fn fills5<F, A, B, T: Failure>(
     _: &Call<F>,
     fd: c_int,
     buffer: *mut c_void,
@@ -87,7 +103,7 @@ pub(crate) fn fills5<F, A, B, T>(
     fill(fd, buffer, len)
 }
 
-pub(crate) fn fills6<F, A, B, C, T>(
+pub(crate) fn fills6<F, A, B, C, T: Failure>(
     _: &Call<F>,
     fd: c_int,
     buffer: *mut c_void,
@@ -100,7 +116,7 @@ pub(crate) fn fills6<F, A, B, C, T>(
 }
 
 #[allow(clippy::too_many_arguments)]
-pub(crate) fn fills7<F, A, B, C, D, T>(
+pub(crate) fn fills7<F, A, B, C, D, T: Failure>(
     _: &Call<F>,
     fd: c_int,
     buffer: *mut c_void,
@@ -114,8 +130,10 @@ pub(crate) fn fills7<F, A, B, C, D, T>(
 }
 
 pub(crate) fn write<F>(_: &Call<F>, fd: c_int, data: *const c_void, n: usize) -> Outcome<isize> {
-    objects::wait_to_send(Fd(fd), None, &[objects::piece(data, n)]);
-    observe(fd)
+    match objects::wait_to_send(Fd(fd), None, &[objects::piece(data, n)]) {
+        Ok(()) => observe(fd),
+        Err(Gone) => gone(),
+    }
 }
 
 pub(crate) fn send<F, A>(
@@ -137,24 +155,33 @@ pub(crate) fn writev<F>(
     let count = usize::try_from(count).unwrap_or(0);
     if count > 0 && !vector.is_null() {
         // SAFETY: the caller's own arguments: so many pieces.
-        objects::wait_to_send(Fd(fd), None, unsafe { std::slice::from_raw_parts(vector, count) });
+        let pieces = unsafe { std::slice::from_raw_parts(vector, count) };
+        if objects::wait_to_send(Fd(fd), None, pieces).is_err() {
+            return gone();
+        }
     }
     observe(fd)
 }
 
-pub(crate) fn uses2<F, A, T>(_: &Call<F>, fd: c_int, _: A) -> Outcome<T> {
+pub(crate) fn uses2<F, A, T: Failure>(_: &Call<F>, fd: c_int, _: A) -> Outcome<T> {
     observe(fd)
 }
 
-pub(crate) fn uses3<F, A, B, T>(_: &Call<F>, fd: c_int, _: A, _: B) -> Outcome<T> {
+pub(crate) fn uses3<F, A, B, T: Failure>(_: &Call<F>, fd: c_int, _: A, _: B) -> Outcome<T> {
     observe(fd)
 }
 
-pub(crate) fn uses4<F, A, B, C, T>(_: &Call<F>, fd: c_int, _: A, _: B, _: C) -> Outcome<T> {
+pub(crate) fn uses4<F, A, B, C, T: Failure>(
+    _: &Call<F>,
+    fd: c_int,
+    _: A,
+    _: B,
+    _: C,
+) -> Outcome<T> {
     observe(fd)
 }
 
-pub(crate) fn uses5<F, A, B, C, D, T>(
+pub(crate) fn uses5<F, A, B, C, D, T: Failure>(
     _: &Call<F>,
     fd: c_int,
     _: A,
@@ -165,7 +192,7 @@ pub(crate) fn uses5<F, A, B, C, D, T>(
     observe(fd)
 }
 
-pub(crate) fn uses6<F, A, B, C, D, E, T>(
+pub(crate) fn uses6<F, A, B, C, D, E, T: Failure>(
     _: &Call<F>,
     fd: c_int,
     _: A,
@@ -177,7 +204,7 @@ pub(crate) fn uses6<F, A, B, C, D, E, T>(
     observe(fd)
 }
 
-pub(crate) fn splice<F, A, B, C, D, T>(
+pub(crate) fn splice<F, A, B, C, D, T: Failure>(
     _: &Call<F>,
     from: c_int,
     _: A,
@@ -186,7 +213,9 @@ pub(crate) fn splice<F, A, B, C, D, T>(
     _: C,
     _: D,
 ) -> Outcome<T> {
-    touch(Fd(from));
+    if touch(Fd(from)).is_err() {
+        return gone();
+    }
     observe(to)
 }
 
@@ -240,7 +269,9 @@ pub(crate) fn close<F>(_: &Call<F>, fd: c_int) -> Outcome<c_int> {
         set_errno(libc::EBADF);
         return Outcome::Handled(-1);
     }
-    touch(Fd(fd));
+    if touch(Fd(fd)).is_err() {
+        return gone();
+    }
     if let Some(thread) = context::thread()
         && thread.claims.borrow().links().is_listener(Fd(fd))
     {
@@ -383,7 +414,9 @@ fn replace(from: c_int, to: c_int) -> Outcome<c_int> {
     }
     // SAFETY: no preconditions; tells whether `from` is open.
     if from != to && unsafe { libc::fcntl(from, libc::F_GETFD) } >= 0 {
-        touch(Fd(to));
+        if touch(Fd(to)).is_err() {
+            return gone();
+        }
         forget(to);
     }
     Outcome::PassThrough(Bypass::Observed)

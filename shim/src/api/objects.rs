@@ -11,12 +11,36 @@ use crate::context::{self, in_event};
 use crate::scheduler;
 use crate::thread::Thread;
 
+/// What a call waited for was freed or closed meanwhile: its address or number may be another's now,
+/// and is not to be touched (C4).
+pub(crate) struct Gone;
+
 /// A call on an object begins: waits until no parked coroutine is inside one.
 #[inline]
 pub(crate) fn enter(object: usize) {
     let Some(thread) = in_event() else { return };
     wait_for(thread, || Want::Object(object));
     thread.claims.borrow_mut().entered(object);
+}
+
+/// As [`enter`], for an object that others may free meanwhile.
+pub(crate) fn enter_unless_freed(object: usize) -> Result<(), Gone> {
+    let Some(thread) = in_event() else { return Ok(()) };
+    let before = thread.claims.borrow().frees(object);
+    enter(object);
+    let is_same = thread.claims.borrow().frees(object) == before;
+    if is_same {
+        return Ok(());
+    }
+    leave(object);
+    Err(Gone)
+}
+
+/// The running coroutine frees an object. Those that wait for it find it gone.
+pub(crate) fn freed(object: usize) {
+    if let Some(thread) = in_event() {
+        thread.claims.borrow_mut().freed(object);
+    }
 }
 
 /// A call on an object has ended.
@@ -47,8 +71,10 @@ fn is_busy(thread: &Thread, fd: Fd, object: Option<usize>) -> bool {
 /// wait for a parked coroutine, what lies there now lies there again when it goes on. A server may
 /// have one buffer for all that it sends (lighttpd's mod_openssl has), and those that run meanwhile
 /// use it; they are done with it when they wait themselves.
-pub(crate) fn wait_to_send(fd: Fd, object: Option<usize>, pieces: &[iovec]) {
-    let Some(thread) = in_event().filter(|thread| is_busy(thread, fd, object)) else { return };
+pub(crate) fn wait_to_send(fd: Fd, object: Option<usize>, pieces: &[iovec]) -> Result<(), Gone> {
+    let Some(thread) = in_event().filter(|thread| is_busy(thread, fd, object)) else {
+        return Ok(());
+    };
     let pieces = pieces.iter().filter(|piece| piece.iov_len > 0 && !piece.iov_base.is_null());
     let copies: Vec<(*mut u8, Vec<u8>)> = pieces
         .map(|piece| {
@@ -58,9 +84,10 @@ pub(crate) fn wait_to_send(fd: Fd, object: Option<usize>, pieces: &[iovec]) {
             (start, bytes.to_vec())
         })
         .collect();
-    wait_for(thread, || Want::Fd(fd));
+    wait_for_fd(thread, fd)?;
     if let Some(object) = object {
-        wait_for(thread, || Want::Object(object));
+        enter_unless_freed(object)?;
+        leave(object);
     }
     for (start, copy) in copies {
         // SAFETY: as above; the memory is still the caller's.
@@ -71,6 +98,7 @@ pub(crate) fn wait_to_send(fd: Fd, object: Option<usize>, pieces: &[iovec]) {
             unsafe { std::ptr::copy_nonoverlapping(copy.as_ptr(), start, copy.len()) };
         }
     }
+    Ok(())
 }
 
 /// One piece of memory.
@@ -101,6 +129,14 @@ pub(crate) fn fill(fd: Fd, start: usize, len: usize) {
         claim_region(start, len, true);
         thread.claims.borrow_mut().fills(fd, start..start.saturating_add(len));
     }
+}
+
+/// Parks until nobody else is in the middle of using `fd`.
+pub(crate) fn wait_for_fd(thread: &'static Thread, fd: Fd) -> Result<(), Gone> {
+    let before = thread.claims.borrow().closes(fd);
+    wait_for(thread, || Want::Fd(fd));
+    let is_same = thread.claims.borrow().closes(fd) == before;
+    if is_same { Ok(()) } else { Err(Gone) }
 }
 
 /// Parks until nobody else is parked, but for those that wait for the same.

@@ -6,6 +6,7 @@ use std::sync::OnceLock;
 
 use interlude_core::Fd;
 
+use crate::api::objects::Gone;
 use crate::api::{io, objects};
 use crate::bypass::Bypass;
 use crate::errors;
@@ -39,6 +40,9 @@ fn fd_of(ssl: *mut c_void) -> Fd {
     Fd(unsafe { get_fd(ssl) })
 }
 
+/// A call on an `SSL` that was freed, or whose connection was closed, while it waited.
+const FAILED: Outcome<c_int> = Outcome::Handled(-1);
+
 /// A call on an `SSL` begins. Its connection belongs to the coroutine from here on, and not only
 /// from libssl's own first read or write on: the call may have to wait before that.
 fn enter(ssl: *mut c_void) -> Outcome<c_int> {
@@ -47,15 +51,16 @@ fn enter(ssl: *mut c_void) -> Outcome<c_int> {
 
 fn enter_on(ssl: *mut c_void, fd: Fd) -> Outcome<c_int> {
     errors::in_use();
-    io::touch(fd);
-    objects::enter(ssl.addr());
-    Outcome::PassThrough(Bypass::Observed)
+    let is_there = io::touch(fd).and_then(|()| objects::enter_unless_freed(ssl.addr()));
+    if is_there.is_err() { FAILED } else { Outcome::PassThrough(Bypass::Observed) }
 }
 
 /// As [`enter`], for a call that reads into a buffer which connections may share (C8).
 fn fill(ssl: *mut c_void, buffer: *mut c_void, len: usize) -> Outcome<c_int> {
     let fd = fd_of(ssl);
-    io::touch(fd);
+    if io::touch(fd).is_err() {
+        return FAILED;
+    }
     objects::fill(fd, buffer.addr(), len);
     enter_on(ssl, fd)
 }
@@ -95,8 +100,10 @@ pub(crate) fn write_ex<F, A>(
 
 fn send(ssl: *mut c_void, data: *const c_void, len: usize) -> Outcome<c_int> {
     let fd = fd_of(ssl);
-    objects::wait_to_send(fd, Some(ssl.addr()), &[objects::piece(data, len)]);
-    enter_on(ssl, fd)
+    match objects::wait_to_send(fd, Some(ssl.addr()), &[objects::piece(data, len)]) {
+        Ok(()) => enter_on(ssl, fd),
+        Err(Gone) => FAILED,
+    }
 }
 
 pub(crate) fn read3<F>(
@@ -127,7 +134,10 @@ pub(crate) fn left4<A, B, C>(_: c_int, ssl: *mut c_void, _: A, _: B, _: C) {
 }
 
 pub(crate) fn free<F>(_: &Call<F>, ssl: *mut c_void) -> Outcome<()> {
-    objects::enter(ssl.addr());
+    if objects::enter_unless_freed(ssl.addr()).is_err() {
+        return Outcome::Handled(());
+    }
     objects::leave(ssl.addr());
+    objects::freed(ssl.addr());
     Outcome::PassThrough(Bypass::Observed)
 }

@@ -12,7 +12,7 @@ use std::ffi::{c_char, c_int, c_uint, c_ulong, c_void};
 use interlude_core::cost::Size;
 use interlude_offload::{Call as Offloaded, JobKind};
 
-use crate::api::objects;
+use crate::api::objects::{self, Gone};
 use crate::bypass::Bypass;
 use crate::counters::count;
 use crate::hook::{Call, Outcome};
@@ -73,6 +73,9 @@ impl Offloaded for Stream {
     }
 }
 
+/// `Z_STREAM_ERROR`.
+const STREAM_ERROR: c_int = -2;
+
 /// `deflate`.
 pub(crate) fn deflate(call: &Call<Deflate>, stream: *mut ZStream, flush: c_int) -> Outcome<c_int> {
     let in_place = || {
@@ -85,7 +88,9 @@ pub(crate) fn deflate(call: &Call<Deflate>, stream: *mut ZStream, flush: c_int) 
         return in_place();
     }
     // First the waits: what they let run may use the stream's buffers.
-    objects::enter(stream.addr());
+    if objects::enter_unless_freed(stream.addr()).is_err() {
+        return Outcome::Handled(STREAM_ERROR);
+    }
     if !offload::shares_buffers() {
         objects::claim_region(here.next_in.addr(), here.avail_in as usize, false);
         objects::claim_region(here.next_out.addr(), here.avail_out as usize, true);
@@ -158,8 +163,7 @@ macro_rules! guards {
             stream: *mut ZStream,
             $(_: $other),*
         ) -> Outcome<c_int> {
-            objects::enter(stream.addr());
-            Outcome::PassThrough(Bypass::Observed)
+            enter(stream)
         }
 
         #[allow(clippy::too_many_arguments, non_snake_case)]
@@ -176,6 +180,23 @@ guards! {
     enter4 left4 (A, B, C);
     enter5 left5 (A, B, C, D);
     enter8 left8 (A, B, C, D, E, G, H);
+}
+
+/// A call on a stream begins.
+fn enter(stream: *mut ZStream) -> Outcome<c_int> {
+    match objects::enter_unless_freed(stream.addr()) {
+        Ok(()) => Outcome::PassThrough(Bypass::Observed),
+        Err(Gone) => Outcome::Handled(STREAM_ERROR),
+    }
+}
+
+/// `deflateEnd` and `inflateEnd`.
+pub(crate) fn end<F>(_: &Call<F>, stream: *mut ZStream) -> Outcome<c_int> {
+    let outcome = enter(stream);
+    if matches!(outcome, Outcome::PassThrough(_)) {
+        objects::freed(stream.addr());
+    }
+    outcome
 }
 
 pub(crate) fn copy<F>(_: &Call<F>, to: *mut ZStream, from: *mut ZStream) -> Outcome<c_int> {

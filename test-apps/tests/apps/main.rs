@@ -8,6 +8,7 @@ mod conversation;
 mod echo;
 mod epoll_kernel;
 mod hook_calls;
+mod meanwhile;
 mod mio_server;
 mod mutex_across;
 mod relay;
