@@ -52,8 +52,9 @@ pub enum EngineName {
 pub enum Check {
     /// Nobody's.
     None,
-    /// RSA signatures, with the public key: a thirtieth of what the signature cost; and one wrong RSA
-    /// signature that leaves can give the private key away. Compressions, by their lengths.
+    /// RSA signatures, with the public key: one wrong RSA signature that leaves can give the private
+    /// key away. (Measured, with 2048 bits: 38 us on the loop's thread, of which most is setting up,
+    /// where the signature takes 325.) Compressions, by their lengths.
     #[default]
     Rsa,
     /// Every result but a new key: signatures with the public key, compressions by their lengths, and
