@@ -53,7 +53,7 @@ pub enum Check {
     /// Nobody's.
     None,
     /// RSA signatures, with the public key: one wrong RSA signature that leaves can give the private
-    /// key away. (Measured, with 2048 bits: 38 us on the loop's thread, of which most is setting up,
+    /// key away. (Measured, with 2048 bits: 38 us on the loop's thread, 16 of them verifying,
     /// where the signature takes 325.) Compressions, by their lengths.
     #[default]
     Rsa,
