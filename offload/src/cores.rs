@@ -22,12 +22,14 @@ mod wake;
 
 use std::io;
 use std::os::fd::RawFd;
+use std::time::Duration;
 
 use crate::sync::Arc;
 use crate::{Capabilities, Completion, Engine, Job, Refused};
 use inbox::Inbox;
 #[cfg(loom)]
 pub use model::ModelHelper;
+pub(crate) use pool::AllSignalsBlocked;
 use pool::Pool;
 
 /// How the helper threads are made.
@@ -80,9 +82,22 @@ impl Cores {
 }
 
 /// One thread's way into the pool.
+#[derive(Clone)]
 pub struct CoresPort {
     pool: Arc<Pool>,
     inbox: Arc<Inbox>,
+}
+
+impl CoresPort {
+    /// Has a completion arrive here, as a helper thread does.
+    pub(crate) fn complete(&self, completion: Completion) {
+        self.inbox.push(completion);
+    }
+
+    /// As [`Engine::submit`], for whoever has a clone of the port.
+    pub(crate) fn give(&self, job: Job) -> Result<(), Refused> {
+        self.pool.submit(job, &self.inbox)
+    }
 }
 
 impl Engine for CoresPort {
@@ -97,7 +112,7 @@ impl Engine for CoresPort {
     }
 
     fn submit(&mut self, job: Job) -> Result<(), Refused> {
-        self.pool.submit(job, &self.inbox)
+        self.give(job)
     }
 
     fn poll(&mut self, max: usize, into: &mut Vec<Completion>) -> usize {
@@ -122,8 +137,8 @@ impl Engine for CoresPort {
 
     fn flush(&mut self) {}
 
-    fn sleep(&mut self) {
-        self.inbox.sleep();
+    fn sleep(&mut self, limit: Option<Duration>) {
+        self.inbox.sleep(limit);
     }
 }
 

@@ -1,6 +1,7 @@
 //! The engine trait.
 
 use std::os::fd::RawFd;
+use std::time::Duration;
 
 use crate::{Completion, Job, JobKind};
 
@@ -22,7 +23,8 @@ pub struct Capabilities {
 
 /// Something that carries out jobs for one thread.
 ///
-/// Every job taken by `submit` comes out of `poll` once, in any order. Nothing blocks but `sleep`.
+/// Every job taken by `submit` should come out of `poll` once, in any order; [`crate::Guard`] sees to
+/// those of which that is not so. Nothing blocks but `sleep`.
 pub trait Engine {
     /// What it can do.
     fn capabilities(&self) -> Capabilities;
@@ -59,6 +61,7 @@ pub trait Engine {
     /// There will be no more jobs for a while: start whatever was held back to be batched.
     fn flush(&mut self);
 
-    /// Puts the calling OS thread to sleep until a completion waits.
-    fn sleep(&mut self);
+    /// Puts the calling OS thread to sleep until a completion waits, or, with a limit, for about
+    /// that long at most.
+    fn sleep(&mut self, limit: Option<Duration>);
 }

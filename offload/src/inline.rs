@@ -1,6 +1,7 @@
 //! The `inline` engine: a job is carried out when it is submitted, where it is submitted.
 
 use std::os::fd::RawFd;
+use std::time::Duration;
 
 use crate::{Capabilities, Completion, Engine, Job, Refused};
 
@@ -15,9 +16,9 @@ impl Engine for Inline {
         Capabilities { name: "inline", asynchronous: false, queue: usize::MAX, parallel: 1 }
     }
 
-    fn submit(&mut self, mut job: Job) -> Result<(), Refused> {
-        job.call.run();
-        self.done.push(Completion { ticket: job.ticket, call: job.call });
+    fn submit(&mut self, job: Job) -> Result<(), Refused> {
+        job.task.run();
+        self.done.push(Completion { ticket: job.ticket });
         Ok(())
     }
 
@@ -43,5 +44,5 @@ impl Engine for Inline {
 
     fn flush(&mut self) {}
 
-    fn sleep(&mut self) {}
+    fn sleep(&mut self, _: Option<Duration>) {}
 }

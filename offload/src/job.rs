@@ -1,6 +1,8 @@
 //! A job: what is to be done, on memory that belongs to it, and what comes back.
 
-use std::any::Any;
+use std::sync::Arc;
+
+use crate::Task;
 
 /// What a job computes; the name under which it is counted and configured.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
@@ -60,8 +62,11 @@ pub trait Call: Send {
     /// Runs it. Called once.
     fn run(&mut self);
 
-    /// For the submitter, to have its own type back.
-    fn into_any(self: Box<Self>) -> Box<dyn Any>;
+    /// Makes its results wrong, as an engine that lies would: for tests. A kind of call whose
+    /// results cannot be made wrong without harm to the process leaves them as they are.
+    fn spoil(&mut self, random: u64) {
+        let _ = random;
+    }
 }
 
 /// One offloaded operation.
@@ -73,13 +78,12 @@ pub struct Job {
     /// Size of its input, in bytes.
     pub bytes: usize,
     /// The operation.
-    pub call: Box<dyn Call>,
+    pub task: Arc<dyn Task>,
 }
 
-/// A job that was carried out.
+/// An engine's word that a job is done. The results are in the job's own memory.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Completion {
     /// Whose it is.
     pub ticket: Ticket,
-    /// The operation, with its results.
-    pub call: Box<dyn Call>,
 }

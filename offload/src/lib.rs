@@ -1,25 +1,37 @@
 //! Jobs, and the engines that carry them out.
 //!
 //! A [`Job`] is one operation on memory of its own. An [`Engine`] takes jobs and gives completions;
-//! the two that are here run the original library call:
+//! those that are here run the original library call:
 //!
 //! | engine | where the call runs |
 //! |---|---|
 //! | [`Inline`] | at `submit`, on the caller's thread |
 //! | [`Cores`] | on helper threads, started with the first job |
+//! | [`Chaos`] | on helper threads too: late, twice, wrong, or never |
+//!
+//! No engine is trusted. A [`Guard`] stands before each, and [`Work`] keeps it from running a call
+//! that was given up.
 //!
 //! Must not: know what a coroutine or an event is, or touch the memory of the call that a job was
-//! made from. Nothing here blocks the submitting thread but [`Engine::sleep`], which says so.
+//! made from. Nothing here blocks the submitting thread but what is called `sleep`, and
+//! [`Work::take`], which says so.
 
+mod chaos;
 mod cores;
 mod engine;
+mod guard;
 mod inline;
 mod job;
+mod random;
 mod sync;
+mod work;
 
+pub use chaos::{Chaos, ChaosConfig, Shares};
 #[cfg(loom)]
 pub use cores::ModelHelper;
 pub use cores::{Cores, CoresConfig, CoresPort};
 pub use engine::{Capabilities, Engine, Refused};
+pub use guard::{Guard, STRIKES, Tally, Terms};
 pub use inline::Inline;
 pub use job::{Call, Completion, Job, JobKind, Ticket};
+pub use work::{Done, Left, Task, Work};

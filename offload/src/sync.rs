@@ -20,7 +20,8 @@ pub(crate) use base::sync::atomic::{AtomicBool, AtomicU64, AtomicUsize};
 pub(crate) use base::sync::{Arc, MutexGuard};
 pub(crate) use base::thread::{Builder, JoinHandle};
 
-use std::sync::PoisonError;
+use std::sync::{PoisonError, TryLockError};
+use std::time::Duration;
 
 /// A lock that does not mind panics: what it guards is whole between any two statements.
 pub(crate) struct Mutex<T>(base::sync::Mutex<T>);
@@ -32,6 +33,15 @@ impl<T> Mutex<T> {
 
     pub(crate) fn lock(&self) -> MutexGuard<'_, T> {
         self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// `None` while another thread holds it.
+    pub(crate) fn try_lock(&self) -> Option<MutexGuard<'_, T>> {
+        match self.0.try_lock() {
+            Ok(guard) => Some(guard),
+            Err(TryLockError::Poisoned(guard)) => Some(guard.into_inner()),
+            Err(TryLockError::WouldBlock) => None,
+        }
     }
 }
 
@@ -45,6 +55,15 @@ impl Condvar {
 
     pub(crate) fn wait<'a, T>(&self, guard: MutexGuard<'a, T>) -> MutexGuard<'a, T> {
         self.0.wait(guard).unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// As [`Condvar::wait`], but no longer than that. (A model has no time: there it does not end.)
+    pub(crate) fn wait_at_most<'a, T>(
+        &self,
+        guard: MutexGuard<'a, T>,
+        limit: Duration,
+    ) -> MutexGuard<'a, T> {
+        self.0.wait_timeout(guard, limit).unwrap_or_else(PoisonError::into_inner).0
     }
 
     pub(crate) fn notify_one(&self) {

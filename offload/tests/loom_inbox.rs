@@ -4,21 +4,9 @@
 //! that cfg there is nothing here. A wake-up that is lost is a deadlock, which loom reports.
 #![cfg(loom)]
 
-use std::any::Any;
-
-use interlude_offload::{Call, Completion, Cores, CoresConfig, CoresPort, Engine, Ticket};
+use interlude_offload::{Completion, Cores, CoresConfig, CoresPort, Engine, Ticket};
 use loom::model::Builder;
 use loom::thread;
-
-struct Nothing;
-
-impl Call for Nothing {
-    fn run(&mut self) {}
-
-    fn into_any(self: Box<Self>) -> Box<dyn Any> {
-        self
-    }
-}
 
 fn port() -> CoresPort {
     Cores::new(CoresConfig { threads: 1, queue: 1, nice: 0 }).port().unwrap()
@@ -37,7 +25,7 @@ fn helper(port: &CoresPort, tickets: &'static [u64]) -> thread::JoinHandle<()> {
     let helper = port.model_helper();
     thread::spawn(move || {
         for ticket in tickets {
-            helper.push(Completion { ticket: Ticket(*ticket), call: Box::new(Nothing) });
+            helper.push(Completion { ticket: Ticket(*ticket) });
         }
     })
 }
@@ -121,7 +109,7 @@ fn what_is_taken_one_by_one_is_taken_once() {
         let helper = helper(&port, &[1, 2]);
         let mut done = Vec::new();
         while done.len() < 2 {
-            port.sleep();
+            port.sleep(None);
             assert!(port.poll(1, &mut done) <= 1);
         }
         helper.join().unwrap();

@@ -4,10 +4,8 @@
 //! that cfg there is nothing here. A helper that stays behind is a deadlock, which loom reports.
 #![cfg(loom)]
 
-use std::any::Any;
-
 use interlude_offload::{
-    Call, Completion, Cores, CoresConfig, CoresPort, Engine, Job, JobKind, Ticket,
+    Call, Cores, CoresConfig, CoresPort, Engine, Job, JobKind, Left, Task, Ticket, Work,
 };
 use loom::model::Builder;
 use loom::sync::{Arc, Condvar, Mutex};
@@ -49,15 +47,48 @@ impl Call for Square {
         assert_eq!(self.result, None, "run twice");
         self.result = Some(self.number * self.number);
     }
-
-    fn into_any(self: Box<Self>) -> Box<dyn Any> {
-        self
-    }
 }
 
-fn job(number: u64, gate: Option<Gate>) -> Job {
-    let call = Box::new(Square { number, gate, result: None });
-    Job { ticket: Ticket(number), kind: JobKind::Sign, bytes: 8, call }
+/// A submitting thread.
+struct Client {
+    port: CoresPort,
+    works: Vec<(Ticket, std::sync::Arc<Work<Square>>)>,
+}
+
+impl Client {
+    fn of(cores: &Cores) -> Self {
+        Self { port: cores.port().unwrap(), works: Vec::new() }
+    }
+
+    /// Was the job taken?
+    fn submit(&mut self, number: u64, gate: Option<Gate>) -> bool {
+        let work = std::sync::Arc::new(Work::new(Square { number, gate, result: None }));
+        let task = work.clone();
+        let job = Job { ticket: Ticket(number), kind: JobKind::Sign, bytes: 8, task };
+        let is_taken = self.port.submit(job).is_ok();
+        self.works.extend(is_taken.then_some((Ticket(number), work)));
+        is_taken
+    }
+
+    fn collect(&mut self, count: usize) -> Vec<u64> {
+        let mut done = Vec::new();
+        loop {
+            self.port.poll(usize::MAX, &mut done);
+            if done.len() >= count {
+                return done.iter().map(|completion| self.result(completion.ticket)).collect();
+            }
+            if self.port.arm() {
+                self.port.model_poll();
+                self.port.disarm();
+            }
+        }
+    }
+
+    fn result(&self, ticket: Ticket) -> u64 {
+        let (_, work) = self.works.iter().find(|(known, _)| *known == ticket).unwrap();
+        assert_eq!(work.give_up(), Left::Run, "answered before it was run");
+        work.take().unwrap().call.result.unwrap()
+    }
 }
 
 fn cores(threads: usize, queue: usize) -> Cores {
@@ -72,34 +103,14 @@ fn model(preemptions: usize, body: impl Fn() + Sync + Send + 'static) {
     builder.check(body);
 }
 
-fn collect(port: &mut CoresPort, count: usize) -> Vec<u64> {
-    let mut done = Vec::new();
-    loop {
-        port.poll(usize::MAX, &mut done);
-        if done.len() >= count {
-            return done.into_iter().map(result).collect();
-        }
-        if port.arm() {
-            port.model_poll();
-            port.disarm();
-        }
-    }
-}
-
-fn result(completion: Completion) -> u64 {
-    let square = completion.call.into_any().downcast::<Square>().unwrap();
-    assert_eq!(Ticket(square.number), completion.ticket);
-    square.result.unwrap()
-}
-
 #[test]
 fn every_job_comes_back() {
     model(3, || {
         let cores = cores(2, 2);
-        let mut port = cores.port().unwrap();
-        assert!(port.submit(job(2, None)).is_ok());
-        assert!(port.submit(job(3, None)).is_ok());
-        let mut results = collect(&mut port, 2);
+        let mut port = Client::of(&cores);
+        assert!(port.submit(2, None));
+        assert!(port.submit(3, None));
+        let mut results = port.collect(2);
         results.sort_unstable();
         assert_eq!(results, [4, 9]);
         cores.close();
@@ -112,13 +123,13 @@ fn two_threads_submit_first_and_each_gets_its_own() {
         let cores = cores(1, 2);
         let other = cores.clone();
         let other = thread::spawn(move || {
-            let mut port = other.port().unwrap();
-            assert!(port.submit(job(2, None)).is_ok());
-            assert_eq!(collect(&mut port, 1), [4]);
+            let mut port = Client::of(&other);
+            assert!(port.submit(2, None));
+            assert_eq!(port.collect(1), [4]);
         });
-        let mut port = cores.port().unwrap();
-        assert!(port.submit(job(3, None)).is_ok());
-        assert_eq!(collect(&mut port, 1), [9]);
+        let mut port = Client::of(&cores);
+        assert!(port.submit(3, None));
+        assert_eq!(port.collect(1), [9]);
         other.join().unwrap();
         cores.close();
     });
@@ -129,21 +140,21 @@ fn the_queue_never_holds_more_than_it_may() {
     model(2, || {
         let cores = cores(1, 1);
         let gate = Gate::new();
-        let mut port = cores.port().unwrap();
-        assert!(port.submit(job(1, Some(gate.clone()))).is_ok());
+        let mut port = Client::of(&cores);
+        assert!(port.submit(1, Some(gate.clone())));
         let other = cores.clone();
         let other = thread::spawn(move || {
-            let mut port = other.port().unwrap();
-            let is_taken = port.submit(job(2, None)).is_ok();
+            let mut port = Client::of(&other);
+            let is_taken = port.submit(2, None);
             (port, is_taken)
         });
-        let is_taken = port.submit(job(3, None)).is_ok();
+        let is_taken = port.submit(3, None);
         let (mut other, is_others_taken) = other.join().unwrap();
         // One is with the helper, or waits; so of these at most one waits.
         assert!(!(is_taken && is_others_taken), "two jobs in a queue for one");
         gate.open();
-        assert_eq!(collect(&mut port, 1 + usize::from(is_taken)).len(), 1 + usize::from(is_taken));
-        assert_eq!(collect(&mut other, is_others_taken.into()).len(), is_others_taken.into());
+        assert_eq!(port.collect(1 + usize::from(is_taken)).len(), 1 + usize::from(is_taken));
+        assert_eq!(other.collect(is_others_taken.into()).len(), is_others_taken.into());
         cores.close();
     });
 }
@@ -152,12 +163,12 @@ fn the_queue_never_holds_more_than_it_may() {
 fn closing_ends_the_threads_after_the_last_job() {
     model(3, || {
         let cores = cores(2, 2);
-        let mut port = cores.port().unwrap();
-        assert!(port.submit(job(2, None)).is_ok());
+        let mut port = Client::of(&cores);
+        assert!(port.submit(2, None));
         cores.close();
-        assert_eq!(port.completed(), 1, "the job that was taken is lost");
-        assert!(port.submit(job(3, None)).is_err(), "nobody is there to do it");
-        assert_eq!(collect(&mut port, 1), [4]);
+        assert_eq!(port.port.completed(), 1, "the job that was taken is lost");
+        assert!(!port.submit(3, None), "nobody is there to do it");
+        assert_eq!(port.collect(1), [4]);
     });
 }
 
@@ -167,13 +178,13 @@ fn closing_beside_the_first_job_loses_nothing() {
         let cores = cores(1, 1);
         let other = cores.clone();
         let other = thread::spawn(move || {
-            let mut port = other.port().unwrap();
-            let is_taken = port.submit(job(2, None)).is_ok();
+            let mut port = Client::of(&other);
+            let is_taken = port.submit(2, None);
             (port, is_taken)
         });
         cores.close();
         let (mut port, is_taken) = other.join().unwrap();
-        assert_eq!(collect(&mut port, is_taken.into()).len(), is_taken.into());
+        assert_eq!(port.collect(is_taken.into()).len(), is_taken.into());
         cores.close();
     });
 }
@@ -182,14 +193,32 @@ fn closing_beside_the_first_job_loses_nothing() {
 fn stopping_ends_the_threads_and_drops_what_waits() {
     model(3, || {
         let cores = cores(1, 2);
-        let mut port = cores.port().unwrap();
-        assert!(port.submit(job(2, None)).is_ok());
-        assert!(port.submit(job(3, None)).is_ok());
+        let mut port = Client::of(&cores);
+        assert!(port.submit(2, None));
+        assert!(port.submit(3, None));
         cores.stop();
-        let mut done = Vec::new();
-        port.poll(usize::MAX, &mut done);
         // The helper has done its jobs in order, and none that it did not begin.
-        let results: Vec<u64> = done.into_iter().map(result).collect();
+        let count = port.port.completed();
+        let results = port.collect(count);
         assert!([4, 9].starts_with(&results), "{results:?}");
+    });
+}
+
+#[test]
+fn a_call_is_run_or_given_up_and_never_both() {
+    model(3, || {
+        let cores = cores(1, 1);
+        let mut port = Client::of(&cores);
+        assert!(port.submit(2, None));
+        let (_, work) = port.works.pop().unwrap();
+        let left = work.give_up();
+        // Waits where it is being run just now.
+        let result = work.take().map(|done| done.call.result);
+        match left {
+            Left::NotRun => assert_eq!(result, None),
+            Left::Run | Left::Running => assert_eq!(result, Some(Some(4))),
+        }
+        cores.close();
+        assert_eq!(port.port.completed(), 1);
     });
 }

@@ -10,4 +10,5 @@ pub(crate) mod locks;
 mod objects;
 pub(crate) mod openssl;
 pub(crate) mod process;
+mod signature;
 pub(crate) mod zlib;

@@ -21,6 +21,8 @@ pub(crate) enum Bypass {
     Query,
     /// The engine's queue was full.
     Refused,
+    /// The engine failed several times in a row, and is left alone for a while.
+    Quarantine,
     /// The epoll instance was not made through a hook.
     UnknownEpoll,
     /// A structure of the library is not as this version of the shim knows it.
@@ -52,6 +54,7 @@ impl Bypass {
             Self::Small => Counter::BypassSmall,
             Self::Query => Counter::BypassQuery,
             Self::Refused => Counter::BypassRefused,
+            Self::Quarantine => Counter::BypassQuarantine,
             Self::UnknownEpoll => Counter::BypassUnknownEpoll,
             Self::Layout => Counter::BypassLayout,
             Self::Callback => Counter::BypassCallback,

@@ -48,6 +48,13 @@ counters! {
     EngineCoresSubmitted = "engine.cores.submitted",
     EngineCoresCompleted = "engine.cores.completed",
     EngineCoresRefused = "engine.cores.refused",
+    EngineFailed = "engine.failed",
+    EngineLate = "engine.late",
+    EngineDropped = "engine.dropped",
+    EngineWrong = "engine.wrong",
+    EngineRedone = "engine.redone",
+    EngineQuarantined = "engine.quarantined",
+    EngineReturned = "engine.returned",
     BypassObserved = "bypass.observed",
     BypassNoLoop = "bypass.no_loop",
     BypassNoEvent = "bypass.no_event",
@@ -56,6 +63,7 @@ counters! {
     BypassSmall = "bypass.small",
     BypassQuery = "bypass.query",
     BypassRefused = "bypass.refused",
+    BypassQuarantine = "bypass.quarantine",
     BypassUnknownEpoll = "bypass.unknown_epoll",
     BypassLayout = "bypass.layout",
     BypassCallback = "bypass.callback",
@@ -77,9 +85,9 @@ counters! {
 pub(crate) enum JobEvent {
     /// Given to an engine.
     Submitted = 0,
-    /// Taken back from it.
+    /// Taken back from it, with results.
     Completed = 1,
-    /// Run in place, by the mode, a bypass or a refusal.
+    /// Run in place, by the mode, a bypass or a refusal, or because the engine did not do it.
     InPlace = 2,
     /// Bytes of input.
     Bytes = 3,

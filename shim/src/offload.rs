@@ -4,21 +4,24 @@
 //! runs the original on the caller's arguments ([`Watch::over`]) or builds a `Call` and has it
 //! carried out. What that means is the mode's choice: `block` puts the thread to sleep, `spin`
 //! keeps it busy, `coroutine` parks the coroutine.
+//!
+//! The engine is not trusted: what it did not do, or not in time, the handler does in place, with
+//! the caller's arguments ([`carry_out`] says that it was not run). What it did wrong, only the
+//! handler can see, and says so ([`was_wrong`]).
 
-use std::any::Any;
 use std::hint;
-use std::sync::OnceLock;
+use std::sync::{Arc, OnceLock};
 use std::time::{Duration, Instant};
 
 use interlude_core::cost::Size;
-use interlude_offload::{Call, Completion, Job, JobKind, Refused, Ticket};
-use interlude_settings::Mode;
+use interlude_offload::{Call, Engine, Guard, Job, JobKind, Tally, Ticket, Work};
+use interlude_settings::{Check, Mode};
 
 use crate::bypass::Bypass;
 use crate::cancel::NotCancelled;
 use crate::clocks;
 use crate::context;
-use crate::counters::{Counter, JobEvent, count, count_job};
+use crate::counters::{Counter, JobEvent, count, count_by, count_job};
 use crate::hook;
 use crate::original;
 use crate::scheduler;
@@ -104,9 +107,12 @@ fn choose(load: Load) -> Result<&'static Thread, Bypass> {
         return Err(Bypass::Small);
     }
     // An engine that cannot be made takes nothing.
-    {
+    let is_open = {
         let _whole = NotCancelled::new();
-        thread.with_engine(|_| ()).ok_or(Bypass::Refused)?;
+        thread.with_engine(|engine| engine.is_open(Instant::now)).ok_or(Bypass::Refused)?
+    };
+    if !is_open {
+        return Err(Bypass::Quarantine);
     }
     match thread.settings.mode {
         Mode::Off | Mode::Inline => Err(Bypass::Settings),
@@ -158,25 +164,8 @@ pub(crate) fn may_park(thread: &Thread) -> Result<(), Bypass> {
     if here < base && base - here < DEEPEST { Ok(()) } else { Err(Bypass::Stack) }
 }
 
-/// A call, and how long it took.
-struct Timed<C> {
-    call: C,
-    took: Option<Duration>,
-}
-
-impl<C: Call + 'static> Call for Timed<C> {
-    fn run(&mut self) {
-        let begun = Instant::now();
-        self.call.run();
-        self.took = Some(begun.elapsed());
-    }
-
-    fn into_any(self: Box<Self>) -> Box<dyn Any> {
-        self
-    }
-}
-
-/// Has a call carried out as a job; returns it with its results, or `None` if it was not run.
+/// Has a call carried out as a job; returns it with its results, or `None` if it was not run and
+/// will not be: then the caller runs the original.
 pub(crate) fn carry_out<C: Call + 'static>(
     thread: &'static Thread,
     load: Load,
@@ -185,57 +174,107 @@ pub(crate) fn carry_out<C: Call + 'static>(
     let _whole = NotCancelled::new();
     let Load { kind, size, bytes } = load;
     count_job(kind, JobEvent::Bytes, bytes);
-    let call = Box::new(Timed { call, took: None });
-    let job = Job { ticket: Ticket(thread.current.get()), kind, bytes, call };
-    let done = run(thread, job)?.into_any().downcast::<Timed<C>>().ok()?;
-    if let Some(took) = done.took {
-        thread.costs.borrow_mut().took(kind.index(), size, took);
-    }
+    let work = Arc::new(Work::new(call));
+    let task = Arc::clone(&work);
+    let is_taken = run(thread, Job { ticket: Ticket(thread.current.get()), kind, bytes, task });
+    let Some(done) = work.take() else {
+        count_job(kind, JobEvent::InPlace, 1);
+        if is_taken {
+            redone();
+        }
+        return None;
+    };
+    count_job(kind, JobEvent::Completed, 1);
+    thread.costs.borrow_mut().took(kind.index(), size, done.took);
     Some(done.call)
 }
 
-fn run(thread: &'static Thread, job: Job) -> Option<Box<dyn Call>> {
+/// Gives a job to the engine and waits until it is done, or will not be done. False if the engine
+/// did not take it.
+fn run(thread: &'static Thread, job: Job) -> bool {
     let kind = job.kind;
     if kind.compresses() {
         thread.claims.borrow_mut().expose();
     }
-    let (submitted, capabilities) =
-        thread.with_engine(|engine| (engine.submit(job), engine.capabilities()))?;
-    if let Err(Refused(mut job)) = submitted {
+    let submitted = thread.with_engine(|engine| {
+        let submitted = engine.submit(job, Instant::now());
+        (submitted, engine.capabilities())
+    });
+    let Some((submitted, capabilities)) = submitted else { return false };
+    if submitted.is_err() {
         count(Counter::EngineCoresRefused);
         count(Bypass::Refused.counter());
-        count_job(kind, JobEvent::InPlace, 1);
-        job.call.run();
-        return Some(job.call);
+        return false;
     }
     count_job(kind, JobEvent::Submitted, 1);
     let inline = !capabilities.asynchronous;
     count(if inline { Counter::EngineInlineSubmitted } else { Counter::EngineCoresSubmitted });
-    let call = match thread.settings.mode {
+    match thread.settings.mode {
         Mode::Coroutine if !inline => scheduler::park_for_job(thread),
-        Mode::Spin => Some(wait(thread, |_| hint::spin_loop())),
-        _ => Some(wait(thread, |thread| {
-            thread.with_engine(|engine| engine.sleep());
-        })),
-    };
+        Mode::Spin => wait(thread, |_| hint::spin_loop()),
+        _ => wait(thread, |engine| engine.sleep(Instant::now())),
+    }
     count(if inline { Counter::EngineInlineCompleted } else { Counter::EngineCoresCompleted });
-    count_job(kind, JobEvent::Completed, 1);
-    call
+    true
 }
 
 /// Waits for the thread's only job in flight.
-fn wait(thread: &Thread, pause: impl Fn(&Thread)) -> Box<dyn Call> {
-    let mut done: Vec<Completion> = Vec::with_capacity(1);
+fn wait(thread: &Thread, pause: impl Fn(&mut Guard<dyn Engine>)) {
+    let mut done: Vec<Ticket> = Vec::with_capacity(1);
     // A lock that had to be waited for leaves its trace there.
     let errno = hook::errno();
-    loop {
-        thread.with_engine(|engine| engine.poll(1, &mut done));
-        match done.pop() {
-            Some(completion) => {
-                hook::set_errno(errno);
-                return completion.call;
-            }
-            None => pause(thread),
+    while done.is_empty() {
+        poll(thread, 1, &mut done);
+        if done.is_empty() {
+            thread.with_engine(&pause);
         }
     }
+    hook::set_errno(errno);
+}
+
+/// Asks the engine which jobs are done or will not be done, and counts what was wrong with it.
+pub(crate) fn poll(thread: &Thread, max: usize, done: &mut Vec<Ticket>) {
+    with_counted_engine(thread, |engine| engine.poll(Instant::now(), max, done));
+}
+
+fn with_counted_engine(thread: &Thread, body: impl FnOnce(&mut Guard<dyn Engine>)) {
+    let tally = thread.with_engine(|engine| {
+        body(engine);
+        engine.take_tally()
+    });
+    if let Some(tally) = tally.flatten() {
+        count_tally(&tally);
+    }
+}
+
+#[cold]
+fn count_tally(tally: &Tally) {
+    let count = |counter, number| count_by(counter, usize::try_from(number).unwrap_or(usize::MAX));
+    count(Counter::EngineFailed, tally.failed);
+    count(Counter::EngineLate, tally.late);
+    count(Counter::EngineDropped, tally.dropped);
+    count(Counter::EngineWrong, tally.wrong);
+    count(Counter::EngineQuarantined, tally.quarantined);
+    count(Counter::EngineReturned, tally.returned);
+}
+
+/// How much the results of this thread's engine are believed.
+pub(crate) fn check(thread: &Thread) -> Check {
+    thread.settings.jobs.check
+}
+
+/// The results of a job are right, as far as anybody has looked.
+pub(crate) fn was_right(thread: &Thread, kind: JobKind) {
+    with_counted_engine(thread, |engine| engine.was_right(kind));
+}
+
+/// The results of a job are wrong.
+#[cold]
+pub(crate) fn was_wrong(thread: &Thread, kind: JobKind) {
+    with_counted_engine(thread, |engine| engine.was_wrong(kind, Instant::now()));
+}
+
+/// What the engine did not do, or not rightly, is done in place.
+pub(crate) fn redone() {
+    count(Counter::EngineRedone);
 }

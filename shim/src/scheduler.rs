@@ -17,7 +17,6 @@ use interlude_core::claims::Want;
 use interlude_core::nesting::WaitKind;
 use interlude_core::ready::Delivered;
 use interlude_fiber::Fiber;
-use interlude_offload::Call;
 
 pub(crate) use kernel::{Timeout, WaitCall};
 
@@ -49,8 +48,8 @@ pub(crate) enum Answer {
     Failed(i32),
     /// To the first `Wait`: this thread's stack cannot be sliced.
     Unsound,
-    /// To `Job`: the job's call, carried out; `None` if it was lost to a fault of the scheduler.
-    Done(Option<Box<dyn Call>>),
+    /// To `Job`: it is done, or will not be.
+    Done,
     /// To `Want`: go on; it may have to be asked for again.
     Granted,
     /// To `Want`: go on without it. Every coroutine was waiting for another.
@@ -102,12 +101,9 @@ pub(crate) unsafe fn hand_over(events: &[Delivered], target: *mut libc::epoll_ev
     i32::try_from(events.len()).unwrap_or(i32::MAX)
 }
 
-/// Parks the running coroutine until its job is done.
-pub(crate) fn park_for_job(thread: &'static Thread) -> Option<Box<dyn Call>> {
-    match enter(thread, Question::Job) {
-        Answer::Done(call) => call,
-        _ => None,
-    }
+/// Parks the running coroutine until its job is done, or will not be.
+pub(crate) fn park_for_job(thread: &'static Thread) {
+    enter(thread, Question::Job);
 }
 
 /// Parks the running coroutine until what it wants may be free. True: look again; false: go on

@@ -29,13 +29,26 @@ fn start() {
     let variable = |name: &str| std::env::var(name).ok();
     match Settings::load(variable, |path| std::fs::read_to_string(path)) {
         Ok(settings) if settings.mode == Mode::Off || !is_meant(&settings.program) => {}
-        Ok(settings) => {
+        Ok(mut settings) => {
+            announce_seed(&mut settings);
             if SETTINGS.set(settings).is_ok() {
                 context::activate();
             }
         }
         Err(error) => log::line(format_args!("{error}; everything passes through")),
     }
+}
+
+/// What was drawn at random can be drawn again by whoever knows the seed; children have the same.
+fn announce_seed(settings: &mut Settings) {
+    if settings.engine != EngineName::Chaos {
+        return;
+    }
+    if settings.chaos.seed == 0 {
+        let time = std::time::UNIX_EPOCH.elapsed().unwrap_or_default();
+        settings.chaos.seed = (time.subsec_nanos() ^ std::process::id()).max(1);
+    }
+    log::line(format_args!("engine chaos, INTERLUDE_CHAOS_SEED={}", settings.chaos.seed));
 }
 
 /// Is this process the program to act in? A script or helper that inherited the preload is not.
@@ -64,6 +77,7 @@ fn engine_name(settings: &Settings) -> &'static str {
     match (settings.mode, settings.engine) {
         (Mode::Inline, _) | (_, EngineName::Inline) => "inline",
         (_, EngineName::Cores) => "cores",
+        (_, EngineName::Chaos) => "chaos",
     }
 }
 

@@ -6,8 +6,9 @@
 use std::cell::{Cell, RefCell};
 use std::ffi::c_void;
 use std::os::fd::RawFd;
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, Once, OnceLock, TryLockError};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use interlude_core::claims::{Claims, Rules};
 use interlude_core::cost::Costs;
@@ -16,7 +17,9 @@ use interlude_core::habit::Habits;
 use interlude_core::nesting::Nesting;
 use interlude_core::ready::Delivered;
 use interlude_fiber::Fiber;
-use interlude_offload::{Cores, CoresConfig, Engine, Inline, JobKind};
+use interlude_offload::{
+    Chaos, ChaosConfig, Cores, CoresConfig, Engine, Guard, Inline, JobKind, Shares, Terms,
+};
 use interlude_settings::{EngineName, Mode, Settings};
 
 use crate::cancel::NotCancelled;
@@ -42,7 +45,7 @@ pub(crate) struct Thread {
     /// Events on their way from the scheduler to the server's buffer.
     pub(crate) delivery: RefCell<Vec<Delivered>>,
     /// The engine that takes this thread's jobs.
-    pub(crate) engine: RefCell<Option<Box<dyn Engine>>>,
+    pub(crate) engine: RefCell<Option<Guard<dyn Engine>>>,
     /// Number of the coroutine that runs.
     pub(crate) current: Cell<u64>,
     /// Set in a child after fork: what was parked belongs to the parent.
@@ -147,15 +150,20 @@ impl Thread {
     }
 
     /// Runs `body` with this thread's engine; `None` if it cannot be made.
-    pub(crate) fn with_engine<T>(&self, body: impl FnOnce(&mut dyn Engine) -> T) -> Option<T> {
+    pub(crate) fn with_engine<T>(
+        &self,
+        body: impl FnOnce(&mut Guard<dyn Engine>) -> T,
+    ) -> Option<T> {
         let mut slot = self.engine.borrow_mut();
         if slot.is_none() {
-            *slot = make_engine(self.settings);
+            let terms = terms(self.settings);
+            let engine = make_engine(self.settings);
+            *slot = engine.map(|engine| Guard::new(engine, terms, Instant::now()));
             if let Some(fd) = slot.as_ref().and_then(|engine| engine.wake_fd()) {
                 epolls::keep(fd);
             }
         }
-        slot.as_mut().map(|engine| body(engine.as_mut()))
+        slot.as_mut().map(body)
     }
 
     /// In a child after fork: nothing is parked, nothing in flight, no helper threads.
@@ -213,6 +221,30 @@ fn make_engine(settings: &Settings) -> Option<Box<dyn Engine>> {
     match settings.engine {
         EngineName::Inline => Some(Box::new(Inline::default())),
         EngineName::Cores => Some(Box::new(pool(settings).port().ok()?)),
+        EngineName::Chaos => {
+            Some(Box::new(Chaos::new(chaos(settings), pool(settings).port().ok()?)))
+        }
+    }
+}
+
+fn terms(settings: &Settings) -> Terms {
+    Terms {
+        deadline: Duration::from_millis(settings.jobs.deadline_ms.into()),
+        quarantine: Duration::from_millis(settings.jobs.quarantine_ms.into()),
+    }
+}
+
+fn chaos(settings: &Settings) -> ChaosConfig {
+    /// How many of the process's threads have such an engine: each draws for itself.
+    static THREADS: AtomicU64 = AtomicU64::new(0);
+    let &interlude_settings::Chaos { seed, delay_max_us, fail, hang, late, twice, wrong } =
+        &settings.chaos;
+    let thread = THREADS.fetch_add(1, Ordering::Relaxed);
+    ChaosConfig {
+        seed: u64::from(seed) | thread << 32,
+        delay_max: Duration::from_micros(delay_max_us.into()),
+        late: terms(settings).deadline * 3 / 2,
+        shares: Shares { fail, hang, late, twice, wrong },
     }
 }
 

@@ -183,11 +183,13 @@ const ENGINES: [EngineName; 2] = [EngineName::Inline, EngineName::Cores];
 fn engine(name: &EngineName) -> Engine {
     match name {
         EngineName::Inline => Engine { name: "inline", cpus: None },
-        EngineName::Cores => {
-            let cpus = std::thread::available_parallelism().map_or(1, usize::from);
-            Engine { name: "cores", cpus: Some(cpus) }
-        }
+        EngineName::Cores => Engine { name: "cores", cpus: Some(cpus()) },
+        EngineName::Chaos => Engine { name: "chaos", cpus: Some(cpus()) },
     }
+}
+
+fn cpus() -> usize {
+    std::thread::available_parallelism().map_or(1, usize::from)
 }
 
 #[cfg(test)]

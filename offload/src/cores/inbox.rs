@@ -7,6 +7,7 @@
 use std::io;
 use std::os::fd::RawFd;
 use std::sync::atomic::Ordering;
+use std::time::Duration;
 
 use super::wake::Wake;
 use crate::Completion;
@@ -88,10 +89,17 @@ impl Inbox {
         }
     }
 
-    pub(super) fn sleep(&self) {
+    pub(super) fn sleep(&self, limit: Option<Duration>) {
         let mut done = self.done.lock();
-        while done.is_empty() {
-            done = self.arrived.wait(done);
+        match limit {
+            // It may end early: the caller looks again.
+            Some(limit) if done.is_empty() => drop(self.arrived.wait_at_most(done, limit)),
+            Some(_) => {}
+            None => {
+                while done.is_empty() {
+                    done = self.arrived.wait(done);
+                }
+            }
         }
     }
 

@@ -95,7 +95,7 @@ fn help(state: &Shared, nice: i32) {
     unsafe { libc::setpriority(libc::PRIO_PROCESS, 0, current_nice() + nice) };
     let mut queue = state.queue.lock();
     loop {
-        let Some((mut job, inbox)) = queue.jobs.pop_front() else {
+        let Some((job, inbox)) = queue.jobs.pop_front() else {
             if queue.closing {
                 return;
             }
@@ -106,8 +106,8 @@ fn help(state: &Shared, nice: i32) {
         };
         drop(queue);
         // A call that panics has no outcome, and its submitter runs the original itself.
-        let _ = catch_unwind(AssertUnwindSafe(|| job.call.run()));
-        inbox.push(Completion { ticket: job.ticket, call: job.call });
+        let _ = catch_unwind(AssertUnwindSafe(|| job.task.run()));
+        inbox.push(Completion { ticket: job.ticket });
         queue = state.queue.lock();
     }
 }
@@ -118,12 +118,12 @@ fn current_nice() -> i32 {
 }
 
 /// While it lives, threads that this thread starts inherit a mask that blocks every signal.
-struct AllSignalsBlocked {
+pub(crate) struct AllSignalsBlocked {
     before: libc::sigset_t,
 }
 
 impl AllSignalsBlocked {
-    fn new() -> Self {
+    pub(crate) fn new() -> Self {
         let mut all = MaybeUninit::<libc::sigset_t>::uninit();
         let mut before = MaybeUninit::<libc::sigset_t>::zeroed();
         // SAFETY: fills the set that it is given.

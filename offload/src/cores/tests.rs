@@ -1,10 +1,10 @@
 //! The pool: every job comes back once, the queue is bounded, a sleeper is woken.
 
-use std::any::Any;
+use std::sync::Arc;
 use std::sync::mpsc::{Receiver, Sender, channel};
 
-use super::*;
-use crate::{Call, JobKind, Ticket};
+use super::{Completion, Cores, CoresConfig, CoresPort, Engine, Job, Refused};
+use crate::{Call, JobKind, Ticket, Work};
 
 struct Square {
     number: u64,
@@ -15,17 +15,23 @@ struct Square {
 
 impl Square {
     fn job(number: u64) -> Job {
-        Self { number, gate: None, panics: false, result: None }.into_job()
+        Self::with_work(number, false).0
+    }
+
+    fn with_work(number: u64, panics: bool) -> (Job, Arc<Work<Self>>) {
+        Self { number, gate: None, panics, result: None }.into_job()
     }
 
     fn gated(number: u64) -> (Job, Sender<()>) {
         let (open, gate) = channel();
-        (Self { number, gate: Some(gate), panics: false, result: None }.into_job(), open)
+        (Self { number, gate: Some(gate), panics: false, result: None }.into_job().0, open)
     }
 
-    fn into_job(self) -> Job {
+    fn into_job(self) -> (Job, Arc<Work<Self>>) {
         let ticket = Ticket(self.number);
-        Job { ticket, kind: JobKind::Sign, bytes: 8, call: Box::new(self) }
+        let work = Arc::new(Work::new(self));
+        let task = work.clone();
+        (Job { ticket, kind: JobKind::Sign, bytes: 8, task }, work)
     }
 }
 
@@ -37,14 +43,10 @@ impl Call for Square {
         }
         self.result = Some(self.number * self.number);
     }
-
-    fn into_any(self: Box<Self>) -> Box<dyn Any> {
-        self
-    }
 }
 
-fn result(completion: Completion) -> Option<u64> {
-    completion.call.into_any().downcast::<Square>().unwrap().result
+fn result(work: &Work<Square>) -> Option<u64> {
+    work.take()?.call.result
 }
 
 fn cores(threads: usize, queue: usize) -> (Cores, CoresPort) {
@@ -56,7 +58,7 @@ fn cores(threads: usize, queue: usize) -> (Cores, CoresPort) {
 fn wait_for(port: &mut CoresPort, count: usize) -> Vec<Completion> {
     let mut done = Vec::new();
     while done.len() < count {
-        port.sleep();
+        port.sleep(None);
         port.poll(usize::MAX, &mut done);
     }
     done
@@ -65,13 +67,16 @@ fn wait_for(port: &mut CoresPort, count: usize) -> Vec<Completion> {
 #[test]
 fn every_job_comes_back_once_with_its_result() {
     let (cores, mut port) = cores(3, 1000);
+    let mut works = Vec::new();
     for number in 0..500 {
-        assert!(port.submit(Square::job(number)).is_ok());
+        let (job, work) = Square::with_work(number, false);
+        assert!(port.submit(job).is_ok());
+        works.push(work);
     }
     let mut tickets = Vec::new();
     for completion in wait_for(&mut port, 500) {
         let number = completion.ticket.0;
-        assert_eq!(result(completion), Some(number * number));
+        assert_eq!(result(&works[number as usize]), Some(number * number));
         tickets.push(number);
     }
     tickets.sort_unstable();
@@ -132,7 +137,7 @@ fn arming_is_refused_while_a_completion_waits() {
     assert!(port.arm());
     port.disarm();
     assert!(port.submit(Square::job(3)).is_ok());
-    port.sleep();
+    port.sleep(None);
     assert!(!port.arm());
     cores.close();
 }
@@ -155,11 +160,20 @@ fn an_armed_port_is_woken_through_its_fd() {
 #[test]
 fn a_call_that_panics_comes_back_without_a_result() {
     let (cores, mut port) = cores(1, 10);
-    let job = Square { number: 5, gate: None, panics: true, result: None }.into_job();
+    let (job, work) = Square::with_work(5, true);
+    let (next, next_work) = Square::with_work(6, false);
     assert!(port.submit(job).is_ok());
-    assert!(port.submit(Square::job(6)).is_ok());
-    let mut done = wait_for(&mut port, 2);
-    assert_eq!(result(done.pop().unwrap()), Some(36));
-    assert_eq!(result(done.pop().unwrap()), None);
+    assert!(port.submit(next).is_ok());
+    wait_for(&mut port, 2);
+    assert_eq!(result(&next_work), Some(36));
+    assert_eq!(result(&work), None);
+    cores.close();
+}
+
+#[test]
+fn a_sleep_with_a_limit_ends_without_a_completion() {
+    let (cores, mut port) = cores(1, 10);
+    port.sleep(Some(std::time::Duration::from_millis(1)));
+    assert_eq!(port.completed(), 0);
     cores.close();
 }

@@ -31,6 +31,9 @@ fn errors_name_the_key_and_the_reason_in_one_line() {
         (&[("INTERLUDE_CORES_QUEUE", "0")], "", &["cores.queue", "1 to 65536"]),
         (&[("INTERLUDE_CORES_NICE", "x")], "", &["INTERLUDE_CORES_NICE=x", "whole number"]),
         (&[("INTERLUDE_CONFIG", "x.toml")], "moed = 1", &["x.toml", "moed"]),
+        (&[("INTERLUDE_CHECK", "some")], "", &["INTERLUDE_CHECK=some", "none, rsa or all"]),
+        (&[("INTERLUDE_DEADLINE_MS", "0")], "", &["jobs.deadline_ms", "1 to 600000"]),
+        (&[("INTERLUDE_CHAOS_WRONG", "97")], "", &["chaos.wrong = 97", "100 together"]),
         (&[("INTERLUDE_RULES_OFF", "c9")], "", &["INTERLUDE_RULES_OFF", "own_fd"]),
     ];
     for (pairs, file, expected) in cases {
@@ -46,4 +49,13 @@ fn errors_name_the_key_and_the_reason_in_one_line() {
 fn a_job_list_selects_only_what_it_names() {
     let jobs = load(&[("INTERLUDE_JOBS", "sign, deflate")], "").unwrap().jobs;
     assert_eq!((jobs.sign, jobs.deflate, jobs.derive), (true, true, false));
+}
+
+#[test]
+fn chaos_is_set_by_its_section_and_its_variables() {
+    let file = "engine = \"chaos\"\n[chaos]\nseed = 7\nwrong = 5\n[jobs]\ncheck = \"all\"\n";
+    let pairs = [("INTERLUDE_CONFIG", "x.toml"), ("INTERLUDE_CHAOS_HANG", "20")];
+    let Settings { engine, chaos, jobs, .. } = load(&pairs, file).unwrap();
+    assert_eq!((engine, jobs.check), (EngineName::Chaos, Check::All));
+    assert_eq!((chaos.seed, chaos.wrong, chaos.hang, chaos.late), (7, 5, 20, 1));
 }

@@ -1,6 +1,6 @@
 //! The `INTERLUDE_*` variables: one row each, the only list of them.
 
-use crate::{EngineName, Mode, Settings};
+use crate::{Check, EngineName, Mode, Settings};
 
 /// One environment variable and the setting that it overrides.
 pub struct Variable {
@@ -24,7 +24,7 @@ pub const VARIABLES: &[Variable] = &[
     Variable {
         name: "INTERLUDE_ENGINE",
         key: "engine",
-        help: "inline | cores",
+        help: "inline | cores | chaos (for tests: answers late, twice, wrongly, never)",
         apply: |s, v| engine(v).map(|e| s.engine = e),
     },
     Variable {
@@ -82,6 +82,66 @@ pub const VARIABLES: &[Variable] = &[
         },
     },
     Variable {
+        name: "INTERLUDE_DEADLINE_MS",
+        key: "jobs.deadline_ms",
+        help: "milliseconds without an answer after which a job is done in place",
+        apply: |s, v| number(v).map(|n| s.jobs.deadline_ms = n),
+    },
+    Variable {
+        name: "INTERLUDE_QUARANTINE_MS",
+        key: "jobs.quarantine_ms",
+        help: "milliseconds for which an engine that fails in a row gets no jobs",
+        apply: |s, v| number(v).map(|n| s.jobs.quarantine_ms = n),
+    },
+    Variable {
+        name: "INTERLUDE_CHECK",
+        key: "jobs.check",
+        help: "none | rsa | all: whose results are checked before the server gets them",
+        apply: |s, v| check(v).map(|c| s.jobs.check = c),
+    },
+    Variable {
+        name: "INTERLUDE_CHAOS_SEED",
+        key: "chaos.seed",
+        help: "for tests: what chaos draws from; 0: chosen at random",
+        apply: |s, v| number(v).map(|n| s.chaos.seed = n),
+    },
+    Variable {
+        name: "INTERLUDE_CHAOS_DELAY_MAX_US",
+        key: "chaos.delay_max_us",
+        help: "each job is delayed by so many microseconds at most",
+        apply: |s, v| number(v).map(|n| s.chaos.delay_max_us = n),
+    },
+    Variable {
+        name: "INTERLUDE_CHAOS_FAIL",
+        key: "chaos.fail",
+        help: "percent of the jobs that are answered without having been run",
+        apply: |s, v| number(v).map(|n| s.chaos.fail = n),
+    },
+    Variable {
+        name: "INTERLUDE_CHAOS_HANG",
+        key: "chaos.hang",
+        help: "percent of the jobs that are never answered",
+        apply: |s, v| number(v).map(|n| s.chaos.hang = n),
+    },
+    Variable {
+        name: "INTERLUDE_CHAOS_LATE",
+        key: "chaos.late",
+        help: "percent of the jobs that are answered after their deadline",
+        apply: |s, v| number(v).map(|n| s.chaos.late = n),
+    },
+    Variable {
+        name: "INTERLUDE_CHAOS_TWICE",
+        key: "chaos.twice",
+        help: "percent of the jobs that are answered twice",
+        apply: |s, v| number(v).map(|n| s.chaos.twice = n),
+    },
+    Variable {
+        name: "INTERLUDE_CHAOS_WRONG",
+        key: "chaos.wrong",
+        help: "percent of the jobs that are answered wrongly (see jobs.check)",
+        apply: |s, v| number(v).map(|n| s.chaos.wrong = n),
+    },
+    Variable {
         name: "INTERLUDE_RULES_OFF",
         key: "rules",
         help: "comma list of own_fd, linked_fds, locks, objects, timers: rules switched off, for tests only",
@@ -104,7 +164,17 @@ fn engine(text: &str) -> Result<EngineName, &'static str> {
     Ok(match text {
         "inline" => EngineName::Inline,
         "cores" => EngineName::Cores,
-        _ => return Err("must be inline or cores"),
+        "chaos" => EngineName::Chaos,
+        _ => return Err("must be inline, cores or chaos"),
+    })
+}
+
+fn check(text: &str) -> Result<Check, &'static str> {
+    Ok(match text {
+        "none" => Check::None,
+        "rsa" => Check::Rsa,
+        "all" => Check::All,
+        _ => return Err("must be none, rsa or all"),
     })
 }
 

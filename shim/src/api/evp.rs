@@ -7,19 +7,21 @@
 //! Contexts and keys are on the heap and belong to one connection; what may be on the stack (data
 //! to be signed, lengths, the place for a key) is copied into the job and back.
 
-use std::any::Any;
 use std::ffi::{CStr, c_char, c_int, c_uchar, c_void};
 
 use interlude_core::cost::Size;
 use interlude_offload::{Call as Offloaded, JobKind};
+use interlude_settings::Check;
 
 use crate::api::objects;
+use crate::api::signature::Signer;
 use crate::bypass::Bypass;
 use crate::counters::count;
 use crate::errors::{self, Errors};
 use crate::hook::{Call, Outcome};
 use crate::offload::{self, Load, Plan};
 use crate::original::Original;
+use crate::thread::Thread;
 
 /// An OpenSSL object that the job uses while its owner is parked.
 #[derive(Clone, Copy)]
@@ -58,10 +60,16 @@ struct Operation {
     len: usize,
     result: Option<c_int>,
     errors: Errors,
+    /// Of a signature that is to be checked: its context as it was before.
+    before: Option<Signer>,
+    /// Which signatures are to be checked.
+    check: Check,
 }
 
 impl Offloaded for Operation {
     fn run(&mut self) {
+        // SAFETY: the context is ours for now (see `Object`); a signature's is one of digests.
+        self.before = unsafe { Signer::copy(self.ctx.0, self.check) };
         let (ctx, out) = (self.ctx.0, self.output.as_mut_ptr());
         let (input, len) = (&self.input, &raw mut self.len);
         let (result, errors) = Errors::of(|| match self.function {
@@ -74,8 +82,63 @@ impl Offloaded for Operation {
         self.errors = errors;
     }
 
-    fn into_any(self: Box<Self>) -> Box<dyn Any> {
-        self
+    fn spoil(&mut self, random: u64) {
+        let bits = self.results().len() as u64 * 8;
+        let Some(bit) = random.checked_rem(bits) else { return };
+        if let Some(byte) = self.output.get_mut((bit / 8) as usize) {
+            *byte ^= 1 << (bit % 8);
+        }
+    }
+}
+
+impl Operation {
+    fn new(function: Function, ctx: *mut c_void, input: Vec<u8>, capacity: usize) -> Self {
+        // A caller may claim more room than any result needs; the largest here is an RSA-16384 one.
+        let output = vec![0; capacity.min(MOST_OUTPUT)];
+        let len = output.len();
+        let (result, errors) = (None, Errors::default());
+        let (before, check) = (None, Check::None);
+        Self { function, ctx: Object(ctx), input, output, len, result, errors, before, check }
+    }
+
+    /// What it has put out; nothing if it has failed.
+    fn results(&self) -> &[u8] {
+        let produced = if self.result.is_some_and(|result| result > 0) { self.len } else { 0 };
+        self.output.get(..produced).unwrap_or(&self.output)
+    }
+
+    /// The same operation once more, here and now.
+    fn again(&self, ctx: *mut c_void) -> Self {
+        let mut again = Self::new(self.function, ctx, self.input.clone(), self.output.len());
+        again.run();
+        again
+    }
+
+    /// A second run, where the first one was wrong.
+    fn right_one(&self, kind: JobKind, check: Check) -> Option<Self> {
+        if kind != JobKind::Sign {
+            let again = (check == Check::All).then(|| self.again(self.ctx.0))?;
+            let is_same = (again.result, again.results()) == (self.result, self.results());
+            return (!is_same).then_some(again);
+        }
+        let signer = self.before.as_ref().filter(|_| !self.results().is_empty())?;
+        let is_right = signer.verifies(self.results(), &self.input);
+        (!is_right).then(|| self.again(signer.ctx()))
+    }
+
+    /// The results that the server gets.
+    fn checked(self, thread: &'static Thread, kind: JobKind) -> Self {
+        match self.right_one(kind, offload::check(thread)) {
+            Some(right) => {
+                offload::was_wrong(thread, kind);
+                offload::redone();
+                right
+            }
+            None => {
+                offload::was_right(thread, kind);
+                self
+            }
+        }
     }
 }
 
@@ -130,13 +193,17 @@ fn with_input(
     objects::enter(ctx.addr());
     // SAFETY: the API's contract: `data_len` bytes at `data`.
     let input = unsafe { bytes(data, data_len) };
-    let operation = operation(Function::WithInput(call.original), ctx, input, capacity);
-    let done = offload::carry_out(thread, load, operation);
-    objects::leave(ctx.addr());
-    match done.filter(|done| done.result.is_some()) {
-        Some(done) => Outcome::Handled(finish(&done, out, len)),
-        None => in_place(),
+    let mut operation = Operation::new(Function::WithInput(call.original), ctx, input, capacity);
+    if kind == JobKind::Sign {
+        operation.check = offload::check(thread);
     }
+    let done = offload::carry_out(thread, load, operation);
+    let outcome = match done {
+        Some(done) => Outcome::Handled(finish(&done.checked(thread, kind), out, len)),
+        None => in_place(),
+    };
+    objects::leave(ctx.addr());
+    outcome
 }
 
 /// `EVP_PKEY_derive`.
@@ -162,21 +229,15 @@ pub(crate) fn derive(
         Plan::Job(thread) => thread,
     };
     objects::enter(ctx.addr());
-    let operation = operation(Function::WithoutInput(call.original), ctx, Vec::new(), capacity);
+    let function = Function::WithoutInput(call.original);
+    let operation = Operation::new(function, ctx, Vec::new(), capacity);
     let done = offload::carry_out(thread, load, operation);
-    objects::leave(ctx.addr());
-    match done.filter(|done| done.result.is_some()) {
-        Some(done) => Outcome::Handled(finish(&done, secret, len)),
+    let outcome = match done {
+        Some(done) => Outcome::Handled(finish(&done.checked(thread, load.kind), secret, len)),
         None => in_place(),
-    }
-}
-
-fn operation(function: Function, ctx: *mut c_void, input: Vec<u8>, capacity: usize) -> Operation {
-    // A caller may claim more room than any result needs; the largest here is an RSA-16384 one.
-    let output = vec![0; capacity.min(MOST_OUTPUT)];
-    let len = output.len();
-    let errors = Errors::default();
-    Operation { function, ctx: Object(ctx), input, output, len, result: None, errors }
+    };
+    objects::leave(ctx.addr());
+    outcome
 }
 
 /// Output of one operation, at most, in bytes.
@@ -186,11 +247,9 @@ const MOST_OUTPUT: usize = 64 * 1024;
 fn finish(done: &Operation, out: *mut c_uchar, len: *mut usize) -> c_int {
     let result = done.result.unwrap_or(-1);
     done.errors.raise();
-    if result > 0 {
-        let produced = done.len.min(done.output.len());
-        // SAFETY: the caller's buffer holds what it said, which is no less than the job's.
-        unsafe { std::ptr::copy_nonoverlapping(done.output.as_ptr(), out, produced) };
-    }
+    let results = done.results();
+    // SAFETY: the caller's buffer holds what it said, which is no less than the job's.
+    unsafe { std::ptr::copy_nonoverlapping(results.as_ptr(), out, results.len()) };
     // SAFETY: the caller's length, checked for null at the door.
     unsafe { *len = done.len };
     result
@@ -226,15 +285,19 @@ pub(crate) fn keygen(
     let job =
         Keygen { function: call.original, ctx: Object(ctx), key: given, result: None, errors };
     let done = offload::carry_out(thread, load, job);
-    objects::leave(ctx.addr());
-    let Some((done, result)) = done.and_then(|done| done.result.map(|result| (done, result)))
-    else {
-        return in_place();
+    let outcome = match done.and_then(|done| done.result.map(|result| (done, result))) {
+        Some((done, result)) => {
+            // A key that is wrong would be a key: there is nothing to check it by.
+            offload::was_right(thread, load.kind);
+            done.errors.raise();
+            // SAFETY: as above.
+            unsafe { *key = done.key.0 };
+            Outcome::Handled(result)
+        }
+        None => in_place(),
     };
-    done.errors.raise();
-    // SAFETY: as above.
-    unsafe { *key = done.key.0 };
-    Outcome::Handled(result)
+    objects::leave(ctx.addr());
+    outcome
 }
 
 /// Is a progress callback set (`EVP_PKEY_CTX_set_cb(3)`)? It is the server's own function.
@@ -275,10 +338,6 @@ impl Offloaded for Keygen {
         let (result, errors) = Errors::of(|| unsafe { (self.function)(self.ctx.0, key) });
         self.result = Some(result);
         self.errors = errors;
-    }
-
-    fn into_any(self: Box<Self>) -> Box<dyn Any> {
-        self
     }
 }
 

@@ -3,15 +3,16 @@
 //! Followed: `libdeflate.h`. The compressor is on the heap and busy while a call is inside; input
 //! and output are the job's, and copied.
 
-use std::any::Any;
 use std::ffi::c_void;
 
 use interlude_core::cost::Size;
 use interlude_offload::{Call as Offloaded, JobKind};
+use interlude_settings::Check;
 
 use crate::api::objects;
 use crate::hook::{Call, Outcome};
 use crate::offload::{self, Load, Plan};
+use crate::thread::Thread;
 
 type Compress =
     unsafe extern "C-unwind" fn(*mut c_void, *const c_void, usize, *mut c_void, usize) -> usize;
@@ -45,8 +46,41 @@ impl Offloaded for Buffer {
         self.result = Some(produced);
     }
 
-    fn into_any(self: Box<Self>) -> Box<dyn Any> {
-        self
+    fn spoil(&mut self, random: u64) {
+        if let Some(produced) = self.result.as_mut().filter(|produced| **produced > 0) {
+            *produced -= 1 + (random % *produced as u64) as usize;
+        }
+    }
+}
+
+impl Buffer {
+    /// What it has put out; `None` if that is not what a compressor puts out.
+    fn results(&self) -> Option<&[u8]> {
+        let produced = self.result.filter(|produced| *produced <= self.available)?;
+        // SAFETY: the buffer has room for `available` bytes, and libdeflate has written so many.
+        let output = unsafe { std::slice::from_raw_parts(self.output.as_ptr(), produced) };
+        let is_gzip = output.starts_with(&[0x1f, 0x8b]);
+        let len = (self.input.len() as u32).to_le_bytes();
+        // Its header has ten bytes, its trailer eight, the last four of which are the length.
+        (!is_gzip || (produced >= 18 && output.ends_with(&len))).then_some(output)
+    }
+
+    /// The results, if they are right as far as the settings want to know.
+    fn checked(&self, thread: &'static Thread) -> Option<&[u8]> {
+        let results = self.results()?;
+        if offload::check(thread) != Check::All {
+            return Some(results);
+        }
+        let mut again = Self {
+            function: self.function,
+            compressor: self.compressor,
+            input: self.input.clone(),
+            output: Vec::with_capacity(self.available),
+            available: self.available,
+            result: None,
+        };
+        again.run();
+        (again.results() == Some(results)).then_some(results)
     }
 }
 
@@ -81,14 +115,23 @@ pub(crate) fn compress(
             let function = call.original;
             let job = Buffer { function, compressor, input, output, available, result: None };
             let done = offload::carry_out(thread, load, job);
-            match done.and_then(|done| done.result.map(|result| (done, result))) {
-                Some((done, produced)) => {
-                    let (from, to) = (done.output.as_ptr(), out.cast::<u8>());
-                    // SAFETY: libdeflate wrote so many bytes, at most `available`, which the
-                    // caller's buffer has room for.
-                    unsafe { std::ptr::copy_nonoverlapping(from, to, produced) };
-                    Outcome::Handled(produced)
-                }
+            match done {
+                Some(done) => match done.checked(thread) {
+                    Some(results) => {
+                        offload::was_right(thread, load.kind);
+                        let to = out.cast::<u8>();
+                        // SAFETY: at most `available` bytes, which the caller's buffer has room for.
+                        unsafe {
+                            std::ptr::copy_nonoverlapping(results.as_ptr(), to, results.len())
+                        };
+                        Outcome::Handled(results.len())
+                    }
+                    None => {
+                        offload::was_wrong(thread, load.kind);
+                        offload::redone();
+                        in_place()
+                    }
+                },
                 None => in_place(),
             }
         }

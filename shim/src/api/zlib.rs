@@ -5,18 +5,23 @@
 //! of `internal_state`, checked by `deflateStateCheck`), so it is turned to the copy for the time
 //! of the job. Output is copied to the caller at resume, and its buffers belong to the coroutine
 //! until that ends (C8).
+//!
+//! A stream that has been compressed with cannot go back. So a call can only be done again if its
+//! stream was copied before, which is as dear as compressing some kilobytes: done where every result
+//! is to be checked (`jobs.check`).
 
-use std::any::Any;
 use std::ffi::{c_char, c_int, c_uint, c_ulong, c_void};
 
 use interlude_core::cost::Size;
 use interlude_offload::{Call as Offloaded, JobKind};
+use interlude_settings::Check;
 
 use crate::api::objects::{self, Gone};
 use crate::bypass::Bypass;
 use crate::counters::count;
 use crate::hook::{Call, Outcome};
 use crate::offload::{self, Load, Plan};
+use crate::table::originals;
 use crate::thread::Thread;
 
 /// `z_stream`.
@@ -49,6 +54,11 @@ struct Stream {
     input: Vec<u8>,
     output: Vec<u8>,
     result: Option<c_int>,
+    /// Room that the caller gave, in bytes.
+    room: c_uint,
+    /// Is the stream to be copied before?
+    keeps: bool,
+    before: Option<Copied>,
 }
 
 // SAFETY: the submitting coroutine is parked until the job is done and keeps others off its stream
@@ -62,18 +72,108 @@ impl Offloaded for Stream {
         let state = self.stream.state;
         // SAFETY: `deflate` below has checked that the state begins with this pointer.
         unsafe { *state = &raw mut *self.stream };
+        if self.keeps {
+            self.before = Copied::of(&mut self.stream);
+        }
         // SAFETY: a consistent stream with buffers of the job's.
         self.result = Some(unsafe { (self.function)(&raw mut *self.stream, self.flush) });
         // SAFETY: as above.
         unsafe { *state = self.owner };
     }
 
-    fn into_any(self: Box<Self>) -> Box<dyn Any> {
-        self
+    /// Some of the output is lost.
+    fn spoil(&mut self, random: u64) {
+        let produced = self.room.saturating_sub(self.stream.avail_out);
+        if let Some(lost) = random.checked_rem(produced.into()) {
+            self.stream.avail_out += 1 + lost as c_uint;
+        }
     }
 }
 
-/// `Z_STREAM_ERROR`.
+impl Stream {
+    /// Are the lengths possible, and do they fit each other? With `only_room`: may so much be copied?
+    fn fits(&self, here: &ZStream, only_room: bool) -> bool {
+        let (Some(consumed), Some(produced)) = (
+            here.avail_in.checked_sub(self.stream.avail_in),
+            here.avail_out.checked_sub(self.stream.avail_out),
+        ) else {
+            return false;
+        };
+        let (total_in, total_out) = (self.stream.total_in, self.stream.total_out);
+        only_room
+            || (total_in.wrapping_sub(here.total_in) == c_ulong::from(consumed)
+                && total_out.wrapping_sub(here.total_out) == c_ulong::from(produced)
+                && (self.result != Some(STREAM_END) || self.ends_well(produced as usize)))
+    }
+
+    /// At the end of a zlib or gzip stream stands the checksum that the `z_stream` has, and in a gzip
+    /// stream the length.
+    fn ends_well(&self, produced: usize) -> bool {
+        // A raw stream has no checksum: it stays 1. The end may have come out in two pieces.
+        if self.stream.adler == 1 || produced < 8 {
+            return true;
+        }
+        // SAFETY: `deflate` has written so many bytes to the job's buffer.
+        let output = unsafe { std::slice::from_raw_parts(self.output.as_ptr(), produced) };
+        let (sum, len) = (self.stream.adler as u32, self.stream.total_in as u32);
+        let gzip = [sum.to_le_bytes(), len.to_le_bytes()];
+        output.ends_with(gzip.as_flattened()) || output.ends_with(&sum.to_be_bytes())
+    }
+
+    /// Does the call again, from the copy. False without one.
+    fn do_again(&mut self) -> bool {
+        let Some(Copied(stream)) = &mut self.before else { return false };
+        stream.next_in = self.input.as_ptr();
+        stream.next_out = self.output.as_mut_ptr();
+        // SAFETY: a consistent stream of our own, with buffers of the job's.
+        self.result = Some(unsafe { (self.function)(&raw mut **stream, self.flush) });
+        // The server's state stands where the engine has left it, which is the same place.
+        let ZStream { state, allocate, free, opaque, .. } = *self.stream;
+        *self.stream = ZStream { state, allocate, free, opaque, ..**stream };
+        offload::redone();
+        true
+    }
+}
+
+/// A copy of a stream from before the call, in memory of our own.
+struct Copied(Box<ZStream>);
+
+impl Copied {
+    fn of(stream: &mut ZStream) -> Option<Self> {
+        let copy_original = originals::deflateCopy::ORIGINAL.function()?;
+        let ZStream { allocate, free, opaque, .. } = *stream;
+        // The server's allocator is for the server's thread, and may not have room for two.
+        stream.allocate = own_allocate as *mut c_void;
+        stream.free = own_free as *mut c_void;
+        let mut copy = Box::new(*stream);
+        // SAFETY: a consistent stream, and a place for another.
+        let result = unsafe { copy_original(&raw mut *copy, std::ptr::from_mut(stream)) };
+        (stream.allocate, stream.free, stream.opaque) = (allocate, free, opaque);
+        (result == OK).then_some(Self(copy))
+    }
+}
+
+impl Drop for Copied {
+    fn drop(&mut self) {
+        if let Some(end) = originals::deflateEnd::ORIGINAL.function() {
+            // SAFETY: made by `deflateCopy` at this address, and ended once.
+            unsafe { end(&raw mut *self.0) };
+        }
+    }
+}
+
+unsafe extern "C" fn own_allocate(_: *mut c_void, items: c_uint, size: c_uint) -> *mut c_void {
+    // SAFETY: no preconditions.
+    unsafe { libc::calloc(items as usize, size as usize) }
+}
+
+unsafe extern "C" fn own_free(_: *mut c_void, memory: *mut c_void) {
+    // SAFETY: zlib gives back what `own_allocate` gave it.
+    unsafe { libc::free(memory) };
+}
+
+const OK: c_int = 0;
+const STREAM_END: c_int = 1;
 const STREAM_ERROR: c_int = -2;
 
 /// `deflate`.
@@ -137,8 +237,20 @@ fn job(
         input,
         output: Vec::with_capacity(here.avail_out as usize),
         result: None,
+        room: here.avail_out,
+        keeps: offload::check(thread) == Check::All,
+        before: None,
     };
-    let done = offload::carry_out(thread, load, job)?;
+    let mut done = offload::carry_out(thread, load, job)?;
+    if done.fits(&here, offload::check(thread) == Check::None) {
+        offload::was_right(thread, load.kind);
+    } else {
+        offload::was_wrong(thread, load.kind);
+        if !done.do_again() {
+            // Neither is there a result, nor a way to get one any more.
+            return Some(STREAM_ERROR);
+        }
+    }
     let result = done.result?;
     let consumed = (here.avail_in - done.stream.avail_in) as usize;
     let produced = (here.avail_out - done.stream.avail_out) as usize;

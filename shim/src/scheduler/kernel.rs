@@ -82,10 +82,14 @@ pub(crate) fn sleep(call: &WaitCall, wake: RawFd, timeout: Timeout) -> Result<()
     poll(call, call.epfd, wake, timeout)
 }
 
-/// Sleeps until the engine has a completion.
-pub(crate) fn sleep_for_completion(call: &WaitCall, wake: RawFd) -> Result<(), i32> {
+/// Sleeps until the engine has a completion, or the time is up.
+pub(crate) fn sleep_for_completion(
+    call: &WaitCall,
+    wake: RawFd,
+    timeout: Timeout,
+) -> Result<(), i32> {
     // `poll(2)` ignores a negative fd.
-    poll(call, -1, wake, None)
+    poll(call, -1, wake, timeout)
 }
 
 fn poll(call: &WaitCall, first: RawFd, second: RawFd, timeout: Timeout) -> Result<(), i32> {

@@ -105,13 +105,13 @@ impl ParkedSet {
         self.by_id.insert(id, parked);
     }
 
-    /// The job of `id` is done. A completion that belongs to nobody is dropped.
-    pub(crate) fn completed(&mut self, id: CoroutineId, answer: Answer) {
+    /// The job of `id` is done, or will not be.
+    pub(crate) fn completed(&mut self, id: CoroutineId) {
         let Some(parked) = self.by_id.get_mut(&id) else { return };
         if matches!(parked.waiting, Waiting::Job) {
             parked.waiting = Waiting::Nothing;
             self.in_flight -= 1;
-            self.ready.push_back((id, answer));
+            self.ready.push_back((id, Answer::Done));
         }
     }
 
@@ -170,7 +170,7 @@ impl ParkedSet {
     pub(crate) fn pop_ready(&mut self) -> Option<(CoroutineId, Parked, Answer)> {
         let (id, answer) = self.ready.pop_front()?;
         let parked = self.by_id.remove(&id)?;
-        self.waiters -= usize::from(!matches!(answer, Answer::Done(_)));
+        self.waiters -= usize::from(!matches!(answer, Answer::Done));
         Some((id, parked, answer))
     }
 

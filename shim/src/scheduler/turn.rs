@@ -26,7 +26,7 @@ use interlude_core::CoroutineId;
 use interlude_core::interest::Token;
 use interlude_core::ready::{Delivered, Numbering, Pick, Ready};
 use interlude_fiber::{Seat, Slice};
-use interlude_offload::Completion;
+use interlude_offload::Ticket;
 
 use super::parked::{Forced, Parked, ParkedSet, Waiting};
 use super::{Answer, Question, WaitCall, kernel};
@@ -34,7 +34,7 @@ use crate::ambient::Ambient;
 use crate::counters::{Counter, count, count_by, count_slice};
 use crate::epolls::Epoll;
 use crate::thread::Thread;
-use crate::{clocks, context, log};
+use crate::{clocks, context, log, offload};
 
 /// How far the loop itself may lie below the stack's base, in bytes.
 const LOOP_DEEPEST: usize = 1024 * 1024;
@@ -69,7 +69,7 @@ struct Scheduler<'a> {
     /// Has the running coroutine parked before?
     has_parked: bool,
     buffer: Vec<libc::epoll_event>,
-    done: Vec<Completion>,
+    done: Vec<Ticket>,
 }
 
 /// The scheduler's body, on its own stack, for the life of the thread.
@@ -268,11 +268,9 @@ impl<'a> Scheduler<'a> {
         if self.parked.in_flight() == 0 {
             return;
         }
-        let done = &mut self.done;
-        self.thread.with_engine(|engine| engine.poll(COLLECT_MAX, done));
-        for completion in self.done.drain(..) {
-            let id = CoroutineId(completion.ticket.0);
-            self.parked.completed(id, Answer::Done(Some(completion.call)));
+        offload::poll(self.thread, COLLECT_MAX, &mut self.done);
+        for ticket in self.done.drain(..) {
+            self.parked.completed(CoroutineId(ticket.0));
         }
     }
 
@@ -433,14 +431,10 @@ fn rescue(thread: &Thread, asker: u64, is_job: bool) -> Answer {
     if !is_job {
         return Answer::Failed(libc::EINTR);
     }
-    let mut done: Vec<Completion> = Vec::new();
-    loop {
-        thread.with_engine(|engine| {
-            engine.sleep();
-            engine.poll(1, &mut done);
-        });
-        if let Some(own) = done.drain(..).find(|completion| completion.ticket.0 == asker) {
-            return Answer::Done(Some(own.call));
-        }
+    let mut done: Vec<Ticket> = Vec::new();
+    while !done.contains(&Ticket(asker)) {
+        thread.with_engine(|engine| engine.sleep(Instant::now()));
+        offload::poll(thread, 1, &mut done);
     }
+    Answer::Done
 }

@@ -63,9 +63,11 @@ impl Scheduler<'_> {
             // The server's next timer is due. It may free what a parked coroutine uses, so those
             // come first (C5).
             count(Counter::CoroutineDrained);
-            kernel::sleep_for_completion(&self.wait, wake)
+            kernel::sleep_for_completion(&self.wait, wake, self.until_late())
         } else {
-            kernel::sleep(&self.wait, wake, left)
+            let until_late = self.until_late();
+            let soonest = left.into_iter().chain(until_late).min();
+            kernel::sleep(&self.wait, wake, soonest)
         };
         self.thread.with_engine(|engine| engine.disarm());
         match slept {
@@ -93,9 +95,14 @@ impl Scheduler<'_> {
         count(Counter::CoroutineDrained);
         if let Some(wake) = self.arm() {
             // A signal may cut it short; there will be another turn.
-            let _ = kernel::sleep_for_completion(&self.wait, wake);
+            let _ = kernel::sleep_for_completion(&self.wait, wake, self.until_late());
             self.thread.with_engine(|engine| engine.disarm());
         }
+    }
+
+    /// How long the engine has until a job is late, which is then to be done in place.
+    fn until_late(&self) -> kernel::Timeout {
+        self.thread.with_engine(|engine| engine.time_left(Instant::now())).flatten()
     }
 
     /// Has the engine ring when a job is done. `None` if one is done already.

@@ -1,0 +1,113 @@
+//! Each share does what it says, and a guard before it hands every job out once.
+
+use std::time::Instant;
+
+use super::*;
+use crate::{Call, Cores, CoresConfig, Guard, JobKind, Terms, Work};
+
+struct Number(u64);
+
+impl Call for Number {
+    fn run(&mut self) {
+        self.0 += 1;
+    }
+
+    fn spoil(&mut self, random: u64) {
+        self.0 = random | 1 << 63;
+    }
+}
+
+const LATE: Duration = Duration::from_millis(30);
+
+fn engine(shares: Shares) -> (Cores, Chaos) {
+    let cores = Cores::new(CoresConfig { threads: 1, queue: 1000, nice: 0 });
+    let delay_max = Duration::from_micros(200);
+    let config = ChaosConfig { seed: 7, delay_max, late: LATE, shares };
+    let port = cores.port().unwrap();
+    (cores, Chaos::new(config, port))
+}
+
+fn job(number: u64) -> (Job, Arc<Work<Number>>) {
+    let work = Arc::new(Work::new(Number(0)));
+    let task = work.clone();
+    (Job { ticket: Ticket(number), kind: JobKind::Sign, bytes: 1, task }, work)
+}
+
+/// One job, and what the engine says of it until it says nothing for longer than anything takes.
+fn answers(shares: Shares) -> (usize, Option<u64>) {
+    let (cores, mut chaos) = engine(shares);
+    let (job, work) = job(1);
+    assert!(chaos.submit(job).is_ok());
+    let mut done = Vec::new();
+    let begun = Instant::now();
+    while begun.elapsed() < LATE * 4 {
+        chaos.sleep(Some(LATE));
+        chaos.poll(usize::MAX, &mut done);
+    }
+    cores.close();
+    (done.len(), work.take().map(|done| done.call.0))
+}
+
+#[test]
+fn every_share_does_what_it_says() {
+    let none = Shares::default();
+    assert_eq!(answers(none), (1, Some(1)));
+    assert_eq!(answers(Shares { fail: 100, ..none }), (1, None));
+    assert_eq!(answers(Shares { hang: 100, ..none }), (0, None));
+    assert_eq!(answers(Shares { twice: 100, ..none }), (2, Some(1)));
+    let (count, result) = answers(Shares { wrong: 100, ..none });
+    assert!(count == 1 && result.is_some_and(|result| result > 1), "{count} {result:?}");
+}
+
+#[test]
+fn late_is_late() {
+    let (cores, mut chaos) = engine(Shares { late: 100, ..Shares::default() });
+    let begun = Instant::now();
+    assert!(chaos.submit(job(1).0).is_ok());
+    let mut done = Vec::new();
+    while chaos.poll(1, &mut done) == 0 {
+        chaos.sleep(None);
+    }
+    assert!(begun.elapsed() >= LATE);
+    cores.close();
+}
+
+#[test]
+fn behind_a_guard_every_job_comes_out_once() {
+    let shares = Shares { fail: 10, hang: 10, late: 10, twice: 10, wrong: 10 };
+    let (cores, chaos) = engine(shares);
+    let terms = Terms { deadline: LATE, quarantine: Duration::ZERO };
+    let mut guard = Guard::new(Box::new(chaos), terms, Instant::now());
+    let mut out = Vec::new();
+    let mut submitted = Vec::new();
+    for number in 0..200 {
+        let (job, work) = job(number);
+        if guard.submit(job, Instant::now()).is_ok() {
+            submitted.push((Ticket(number), work));
+        }
+    }
+    while out.len() < submitted.len() {
+        guard.sleep(Instant::now());
+        guard.poll(Instant::now(), 16, &mut out);
+    }
+    out.sort_unstable();
+    assert_eq!(out, submitted.iter().map(|(ticket, _)| *ticket).collect::<Vec<_>>());
+    let tally = guard.take_tally().unwrap();
+    assert!(tally.failed > 0 && tally.late > 0, "{tally:?}");
+    cores.close();
+}
+
+#[test]
+fn a_seed_is_a_fate() {
+    let shares = Shares { fail: 10, hang: 10, late: 10, twice: 10, wrong: 10 };
+    let drawn = || {
+        let (_, mut chaos) = engine(shares);
+        (0..1000).map(|_| chaos.draw()).collect::<Vec<_>>()
+    };
+    let fates = drawn();
+    assert_eq!(fates, drawn());
+    for fate in [Fate::Fail, Fate::Hang, Fate::Twice, Fate::Wrong] {
+        let share = fates.iter().filter(|other| **other == fate).count();
+        assert!((70..=130).contains(&share), "{fate:?}: {share} of 1000");
+    }
+}

@@ -1,0 +1,303 @@
+//! Between a thread and its engine, which is not trusted: deadlines, answers that come twice or for
+//! nobody, and quarantine.
+//!
+//! ```text
+//! submit --> Guard --(its own number as ticket)--> engine
+//!              |  flights: what is out, and since when
+//! poll   <-- Guard <------------ completion --------- engine
+//!              |<-- deadline: given up, or its results found in its memory
+//! ```
+//!
+//! Invariants: every job that `submit` takes comes out of `poll` exactly once, when the engine
+//! answers or when its deadline has passed, unless it is being run just then; what comes out was run
+//! ([`Work::take`](crate::Work::take) gives the results) or will never be (the submitter runs the
+//! call itself). An engine's tickets are never used twice, so a late answer is nobody's.
+//!
+//! **When is a job late?** Not because it waits in a queue behind others: an engine that is busy
+//! would get less done if its jobs were taken from it. So a job's time counts from the latest answer
+//! of any job, as long as none that was submitted after it has been answered. One that was overtaken
+//! counts from when it was submitted. A call that is being run is not given up: it will return no
+//! later than the same call made again would.
+//!
+//! Must not: read a clock. The submitter says what time it is.
+
+use std::collections::VecDeque;
+use std::os::fd::RawFd;
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use crate::{Capabilities, Completion, Engine, Job, JobKind, Left, Refused, Task, Ticket};
+
+/// Faults of one kind of job in a row until the engine is put into quarantine. One fault may be a
+/// machine under load or a single lost answer; five are not chance, and cost five deadlines at most
+/// where they are borne one after another.
+pub const STRIKES: u8 = 5;
+
+/// What a guard allows.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Terms {
+    /// How long the engine may take.
+    pub deadline: Duration,
+    /// For how long an engine in quarantine gets no jobs.
+    pub quarantine: Duration,
+}
+
+/// What has happened, each a number of times.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct Tally {
+    /// Jobs that were answered without having been run.
+    pub failed: u64,
+    /// Jobs that were not answered in time.
+    pub late: u64,
+    /// Answers for nobody: late ones, second ones, ones that nobody asked for.
+    pub dropped: u64,
+    /// Jobs whose results the submitter found wrong.
+    pub wrong: u64,
+    /// Times that the engine was put into quarantine.
+    pub quarantined: u64,
+    /// Times that it came back from there.
+    pub returned: u64,
+}
+
+/// A job that the engine has.
+struct Flight {
+    number: u64,
+    ticket: Ticket,
+    kind: JobKind,
+    since: Instant,
+    task: Arc<dyn Task>,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Trust {
+    /// It gets every job.
+    Full,
+    /// It gets none until then.
+    None(Instant),
+    /// It gets one, to see; true: it has it.
+    Trial(bool),
+}
+
+/// An engine, and what is out of its thread's jobs.
+pub struct Guard<E: Engine + ?Sized> {
+    terms: Terms,
+    /// By number, which is the order in which they were submitted.
+    flights: VecDeque<Flight>,
+    next: u64,
+    /// No flight is late before this.
+    earliest: Instant,
+    /// The highest number that was answered, and when the latest answer came.
+    answered: Option<(u64, Instant)>,
+    trust: Trust,
+    strikes: [u8; JobKind::ALL.len()],
+    tally: Tally,
+    done: Vec<Completion>,
+    engine: Box<E>,
+}
+
+impl<E: Engine + ?Sized> Guard<E> {
+    /// Guards an engine that has no jobs yet.
+    #[must_use]
+    pub fn new(engine: Box<E>, terms: Terms, now: Instant) -> Self {
+        Self {
+            terms,
+            flights: VecDeque::new(),
+            next: 0,
+            earliest: now,
+            answered: None,
+            trust: Trust::Full,
+            strikes: [0; JobKind::ALL.len()],
+            tally: Tally::default(),
+            done: Vec::new(),
+            engine,
+        }
+    }
+
+    /// What the engine can do.
+    pub fn capabilities(&self) -> Capabilities {
+        self.engine.capabilities()
+    }
+
+    /// Would it be given a job now? Not in quarantine.
+    pub fn is_open(&mut self, now: impl FnOnce() -> Instant) -> bool {
+        match self.trust {
+            Trust::Full => true,
+            Trust::Trial(is_out) => !is_out,
+            Trust::None(until) => {
+                let is_over = now() >= until;
+                if is_over {
+                    self.trust = Trust::Trial(false);
+                }
+                is_over
+            }
+        }
+    }
+
+    /// Hands a job over.
+    ///
+    /// # Errors
+    /// The engine is full, or in quarantine; the job comes back unchanged.
+    pub fn submit(&mut self, mut job: Job, now: Instant) -> Result<(), Refused> {
+        if !self.is_open(|| now) {
+            return Err(Refused(job));
+        }
+        let (number, ticket) = (self.next, job.ticket);
+        let flight =
+            Flight { number, ticket, kind: job.kind, since: now, task: Arc::clone(&job.task) };
+        job.ticket = Ticket(number);
+        if let Err(Refused(mut job)) = self.engine.submit(job) {
+            job.ticket = ticket;
+            return Err(Refused(job));
+        }
+        if self.flights.is_empty() {
+            self.earliest = now + self.terms.deadline;
+        }
+        self.next += 1;
+        self.flights.push_back(flight);
+        if self.trust == Trust::Trial(false) {
+            self.trust = Trust::Trial(true);
+        }
+        Ok(())
+    }
+
+    /// Appends the jobs that are done, that failed or that are late, each once. Takes at most `max`
+    /// answers of the engine.
+    pub fn poll(&mut self, now: Instant, max: usize, into: &mut Vec<Ticket>) {
+        let mut done = std::mem::take(&mut self.done);
+        self.engine.poll(max, &mut done);
+        for completion in done.drain(..) {
+            self.answer(completion.ticket.0, now, into);
+        }
+        self.done = done;
+        if now >= self.earliest && !self.flights.is_empty() {
+            self.expire(now, into);
+        }
+    }
+
+    fn answer(&mut self, number: u64, now: Instant, into: &mut Vec<Ticket>) {
+        let Ok(index) = self.flights.binary_search_by_key(&number, |flight| flight.number) else {
+            self.tally.dropped += 1;
+            return;
+        };
+        // An answer to a call that is being run tells nothing.
+        let left = self.flights.get(index).map_or(Left::Running, |flight| flight.task.give_up());
+        if left == Left::Running {
+            self.tally.dropped += 1;
+            return;
+        }
+        let highest = self.answered.map_or(number, |(highest, _)| highest.max(number));
+        self.answered = Some((highest, now));
+        if let Some(flight) = self.flights.remove(index) {
+            into.push(flight.ticket);
+            if left == Left::NotRun {
+                self.tally.failed += 1;
+                self.strike(flight.kind, now);
+            }
+        }
+    }
+
+    /// When is it late?
+    fn due(&self, flight: &Flight) -> Instant {
+        let since = match self.answered {
+            Some((highest, latest)) if highest < flight.number => latest.max(flight.since),
+            _ => flight.since,
+        };
+        since + self.terms.deadline
+    }
+
+    fn expire(&mut self, now: Instant, into: &mut Vec<Ticket>) {
+        let mut index = 0;
+        while let Some(flight) = self.flights.get(index) {
+            if self.due(flight) > now {
+                index += 1;
+            } else if flight.task.give_up() == Left::Running {
+                // It is looked at again when as much time has passed.
+                if let Some(flight) = self.flights.get_mut(index) {
+                    flight.since = now;
+                }
+                index += 1;
+            } else if let Some(flight) = self.flights.remove(index) {
+                self.tally.late += 1;
+                into.push(flight.ticket);
+                self.strike(flight.kind, now);
+            }
+        }
+        let since = self.flights.iter().map(|flight| flight.since).min();
+        self.earliest = since.map_or(now, |since| since + self.terms.deadline);
+    }
+
+    /// How long the submitter may sleep before a job is late; `None`: nothing is out.
+    #[must_use]
+    pub fn time_left(&self, now: Instant) -> Option<Duration> {
+        let due = self.flights.iter().map(|flight| self.due(flight)).min();
+        due.map(|due| due.saturating_duration_since(now))
+    }
+
+    /// The submitter has a job's results, and found nothing wrong with them.
+    pub fn was_right(&mut self, kind: JobKind) {
+        if let Some(strikes) = self.strikes.get_mut(kind.index()) {
+            *strikes = 0;
+        }
+        if self.trust == Trust::Trial(true) {
+            self.trust = Trust::Full;
+            self.tally.returned += 1;
+        }
+    }
+
+    /// The submitter has a job's results, and they are wrong.
+    pub fn was_wrong(&mut self, kind: JobKind, now: Instant) {
+        self.tally.wrong += 1;
+        self.strike(kind, now);
+    }
+
+    fn strike(&mut self, kind: JobKind, now: Instant) {
+        let Some(strikes) = self.strikes.get_mut(kind.index()) else { return };
+        *strikes = strikes.saturating_add(1);
+        let is_out = match self.trust {
+            Trust::Full => *strikes >= STRIKES,
+            Trust::Trial(is_out) => is_out,
+            // What was out when it began.
+            Trust::None(_) => false,
+        };
+        if is_out {
+            self.trust = Trust::None(now + self.terms.quarantine);
+            self.strikes = [0; JobKind::ALL.len()];
+            self.tally.quarantined += 1;
+        }
+    }
+
+    /// What has happened since this was last asked; `None`: nothing.
+    pub fn take_tally(&mut self) -> Option<Tally> {
+        let tally = std::mem::take(&mut self.tally);
+        (tally != Tally::default()).then_some(tally)
+    }
+
+    /// As [`Engine::wake_fd`].
+    pub fn wake_fd(&self) -> Option<RawFd> {
+        self.engine.wake_fd()
+    }
+
+    /// As [`Engine::arm`].
+    pub fn arm(&mut self) -> bool {
+        self.engine.arm()
+    }
+
+    /// As [`Engine::disarm`].
+    pub fn disarm(&mut self) {
+        self.engine.disarm();
+    }
+
+    /// As [`Engine::flush`].
+    pub fn flush(&mut self) {
+        self.engine.flush();
+    }
+
+    /// Puts the calling OS thread to sleep until a completion waits or a job is late.
+    pub fn sleep(&mut self, now: Instant) {
+        let limit = self.time_left(now);
+        self.engine.sleep(limit);
+    }
+}
+
+#[cfg(all(test, not(loom)))]
+mod tests;

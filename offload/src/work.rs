@@ -1,0 +1,123 @@
+//! A call between its submitter, who wants the results, and an engine, which is not trusted.
+//!
+//! ```text
+//! Waiting --run--> Begun (the lock is held) --the call returns--> Done
+//!    |                                      \--it panics--------> Begun
+//!    +--give_up, take--> GivenUp
+//! ```
+//!
+//! Invariants: the call is run at most once, and never after it was given up; while it is run, the
+//! lock is held. So a submitter who has given a call up knows that no other thread uses the memory
+//! that the call names, whatever the engine still does with its handle; and one whose call has run
+//! has the results, whether or not the engine ever says so.
+
+use std::time::{Duration, Instant};
+
+use crate::Call;
+use crate::sync::Mutex;
+
+/// A call as an engine sees it.
+pub trait Task: Send + Sync {
+    /// Runs the call, unless it was given up or run before.
+    fn run(&self);
+
+    /// Sees to it that the call is not run any more, if that is still possible.
+    fn give_up(&self) -> Left;
+
+    /// Makes the results wrong ([`Call::spoil`]), if they are there and nobody has taken them.
+    fn spoil(&self, random: u64);
+}
+
+/// How far a call had come when it was given up.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Left {
+    /// It was not run, and will not be; or it panicked.
+    NotRun,
+    /// It is being run. It was *not* given up.
+    Running,
+    /// It has been run: the results are there.
+    Run,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Standing {
+    Waiting,
+    Begun,
+    Done,
+    GivenUp,
+}
+
+struct State<C> {
+    standing: Standing,
+    /// `None`: the submitter has it back.
+    call: Option<C>,
+    took: Duration,
+}
+
+/// A call and what has become of it.
+pub struct Work<C>(Mutex<State<C>>);
+
+/// A call that was run.
+pub struct Done<C> {
+    /// The call, with its results.
+    pub call: C,
+    /// How long it ran.
+    pub took: Duration,
+}
+
+impl<C: Call> Work<C> {
+    /// A call to be run.
+    #[must_use]
+    pub fn new(call: C) -> Self {
+        let call = Some(call);
+        Self(Mutex::new(State { standing: Standing::Waiting, call, took: Duration::ZERO }))
+    }
+
+    /// For the submitter, to have its call back; `None` if that was not run, and then it will not be.
+    /// Waits for a call that is being run.
+    pub fn take(&self) -> Option<Done<C>> {
+        let mut state = self.0.lock();
+        if state.standing != Standing::Done {
+            state.standing = Standing::GivenUp;
+            // The engine may keep its handle for ever.
+            state.call = None;
+            return None;
+        }
+        let took = state.took;
+        state.call.take().map(|call| Done { call, took })
+    }
+}
+
+impl<C: Call> Task for Work<C> {
+    fn run(&self) {
+        let mut state = self.0.lock();
+        if state.standing != Standing::Waiting {
+            return;
+        }
+        state.standing = Standing::Begun;
+        if let Some(call) = &mut state.call {
+            let begun = Instant::now();
+            call.run();
+            state.took = begun.elapsed();
+            state.standing = Standing::Done;
+        }
+    }
+
+    fn give_up(&self) -> Left {
+        let Some(mut state) = self.0.try_lock() else { return Left::Running };
+        if state.standing == Standing::Done {
+            return Left::Run;
+        }
+        state.standing = Standing::GivenUp;
+        Left::NotRun
+    }
+
+    fn spoil(&self, random: u64) {
+        let mut state = self.0.lock();
+        if state.standing == Standing::Done
+            && let Some(call) = &mut state.call
+        {
+            call.spoil(random);
+        }
+    }
+}
