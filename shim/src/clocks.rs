@@ -59,7 +59,9 @@ pub(crate) fn nanos(seconds: i64, nanos: i64) -> i64 {
 #[inline]
 pub(crate) fn shown(clock: Clock, real: i64) -> i64 {
     let Some(thread) = context::in_event().filter(|thread| has_fence(thread)) else { return real };
-    let beside = thread.parked.get() > 0;
+    // A server sees all events that came in time before it runs a timer. The events that it is given
+    // one at a time are no reason to run it between them: a client that has sent would time out.
+    let beside = thread.parked.get() > 0 || thread.backlog.get();
     match thread.fence.try_borrow_mut() {
         Ok(mut fence) => fence.show(clock, real, beside, now),
         Err(_) => real,

@@ -56,6 +56,8 @@ pub(crate) struct Thread {
     pub(crate) costs: RefCell<Costs>,
     /// What the server's clocks show.
     pub(crate) fence: RefCell<Fence>,
+    /// Are there events that the server has yet to see, besides those of the running coroutine?
+    pub(crate) backlog: Cell<bool>,
     /// How many coroutines are parked; a signal handler may ask.
     pub(crate) parked: Cell<usize>,
     /// Signals kept back meanwhile.
@@ -90,6 +92,7 @@ impl Thread {
             nesting: RefCell::new(Nesting::default()),
             costs: RefCell::new(Costs::new(JobKind::ALL.len())),
             fence: RefCell::new(Fence::default()),
+            backlog: Cell::new(false),
             parked: Cell::new(0),
             signals: Pending::default(),
             winding_down: WindingDown::default(),
@@ -170,6 +173,7 @@ impl Thread {
     pub(crate) fn after_fork(&self) {
         *self.claims.borrow_mut() = Claims::new(rules(self.settings));
         *self.fence.borrow_mut() = Fence::default();
+        self.backlog.set(false);
         self.forked.set(true);
         self.parked.set(0);
         // What was kept back was sent to the parent.

@@ -346,6 +346,13 @@ impl Fence {
         })
     }
 
+    /// For how long has a timer been due that the parked coroutines have kept from running, in
+    /// nanoseconds?
+    #[must_use]
+    pub fn lateness(&self, now: i64) -> i64 {
+        self.due.map_or(0, |due| now.saturating_sub(due).max(0))
+    }
+
     /// Have we seen the clock that the server reckons by? (`time` is read by libraries, too.)
     fn is_seen(&self) -> bool {
         let finer = Clock::ALL.into_iter().zip(&self.clocks);
@@ -359,14 +366,18 @@ impl Fence {
 
     /// Finds out when real time will have reached a limit.
     fn settle(&mut self, real: impl Fn(Clock) -> i64) {
-        let now = real(Clock::Monotonic);
+        self.due = self.due_at(real);
+    }
+
+    /// When real time reaches a limit, or has reached it, by the monotonic clock. `real` reads a clock.
+    pub fn due_at(&self, real: impl Fn(Clock) -> i64) -> Option<i64> {
         let limits = Clock::ALL.into_iter().zip(&self.clocks);
         let limits = limits.filter_map(|(clock, shown)| Some((clock.pace(), shown.limit?)));
         let due = limits.map(|(pace, limit)| match pace {
             Clock::Monotonic => limit,
-            pace => limit.saturating_sub(real(pace)).saturating_add(now),
+            pace => limit.saturating_sub(real(pace)).saturating_add(real(Clock::Monotonic)),
         });
-        self.due = due.min().or(self.unseen);
+        due.min().or(self.unseen)
     }
 
     fn of(&mut self, clock: Clock) -> &mut Shown {

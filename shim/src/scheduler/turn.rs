@@ -65,6 +65,10 @@ struct Scheduler<'a> {
     loop_slice: Slice,
     loop_ambient: interlude_fiber::Ambient,
     began: Option<Instant>,
+    /// When the kernel has last answered, by the monotonic clock.
+    asked: i64,
+    /// Have parked coroutines kept the server from its timers for long?
+    is_late: bool,
     on_stack: OnStack,
     /// Has the running coroutine parked before?
     has_parked: bool,
@@ -105,6 +109,8 @@ impl<'a> Scheduler<'a> {
             loop_slice: Slice::new(),
             loop_ambient: interlude_fiber::Ambient::save(),
             began: None,
+            asked: 0,
+            is_late: false,
             on_stack: OnStack::Other,
             has_parked: false,
             buffer: Vec::new(),
@@ -245,7 +251,10 @@ impl<'a> Scheduler<'a> {
                 self.drain();
                 continue;
             }
-            if let Some(answer) = self.deliver() {
+            if std::mem::take(&mut self.is_late) && self.parked.is_empty() {
+                return self.catch_up();
+            }
+            if let Some(answer) = self.deliver(false) {
                 return answer;
             }
             if self.is_draining() {
@@ -285,6 +294,7 @@ impl<'a> Scheduler<'a> {
         parked.ambient.put();
         self.thread.claims.borrow_mut().resume(id);
         self.thread.fence.borrow_mut().goes_on();
+        self.thread.backlog.set(!self.ready.is_empty());
         count(Counter::CoroutineResumed);
         if let Waiting::Loop(call) = parked.waiting {
             self.finish();
@@ -353,7 +363,8 @@ impl<'a> Scheduler<'a> {
     }
 
     /// The next events for the server, as a new coroutine in the loop's slice.
-    fn deliver(&mut self) -> Option<Answer> {
+    /// All together, or as suits them best.
+    fn deliver(&mut self, together: bool) -> Option<Answer> {
         if self.ready.is_empty() {
             return None;
         }
@@ -361,7 +372,8 @@ impl<'a> Scheduler<'a> {
         {
             let mut interest = epoll.interest();
             let (claims, habits) = (self.thread.claims.borrow(), self.thread.habits.borrow());
-            self.ready.pick(&mut interest, &claims, Some(&habits), self.wait.max, &mut self.pick);
+            let habits = (!together).then_some(&*habits);
+            self.ready.pick(&mut interest, &claims, habits, self.wait.max, &mut self.pick);
             for operation in self.pick.operations.drain(..) {
                 epoll.apply(operation);
             }
@@ -382,7 +394,9 @@ impl<'a> Scheduler<'a> {
 
     /// A new coroutine takes the picked events (none, after a timeout) in the loop's slice.
     fn begin_event(&mut self) -> Answer {
-        self.thread.fence.borrow_mut().turn(clocks::now());
+        let now = clocks::now();
+        self.thread.fence.borrow_mut().turn(now);
+        self.thread.backlog.set(!self.ready.is_empty() || self.has_to_ask(now));
         self.thread.current.set(self.numbering.take().0);
         let events = &mut self.pick.events;
         self.thread.claims.borrow_mut().begin(events.iter().map(|event| event.fd));

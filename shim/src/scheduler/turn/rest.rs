@@ -2,6 +2,10 @@
 
 use super::*;
 
+/// How long parked coroutines may keep the server from its timers before all events are given to it
+/// at once, in nanoseconds: a twentieth of the shortest timeouts in use.
+const LATE: i64 = 50_000_000;
+
 impl Scheduler<'_> {
     /// Asks the kernel for events; sleeps if there is nothing to do meanwhile.
     pub(super) fn fetch(&mut self) -> Option<Answer> {
@@ -34,6 +38,7 @@ impl Scheduler<'_> {
         let max = call.max.min(FETCH_MAX);
         self.buffer.resize(max, libc::epoll_event { events: 0, u64: 0 });
         let fetched = kernel::wait_kernel(call, self.buffer.as_mut_ptr(), max, timeout)?;
+        self.asked = clocks::now();
         let fetch = epoll.interest().fetch();
         count(Counter::LoopPolled);
         count_by(Counter::EventFetched, fetched);
@@ -63,7 +68,9 @@ impl Scheduler<'_> {
             // The server's next timer is due. It may free what a parked coroutine uses, so those
             // come first (C5).
             count(Counter::CoroutineDrained);
-            kernel::sleep_for_completion(&self.wait, wake, self.until_late())
+            let slept = kernel::sleep_for_completion(&self.wait, wake, self.until_late());
+            self.look_at_clock();
+            slept
         } else {
             let until_late = self.until_late();
             let soonest = left.into_iter().chain(until_late).min();
@@ -79,11 +86,48 @@ impl Scheduler<'_> {
     }
 
     /// May a timer of the server's run in the next coroutine, beside parked ones, or has one waited
-    /// for them long enough (C5)?
+    /// for them long enough (C5)? It waits for all events that were there before.
     pub(super) fn timer_is_due(&self) -> bool {
-        !self.parked.is_empty()
-            && self.thread.settings.rules.timers
-            && self.thread.fence.borrow().is_due(clocks::now())
+        if self.parked.is_empty() || !self.thread.settings.rules.timers {
+            return false;
+        }
+        let fence = self.thread.fence.borrow();
+        if self.ready.is_empty() {
+            fence.is_due(clocks::now())
+        } else {
+            fence.is_reached(clocks::now)
+        }
+    }
+
+    /// Has a timer of the server's come due since the kernel was asked? What it would report now came
+    /// before, too.
+    pub(super) fn has_to_ask(&self, now: i64) -> bool {
+        let due = self.thread.fence.borrow().due_at(clocks::real);
+        due.is_some_and(|due| self.asked < due && due <= now)
+    }
+
+    /// Timers are due since long, and nobody is parked any more: the server gets all events that are
+    /// there, at once, as after any other long turn. Given one by one, with a clock that still stands,
+    /// new connections would get timeouts that have nearly passed; with one that goes on, those whose
+    /// events wait would time out between them.
+    pub(super) fn catch_up(&mut self) -> Answer {
+        let call = self.wait;
+        let Some(epoll) = self.epoll.clone() else { return self.fail(libc::EBADF) };
+        {
+            let mut interest = epoll.interest();
+            for operation in self.ready.give_back(&mut interest) {
+                epoll.apply(operation);
+            }
+        }
+        match self.ask(&call, &epoll, Some(Duration::ZERO)) {
+            Ok(_) => self.deliver(true).unwrap_or_else(|| self.time_out()),
+            Err(errno) => self.fail(errno),
+        }
+    }
+
+    /// Takes note of how long the server's timers have been kept waiting.
+    fn look_at_clock(&mut self) {
+        self.is_late |= self.thread.fence.borrow().lateness(clocks::now()) > LATE;
     }
 
     /// Nothing new begins: waits for one of the parked to be able to go on.
@@ -97,6 +141,7 @@ impl Scheduler<'_> {
             // A signal may cut it short; there will be another turn.
             let _ = kernel::sleep_for_completion(&self.wait, wake, self.until_late());
             self.thread.with_engine(|engine| engine.disarm());
+            self.look_at_clock();
         }
     }
 
