@@ -31,6 +31,9 @@ pub(crate) enum Bypass {
     Callback,
     /// Its buffers are shared between connections, in ways that no hook sees.
     Shared,
+    /// The connection carries many requests at once (HTTP/2): a server that has begun with one of them
+    /// may have left others in a queue, which it goes on with in an event of another connection.
+    Multiplexed,
     /// It is not known which connection the call is for, so nothing could keep others off it.
     Unowned,
     /// The coroutine uses a connection to a peer, and it is not known for whom that works (C2).
@@ -59,6 +62,7 @@ impl Bypass {
             Self::Layout => Counter::BypassLayout,
             Self::Callback => Counter::BypassCallback,
             Self::Shared => Counter::BypassShared,
+            Self::Multiplexed => Counter::BypassMultiplexed,
             Self::Unowned => Counter::BypassUnowned,
             Self::Linked => Counter::BypassLinked,
             Self::WindingDown => Counter::BypassWindingDown,

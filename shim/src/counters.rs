@@ -68,6 +68,7 @@ counters! {
     BypassLayout = "bypass.layout",
     BypassCallback = "bypass.callback",
     BypassShared = "bypass.shared",
+    BypassMultiplexed = "bypass.multiplexed",
     BypassUnowned = "bypass.unowned",
     BypassLinked = "bypass.linked",
     BypassWindingDown = "bypass.winding_down",

@@ -122,6 +122,9 @@ fn choose(load: Load) -> Result<&'static Thread, Bypass> {
             Err(Bypass::Unowned)
         }
         Mode::Coroutine if compresses && shares_buffers() => Err(Bypass::Shared),
+        Mode::Coroutine if compresses && thread.claims.borrow().is_multiplexed() => {
+            Err(Bypass::Multiplexed)
+        }
         Mode::Coroutine if thread.claims.borrow().has_stray() => Err(Bypass::Linked),
         Mode::Coroutine => may_park(thread).map(|()| thread),
     }
@@ -193,9 +196,6 @@ pub(crate) fn carry_out<C: Call + 'static>(
 /// did not take it.
 fn run(thread: &'static Thread, job: Job) -> bool {
     let kind = job.kind;
-    if kind.compresses() {
-        thread.claims.borrow_mut().expose();
-    }
     let submitted = thread.with_engine(|engine| {
         let submitted = engine.submit(job, Instant::now());
         (submitted, engine.capabilities())

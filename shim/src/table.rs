@@ -33,7 +33,7 @@ hooks! {
     loop fn select(n: c_int, r: *mut fd_set, w: *mut fd_set, e: *mut fd_set, timeout: *mut timeval) -> c_int => epoll::select;
     loop fn pselect(n: c_int, r: *mut fd_set, w: *mut fd_set, e: *mut fd_set, timeout: *const timespec, mask: *const sigset_t) -> c_int => epoll::pselect;
 
-    io fn read(fd: c_int, buf: *mut c_void, n: size_t) -> ssize_t => @in_event io::fills3;
+    io fn read(fd: c_int, buf: *mut c_void, n: size_t) -> ssize_t => @in_event io::fills3, then io::filled3;
     io fn __read_chk(fd: c_int, buf: *mut c_void, n: size_t, size: size_t) -> ssize_t => @in_event io::fills4;
     io fn readv(fd: c_int, vec: *const iovec, n: c_int) -> ssize_t => @in_event io::uses3;
     io fn write(fd: c_int, buf: *const c_void, n: size_t) -> ssize_t => @in_event io::write;
@@ -42,7 +42,7 @@ hooks! {
     io fn sendto(fd: c_int, buf: *const c_void, n: size_t, flags: c_int, to: *const sockaddr, len: socklen_t) -> ssize_t => @in_event io::uses6;
     io fn sendmsg(fd: c_int, message: *const msghdr, flags: c_int) -> ssize_t => @in_event io::uses3;
     io fn sendmmsg(fd: c_int, messages: *mut mmsghdr, n: c_uint, flags: c_int) -> c_int => @in_event io::uses4;
-    io fn recv(fd: c_int, buf: *mut c_void, n: size_t, flags: c_int) -> ssize_t => @in_event io::fills4;
+    io fn recv(fd: c_int, buf: *mut c_void, n: size_t, flags: c_int) -> ssize_t => @in_event io::fills4, then io::filled4;
     io fn __recv_chk(fd: c_int, buf: *mut c_void, n: size_t, size: size_t, flags: c_int) -> ssize_t => @in_event io::fills5;
     io fn recvfrom(fd: c_int, buf: *mut c_void, n: size_t, flags: c_int, from: *mut sockaddr, len: *mut socklen_t) -> ssize_t => @in_event io::fills6;
     io fn __recvfrom_chk(fd: c_int, buf: *mut c_void, n: size_t, size: size_t, flags: c_int, from: *mut sockaddr, len: *mut socklen_t) -> ssize_t => @in_event io::fills7;

@@ -113,6 +113,8 @@ struct Possessions {
     exposed: bool,
     /// Does it use a connection whose partners are not all known?
     stray: bool,
+    /// May it be at something else than its events?
+    in_doubt: bool,
 }
 
 /// Room for fds and locks that a coroutine uses besides those of its events.
@@ -131,6 +133,7 @@ impl Possessions {
         self.anonymous = false;
         self.exposed = false;
         self.stray = false;
+        self.in_doubt = false;
     }
 
     /// Makes room: to be called where memory may be allocated.
@@ -215,7 +218,6 @@ impl Claims {
     fn is_given(&mut self, fd: Fd) {
         self.running.events.push(fd);
         self.running.anonymous |= self.links.is_unknown(fd);
-        self.links.answered(fd);
         self.know(fd);
     }
 
@@ -231,7 +233,33 @@ impl Claims {
             fds.dedup();
             self.running.crowded |= !push_within(fds, fd);
         }
-        self.links.touched(fd, &self.running.events, &self.running.fds);
+        self.meets(fd);
+    }
+
+    /// The running coroutine ends its use of `fd`: it is its own as with [`Claims::touch`], but that
+    /// says nothing of whom it works for.
+    pub fn ends(&mut self, fd: Fd) {
+        if !self.running.fds.contains(&fd) {
+            self.running.crowded |= !push_within(&mut self.running.fds, fd);
+        }
+    }
+
+    fn meets(&mut self, fd: Fd) {
+        let Possessions { events, fds, in_doubt, anonymous, .. } = &self.running;
+        self.links.touched(fd, events, fds, *in_doubt || *anonymous);
+    }
+
+    /// The running coroutine sends to `fd`.
+    pub fn sends(&mut self, fd: Fd) {
+        if self.running.events.contains(&fd) {
+            self.links.is_asked_by_its_own_event(fd);
+        }
+    }
+
+    /// The running coroutine may be at something else than its events: a timer of the server's, which
+    /// runs after them in the same turn of its loop.
+    pub fn doubt(&mut self) {
+        self.running.in_doubt = true;
     }
 
     /// `fd` was accepted from `listener`.
@@ -245,13 +273,30 @@ impl Claims {
     pub fn connected(&mut self, fd: Fd) {
         self.know(fd);
         self.links.connected(fd);
-        self.links.touched(fd, &self.running.events, &self.running.fds);
+        self.meets(fd);
     }
 
     /// Which connections there are.
     #[must_use]
     pub fn links(&self) -> &Links {
         &self.links
+    }
+
+    /// As [`Claims::links`], to note what comes by them.
+    pub fn links_mut(&mut self) -> &mut Links {
+        &mut self.links
+    }
+
+    /// Does the running coroutine work for a connection by which many requests come at once?
+    #[must_use]
+    pub fn is_multiplexed(&self) -> bool {
+        self.running.fds.iter().any(|fd| self.links.is_multiplexed(*fd))
+    }
+
+    /// Is a coroutine parked that an event may concern of which it is not known whom it concerns?
+    #[must_use]
+    pub fn is_exposed(&self) -> bool {
+        self.exposed > 0
     }
 
     /// What the running coroutine is about to park with may be ended by events of connections that
@@ -543,12 +588,11 @@ impl Claims {
 
     /// A parked coroutine goes on: its claims are the running one's again.
     pub fn resume(&mut self, id: CoroutineId) {
-        let Some(mut possessions) = self.parked.remove(&id) else { return };
+        let Some(possessions) = self.parked.remove(&id) else { return };
         if self.rules.linked_fds {
             self.exposed -= usize::from(possessions.exposed);
             self.strays -= usize::from(possessions.stray);
         }
-        possessions.exposed = false;
         for (counts, fds) in
             [(&mut self.fd_owners, &possessions.fds), (&mut self.fd_linked, &possessions.linked)]
         {

@@ -8,7 +8,8 @@
 //! |---|---|
 //! | uses it, for one client only, and not because of an event of its own | works for that client, and for no other any more |
 //! | uses it, with several clients at hand | works for these, too |
-//! | uses it, with no client at hand (a timer) | works for somebody unknown |
+//! | uses it, with no client at hand | works for somebody unknown |
+//! | uses it, in doubt: a timer may run in this turn, or an event of something unknown or of another peer is among its events | works for these and those before, and perhaps for somebody unknown |
 //! | was given an event of it, and uses a client's connection | works for that client, too |
 //!
 //! A connection to a peer that works for somebody unknown is a *stray*. So is one that works for more
@@ -83,8 +84,14 @@ struct Connection {
     partners: Few,
     /// A client has taken it, and no event of it came since.
     is_asked: bool,
+    /// It was read from since a client took it.
+    has_answered: bool,
     /// It carries requests of several clients at once.
     is_shared: bool,
+    /// It speaks a protocol by which one connection carries many requests.
+    multiplexes: bool,
+    /// Its first bytes have been looked at.
+    is_known: bool,
     /// Whom it worked for before.
     former: Option<Fd>,
 }
@@ -170,17 +177,55 @@ impl Links {
         self.connected > 0 && self.get(fd).is_some_and(|connection| connection.partners.len > 0)
     }
 
-    /// An event of `fd` has come.
+    /// Many requests at once may come by `fd` from now on.
+    pub fn multiplexes(&mut self, fd: Fd) {
+        if let Some(connection) = self.get_mut(fd) {
+            connection.multiplexes = true;
+        }
+    }
+
+    /// Do many requests at once come by `fd`, or by one that it is linked to?
+    #[must_use]
+    pub fn is_multiplexed(&self, fd: Fd) -> bool {
+        self.get(fd).is_some_and(|connection| {
+            let partners = connection.partners.as_slice().iter();
+            let mut both = partners.filter_map(|partner| self.get(*partner));
+            connection.multiplexes || both.any(|partner| partner.multiplexes)
+        })
+    }
+
+    /// Are these the first bytes of a connection? True once.
+    pub fn is_first_read(&mut self, fd: Fd) -> bool {
+        self.get_mut(fd).is_some_and(|connection| {
+            connection.role == Role::Accepted && !std::mem::replace(&mut connection.is_known, true)
+        })
+    }
+
+    /// Something of `fd` was read.
     pub fn answered(&mut self, fd: Fd) {
         if self.connected > 0
             && let Some(connection) = self.get_mut(fd)
         {
             connection.is_asked = false;
+            connection.has_answered = true;
+        }
+    }
+
+    /// The running coroutine sends to `peer`, of which it was given an event. After an answer that is
+    /// another request, and for whom is not known: a server may keep clients waiting for a connection.
+    pub fn is_asked_by_its_own_event(&mut self, peer: Fd) {
+        if self.connected > 0
+            && let Some(connection) = self.get_mut(peer)
+            && connection.role == Role::Connected
+            && connection.has_answered
+        {
+            connection.partners.overflowed = true;
         }
     }
 
     /// The running coroutine, which was given `events`, uses `fd`; `used` is all that it has used.
-    pub fn touched(&mut self, fd: Fd, events: &[Fd], used: &[Fd]) {
+    /// `in_doubt`: it may be at something else than its events.
+    pub fn touched(&mut self, fd: Fd, events: &[Fd], used: &[Fd], in_doubt: bool) {
         if self.connected == 0 {
             return;
         }
@@ -190,10 +235,13 @@ impl Links {
                     self.works_for(fd, *client);
                 }
             }
-            Role::Connected => self.is_taken(fd, used),
+            Role::Connected => {
+                let of_peer = events.iter().any(|event| self.role(*event) == Role::Connected);
+                self.is_taken(fd, used, in_doubt || of_peer);
+            }
             Role::Accepted => {
                 for peer in used {
-                    self.met(*peer, fd, events.contains(peer));
+                    self.met(*peer, fd, events.contains(peer), in_doubt);
                 }
             }
             Role::Listener | Role::Unknown => {}
@@ -207,19 +255,29 @@ impl Links {
     }
 
     /// A coroutine that has used these takes a connection to a peer.
-    fn is_taken(&mut self, peer: Fd, used: &[Fd]) {
+    fn is_taken(&mut self, peer: Fd, used: &[Fd], in_doubt: bool) {
         let is_client = |fd: &&Fd| self.role(**fd) == Role::Accepted;
         let mut clients = used.iter().filter(is_client);
         let first = clients.next().copied();
         let is_only = clients.all(|client| Some(*client) == first);
         match first {
-            None => self.works_for_nobody_else(peer, None),
+            _ if in_doubt => {
+                used.iter().for_each(|client| self.works_for(peer, *client));
+                self.may_have_more(peer);
+            }
+            None => {
+                self.works_for_nobody_else(peer, None);
+                if self.get(peer).is_some_and(|connection| connection.is_shared) {
+                    self.may_have_more(peer);
+                }
+            }
             Some(client) if is_only => {
                 let is_asked = self.get(peer).is_some_and(|c| c.is_asked);
                 let is_same = self.partners(peer) == [client];
                 if let Some(connection) = self.get_mut(peer) {
                     connection.is_shared |= is_asked && !is_same;
                     connection.is_asked = true;
+                    connection.has_answered = false;
                 }
                 self.works_for_nobody_else(peer, Some(client));
                 self.works_for(peer, client);
@@ -229,16 +287,17 @@ impl Links {
     }
 
     /// A coroutine uses a client's connection, and has used that of a peer.
-    fn met(&mut self, peer: Fd, client: Fd, by_its_event: bool) {
+    fn met(&mut self, peer: Fd, client: Fd, by_its_event: bool, in_doubt: bool) {
         if self.role(peer) != Role::Connected {
             return;
         }
         if by_its_event
+            && !in_doubt
             && let Some(connection) = self.get_mut(peer)
-            && connection.former == Some(client)
-            && !connection.partners.as_slice().contains(&client)
         {
-            connection.is_shared = true;
+            // (That does not end a doubt: the turn may go on with something else than this event.)
+            let is_partner = connection.partners.as_slice().contains(&client);
+            connection.is_shared |= connection.former == Some(client) && !is_partner;
         }
         self.works_for(peer, client);
     }
@@ -247,8 +306,11 @@ impl Links {
         if self.role(client) != Role::Accepted {
             return;
         }
-        if let Some(connection) = self.get_mut(peer) {
-            connection.partners.overflowed |= !connection.partners.add(client);
+        let has_room = self.get_mut(peer).is_some_and(|connection| connection.partners.add(client));
+        if !has_room {
+            self.may_have_more(peer);
+            self.may_have_more(client);
+            return;
         }
         let mut forgotten = None;
         if let Some(connection) = self.get_mut(client)
@@ -262,6 +324,12 @@ impl Links {
         if let Some(oldest) = forgotten.and_then(|oldest| self.get_mut(oldest)) {
             oldest.partners.remove(client);
             oldest.partners.overflowed = true;
+        }
+    }
+
+    fn may_have_more(&mut self, fd: Fd) {
+        if let Some(connection) = self.get_mut(fd) {
+            connection.partners.overflowed = true;
         }
     }
 
@@ -325,7 +393,7 @@ mod tests {
         let mut used = events.to_vec();
         for fd in fds {
             used.push(*fd);
-            links.touched(*fd, events, &used);
+            links.touched(*fd, events, &used, false);
         }
     }
 

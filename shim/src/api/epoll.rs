@@ -52,7 +52,13 @@ pub(crate) fn control<F>(
     };
     let fd = Fd(fd);
     if let Some(thread) = context::in_event() {
-        thread.claims.borrow_mut().touch(fd);
+        let mut claims = thread.claims.borrow_mut();
+        if operation == libc::EPOLL_CTL_DEL {
+            claims.ends(fd)
+        } else {
+            claims.touch(fd)
+        }
+        drop(claims);
         thread.fence.borrow_mut().acts();
     }
     if operation == libc::EPOLL_CTL_DEL {

@@ -10,6 +10,7 @@ use libc::iovec;
 
 use crate::api::objects::{self, Gone};
 use crate::bypass::Bypass;
+use crate::clocks;
 use crate::context;
 use crate::epolls;
 use crate::hook::{Call, Outcome, set_errno};
@@ -22,12 +23,11 @@ use crate::thread::Thread;
 pub(crate) fn touch(fd: Fd) -> Result<(), Gone> {
     let Some(thread) = context::in_event().filter(|_| fd.0 >= 0) else { return Ok(()) };
     thread.fence.borrow_mut().acts();
-    let is_anothers = {
-        let claims = thread.claims.borrow();
-        claims.is_owned(fd) && claims.links().is_connection(fd)
-    };
-    if is_anothers {
+    if is_anothers(thread, fd) {
         objects::wait_for_fd(thread, fd)?;
+    }
+    if thread.claims.borrow().links().is_connected(fd) {
+        note_doubt(thread);
     }
     let mut claims = thread.claims.borrow_mut();
     claims.touch(fd);
@@ -35,6 +35,19 @@ pub(crate) fn touch(fd: Fd) -> Result<(), Gone> {
         meets_a_peer(thread);
     }
     Ok(())
+}
+
+/// Is a parked coroutine in the middle of this connection?
+fn is_anothers(thread: &Thread, fd: Fd) -> bool {
+    let claims = thread.claims.borrow();
+    claims.is_owned(fd) && claims.links().is_connection(fd)
+}
+
+/// Where a timer of the server's may run in this turn, it is not known whom a peer is taken for.
+fn note_doubt(thread: &Thread) {
+    if context::local().in_event() && clocks::may_run_timers(thread) {
+        thread.claims.borrow_mut().doubt();
+    }
 }
 
 /// In a batch of events, it would not be known which of them it is for.
@@ -66,6 +79,9 @@ fn fill<T: Failure>(fd: c_int, buffer: *mut c_void, len: usize) -> Outcome<T> {
     if touch(Fd(fd)).is_err() {
         return gone();
     }
+    if let Some(thread) = context::in_event() {
+        thread.claims.borrow_mut().links_mut().answered(Fd(fd));
+    }
     // What libssl reads for a connection goes to that connection's own buffer.
     if !objects::is_inside() {
         objects::fill(Fd(fd), buffer.addr(), len);
@@ -80,6 +96,27 @@ pub(crate) fn fills3<F, T: Failure>(
     n: usize,
 ) -> Outcome<T> {
     fill(fd, b, n)
+}
+
+/// How an HTTP/2 client begins, if it has not said so before by ALPN.
+const PREFACE: &[u8] = b"PRI * HTTP/2.0";
+
+/// Something was read. The first bytes of a connection may tell that many requests will come by it.
+pub(crate) fn filled3(result: isize, fd: c_int, buffer: *mut c_void, _: usize) {
+    let Some(thread) = context::in_event() else { return };
+    let len = usize::try_from(result).unwrap_or(0);
+    if len == 0 || !thread.claims.borrow_mut().links_mut().is_first_read(Fd(fd)) {
+        return;
+    }
+    // SAFETY: the original has just written so many bytes there.
+    let bytes = unsafe { std::slice::from_raw_parts(buffer.cast::<u8>(), len) };
+    if bytes.starts_with(PREFACE) {
+        thread.claims.borrow_mut().links_mut().multiplexes(Fd(fd));
+    }
+}
+
+pub(crate) fn filled4<A>(result: isize, fd: c_int, buffer: *mut c_void, len: usize, _: A) {
+    filled3(result, fd, buffer, len);
 }
 
 pub(crate) fn fills4<F, A, T: Failure>(
@@ -244,6 +281,7 @@ pub(crate) fn connect<F, A, B>(call: &Call<F>, fd: c_int, a: A, b: B) -> Outcome
         epolls::mark(fd);
         // A datagram socket (a resolver's, a log's) has no conversation.
         if is_stream(fd) {
+            note_doubt(thread);
             thread.claims.borrow_mut().connected(Fd(fd));
         }
     }
@@ -269,8 +307,13 @@ pub(crate) fn close<F>(_: &Call<F>, fd: c_int) -> Outcome<c_int> {
         set_errno(libc::EBADF);
         return Outcome::Handled(-1);
     }
-    if touch(Fd(fd)).is_err() {
-        return gone();
+    if let Some(thread) = context::in_event().filter(|_| fd >= 0) {
+        let fd = Fd(fd);
+        thread.fence.borrow_mut().acts();
+        if is_anothers(thread, fd) && objects::wait_for_fd(thread, fd).is_err() {
+            return gone();
+        }
+        thread.claims.borrow_mut().ends(fd);
     }
     if let Some(thread) = context::thread()
         && thread.claims.borrow().links().is_listener(Fd(fd))

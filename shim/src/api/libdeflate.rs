@@ -100,6 +100,7 @@ pub(crate) fn compress(
     if compressor.is_null() || data.is_null() || out.is_null() {
         return in_place();
     }
+    objects::expose();
     objects::enter(compressor.addr());
     if !offload::shares_buffers() {
         objects::claim_region(data.addr(), len, false);

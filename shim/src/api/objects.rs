@@ -36,6 +36,13 @@ pub(crate) fn enter_unless_freed(object: usize) -> Result<(), Gone> {
     Err(Gone)
 }
 
+/// The running coroutine makes part of an answer, which events of other fds may end.
+pub(crate) fn expose() {
+    if let Some(thread) = in_event() {
+        thread.claims.borrow_mut().expose();
+    }
+}
+
 /// The running coroutine frees an object. Those that wait for it find it gone.
 pub(crate) fn freed(object: usize) {
     if let Some(thread) = in_event() {
@@ -72,6 +79,9 @@ fn is_busy(thread: &Thread, fd: Fd, object: Option<usize>) -> bool {
 /// have one buffer for all that it sends (lighttpd's mod_openssl has), and those that run meanwhile
 /// use it; they are done with it when they wait themselves.
 pub(crate) fn wait_to_send(fd: Fd, object: Option<usize>, pieces: &[iovec]) -> Result<(), Gone> {
+    if let Some(thread) = in_event() {
+        thread.claims.borrow_mut().sends(fd);
+    }
     let Some(thread) = in_event().filter(|thread| is_busy(thread, fd, object)) else {
         return Ok(());
     };

@@ -1,7 +1,7 @@
 //! The entry calls of libssl: an `SSL *` is busy while one is inside (C4). They drive the calls of
 //! `evp`, which are the ones that park.
 
-use std::ffi::{c_int, c_void};
+use std::ffi::{c_int, c_uint, c_void};
 use std::sync::OnceLock;
 
 use interlude_core::Fd;
@@ -9,6 +9,7 @@ use interlude_core::Fd;
 use crate::api::objects::Gone;
 use crate::api::{io, objects};
 use crate::bypass::Bypass;
+use crate::context;
 use crate::errors;
 use crate::hook::{Call, Outcome};
 use crate::original;
@@ -40,6 +41,33 @@ fn fd_of(ssl: *mut c_void) -> Fd {
     Fd(unsafe { get_fd(ssl) })
 }
 
+type GetProtocol = unsafe extern "C" fn(*const c_void, *mut *const u8, *mut c_uint);
+
+/// Many requests at once come by a connection that has agreed on HTTP/2 (ALPN).
+fn note_protocol(ssl: *mut c_void, fd: Fd) {
+    static FUNCTION: OnceLock<Option<GetProtocol>> = OnceLock::new();
+    let function = FUNCTION.get_or_init(|| {
+        let address = original::find(c"SSL_get0_alpn_selected");
+        // SAFETY: the type of `SSL_get0_alpn_selected(3)`, if that exists.
+        (!address.is_null())
+            .then(|| unsafe { std::mem::transmute::<*mut c_void, GetProtocol>(address) })
+    });
+    let (Some(thread), Some(function)) = (context::in_event(), function) else { return };
+    if ssl.is_null() || thread.claims.borrow().links().is_multiplexed(fd) {
+        return;
+    }
+    let (mut protocol, mut len) = (std::ptr::null(), 0);
+    // SAFETY: the caller's `SSL`, and places for what it has.
+    unsafe { function(ssl, &raw mut protocol, &raw mut len) };
+    if protocol.is_null() || len == 0 {
+        return;
+    }
+    // SAFETY: so many bytes, of the `SSL`'s own.
+    if unsafe { std::slice::from_raw_parts(protocol, len as usize) } == b"h2" {
+        thread.claims.borrow_mut().links_mut().multiplexes(fd);
+    }
+}
+
 /// A call on an `SSL` that was freed, or whose connection was closed, while it waited.
 const FAILED: Outcome<c_int> = Outcome::Handled(-1);
 
@@ -52,7 +80,11 @@ fn enter(ssl: *mut c_void) -> Outcome<c_int> {
 fn enter_on(ssl: *mut c_void, fd: Fd) -> Outcome<c_int> {
     errors::in_use();
     let is_there = io::touch(fd).and_then(|()| objects::enter_unless_freed(ssl.addr()));
-    if is_there.is_err() { FAILED } else { Outcome::PassThrough(Bypass::Observed) }
+    if is_there.is_err() {
+        return FAILED;
+    }
+    note_protocol(ssl, fd);
+    Outcome::PassThrough(Bypass::Observed)
 }
 
 /// As [`enter`], for a call that reads into a buffer which connections may share (C8).

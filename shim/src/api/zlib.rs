@@ -187,6 +187,7 @@ pub(crate) fn deflate(call: &Call<Deflate>, stream: *mut ZStream, flush: c_int) 
     if here.next_out.is_null() || (here.next_in.is_null() && here.avail_in > 0) {
         return in_place();
     }
+    objects::expose();
     // First the waits: what they let run may use the stream's buffers.
     if objects::enter_unless_freed(stream.addr()).is_err() {
         return Outcome::Handled(STREAM_ERROR);

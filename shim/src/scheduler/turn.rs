@@ -270,7 +270,8 @@ impl<'a> Scheduler<'a> {
     fn is_draining(&self) -> bool {
         self.parked.is_draining()
             || (!self.parked.is_empty()
-                && (self.ready.wants_calm() || !self.thread.claims.borrow().is_calm()))
+                && ((self.ready.wants_calm() && self.thread.claims.borrow().is_exposed())
+                    || !self.thread.claims.borrow().is_calm()))
     }
 
     fn collect(&mut self) {
