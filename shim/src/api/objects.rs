@@ -18,14 +18,20 @@ pub(crate) struct Gone;
 /// A call on an object begins: waits until no parked coroutine is inside one.
 #[inline]
 pub(crate) fn enter(object: usize) {
-    let Some(thread) = in_event() else { return };
+    let Some(thread) = in_event().filter(|_| !is_on_stack(object)) else { return };
     wait_for(thread, || Want::Object(object));
     thread.claims.borrow_mut().entered(object);
 }
 
+/// Is it on this stack? What is there is each coroutine's own, whatever its address.
+fn is_on_stack(address: usize) -> bool {
+    let here = 0u8;
+    (std::ptr::from_ref(&here).addr()..context::stack_base()).contains(&address)
+}
+
 /// As [`enter`], for an object that others may free meanwhile.
 pub(crate) fn enter_unless_freed(object: usize) -> Result<(), Gone> {
-    let Some(thread) = in_event() else { return Ok(()) };
+    let Some(thread) = in_event().filter(|_| !is_on_stack(object)) else { return Ok(()) };
     let before = thread.claims.borrow().frees(object);
     enter(object);
     let is_same = thread.claims.borrow().frees(object) == before;
@@ -45,7 +51,7 @@ pub(crate) fn expose() {
 
 /// The running coroutine frees an object. Those that wait for it find it gone.
 pub(crate) fn freed(object: usize) {
-    if let Some(thread) = in_event() {
+    if let Some(thread) = in_event().filter(|_| !is_on_stack(object)) {
         thread.claims.borrow_mut().freed(object);
     }
 }
@@ -120,10 +126,7 @@ pub(crate) fn piece(start: *const c_void, len: usize) -> iovec {
 /// uses it, and keeps it from the others until this coroutine has ended.
 pub(crate) fn claim_region(start: usize, len: usize, written: bool) {
     let Some(thread) = in_event() else { return };
-    let here = 0u8;
-    // Memory on this stack is each coroutine's own, whatever its address.
-    let stack = std::ptr::from_ref(&here).addr()..context::stack_base();
-    if len == 0 || stack.contains(&start) {
+    if len == 0 || is_on_stack(start) {
         return;
     }
     let region = Region { range: start..start.saturating_add(len), written };

@@ -251,8 +251,11 @@ impl<'a> Scheduler<'a> {
                 self.drain();
                 continue;
             }
-            if std::mem::take(&mut self.is_late) && self.parked.is_empty() {
-                return self.catch_up();
+            if self.is_late
+                && self.parked.is_empty()
+                && let Some(answer) = self.catch_up()
+            {
+                return answer;
             }
             if let Some(answer) = self.deliver(false) {
                 return answer;

@@ -110,9 +110,11 @@ impl Scheduler<'_> {
     /// there, at once, as after any other long turn. Given one by one, with a clock that still stands,
     /// new connections would get timeouts that have nearly passed; with one that goes on, those whose
     /// events wait would time out between them.
-    pub(super) fn catch_up(&mut self) -> Answer {
+    /// `None` if there are none.
+    pub(super) fn catch_up(&mut self) -> Option<Answer> {
+        self.is_late = false;
         let call = self.wait;
-        let Some(epoll) = self.epoll.clone() else { return self.fail(libc::EBADF) };
+        let epoll = self.epoll.clone()?;
         {
             let mut interest = epoll.interest();
             for operation in self.ready.give_back(&mut interest) {
@@ -120,8 +122,8 @@ impl Scheduler<'_> {
             }
         }
         match self.ask(&call, &epoll, Some(Duration::ZERO)) {
-            Ok(_) => self.deliver(true).unwrap_or_else(|| self.time_out()),
-            Err(errno) => self.fail(errno),
+            Ok(_) => self.deliver(true),
+            Err(errno) => Some(self.fail(errno)),
         }
     }
 
