@@ -139,7 +139,7 @@ impl Chaos {
 
 impl Engine for Chaos {
     fn capabilities(&self) -> Capabilities {
-        Capabilities { name: "chaos", ..self.port.capabilities() }
+        Capabilities { name: "chaos", own_results: true, ..self.port.capabilities() }
     }
 
     fn submit(&mut self, job: Job) -> Result<(), Refused> {

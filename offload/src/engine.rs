@@ -19,6 +19,8 @@ pub struct Capabilities {
     pub queue: usize,
     /// Operations that it works on at the same time.
     pub parallel: usize,
+    /// Does it come to its results by other means than the original function in this process?
+    pub own_results: bool,
 }
 
 /// Something that carries out jobs for one thread.

@@ -13,7 +13,13 @@ pub struct Inline {
 
 impl Engine for Inline {
     fn capabilities(&self) -> Capabilities {
-        Capabilities { name: "inline", asynchronous: false, queue: usize::MAX, parallel: 1 }
+        Capabilities {
+            name: "inline",
+            asynchronous: false,
+            queue: usize::MAX,
+            parallel: 1,
+            own_results: false,
+        }
     }
 
     fn submit(&mut self, job: Job) -> Result<(), Refused> {

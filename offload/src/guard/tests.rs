@@ -28,7 +28,13 @@ struct Puppet {
 
 impl Engine for Puppet {
     fn capabilities(&self) -> Capabilities {
-        Capabilities { name: "puppet", asynchronous: true, queue: 8, parallel: 1 }
+        Capabilities {
+            name: "puppet",
+            asynchronous: true,
+            queue: 8,
+            parallel: 1,
+            own_results: true,
+        }
     }
 
     fn submit(&mut self, job: Job) -> Result<(), Refused> {
