@@ -26,14 +26,12 @@ pub(crate) fn touch(fd: Fd) -> Result<(), Gone> {
     if is_anothers(thread, fd) {
         objects::wait_for_fd(thread, fd)?;
     }
-    if thread.claims.borrow().links().is_connected(fd) {
+    let is_peer = thread.claims.borrow().links().is_connected(fd);
+    if is_peer {
         note_doubt(thread);
-    }
-    let mut claims = thread.claims.borrow_mut();
-    claims.touch(fd);
-    if claims.links().is_connected(fd) {
         meets_a_peer(thread);
     }
+    thread.claims.borrow_mut().touch(fd);
     Ok(())
 }
 
@@ -102,10 +100,11 @@ pub(crate) fn fills3<F, T: Failure>(
 const PREFACE: &[u8] = b"PRI * HTTP/2.0";
 
 /// Something was read. The first bytes of a connection may tell that many requests will come by it.
-pub(crate) fn filled3(result: isize, fd: c_int, buffer: *mut c_void, _: usize) {
+pub(crate) fn filled3(result: isize, fd: c_int, buffer: *mut c_void, room: usize) {
     let Some(thread) = context::in_event() else { return };
-    let len = usize::try_from(result).unwrap_or(0);
-    if len == 0 || !thread.claims.borrow_mut().links_mut().is_first_read(Fd(fd)) {
+    let len = usize::try_from(result).unwrap_or(0).min(room);
+    if len == 0 || buffer.is_null() || !thread.claims.borrow_mut().links_mut().is_first_read(Fd(fd))
+    {
         return;
     }
     // SAFETY: the original has just written so many bytes there.
@@ -115,8 +114,11 @@ pub(crate) fn filled3(result: isize, fd: c_int, buffer: *mut c_void, _: usize) {
     }
 }
 
-pub(crate) fn filled4<A>(result: isize, fd: c_int, buffer: *mut c_void, len: usize, _: A) {
-    filled3(result, fd, buffer, len);
+/// `recv`. With flags it may have written nothing (`MSG_TRUNC` takes a null buffer, too).
+pub(crate) fn filled4(result: isize, fd: c_int, buffer: *mut c_void, room: usize, flags: c_int) {
+    if flags & libc::MSG_TRUNC == 0 {
+        filled3(result, fd, buffer, room);
+    }
 }
 
 pub(crate) fn fills4<F, A, T: Failure>(
