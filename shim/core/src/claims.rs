@@ -30,126 +30,19 @@
 //!
 //! Must not: know why a coroutine is parked, or resume one.
 
+mod counts;
+mod possessions;
+mod want;
+
 use std::collections::{BTreeMap, HashMap};
 use std::ops::Range;
 
+pub use want::{Access, Region, Rules, Want};
+
+use self::counts::{FdCounts, LockCounts};
+use self::possessions::{Possessions, push_within};
 use crate::links::Links;
 use crate::{CoroutineId, Fd};
-
-/// Rules that can be switched off, in tests that show what they are for.
-#[derive(Debug, Clone, Copy)]
-pub struct Rules {
-    /// C1.
-    pub own_fd: bool,
-    /// C2.
-    pub linked_fds: bool,
-    /// C3.
-    pub locks: bool,
-    /// C4.
-    pub objects: bool,
-}
-
-impl Default for Rules {
-    fn default() -> Self {
-        Self { own_fd: true, linked_fds: true, locks: true, objects: true }
-    }
-}
-
-/// How a lock is held or wanted.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Access {
-    /// By readers, side by side.
-    Shared,
-    /// By one alone.
-    Exclusive,
-}
-
-/// Memory that a call reads or writes.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Region {
-    /// Its addresses.
-    pub range: Range<usize>,
-    /// Is it written?
-    pub written: bool,
-}
-
-impl Region {
-    fn conflicts(&self, other: &Self) -> bool {
-        (self.written || other.written)
-            && self.range.start < other.range.end
-            && other.range.start < self.range.end
-    }
-}
-
-/// What a coroutine wants, and may have to wait for.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub enum Want {
-    /// A lock, by address.
-    Lock(usize, Access),
-    /// An object (`SSL *`, `z_stream *`), by address.
-    Object(usize),
-    /// Memory.
-    Region(Region),
-    /// An fd that another coroutine is in the middle of using.
-    Fd(Fd),
-    /// That no other coroutine is parked.
-    Alone,
-}
-
-/// What one coroutine claims.
-#[derive(Debug, Default)]
-struct Possessions {
-    fds: Vec<Fd>,
-    /// Those of `fds` that it was given events of.
-    events: Vec<Fd>,
-    /// What was linked to `fds` when it parked, now or before.
-    linked: Vec<Fd>,
-    locks: Vec<(usize, Access)>,
-    objects: Vec<usize>,
-    regions: Vec<Region>,
-    crowded: bool,
-    anonymous: bool,
-    /// May an event of a connection that it does not own, or of no connection, concern it?
-    exposed: bool,
-    /// Does it use a connection whose partners are not all known?
-    stray: bool,
-    /// May it be at something else than its events?
-    in_doubt: bool,
-}
-
-/// Room for fds and locks that a coroutine uses besides those of its events.
-const FDS: usize = 256;
-const LOCKS: usize = 64;
-
-impl Possessions {
-    fn clear(&mut self) {
-        self.fds.clear();
-        self.locks.clear();
-        self.objects.clear();
-        self.regions.clear();
-        self.events.clear();
-        self.linked.clear();
-        self.crowded = false;
-        self.anonymous = false;
-        self.exposed = false;
-        self.stray = false;
-        self.in_doubt = false;
-    }
-
-    /// Makes room: to be called where memory may be allocated.
-    fn make_room(&mut self) {
-        self.fds.reserve(FDS);
-        self.locks.reserve(LOCKS);
-    }
-}
-
-fn push_within<T>(list: &mut Vec<T>, item: T) -> bool {
-    let has_room = list.len() < list.capacity();
-    if has_room {
-        list.push(item);
-    }
-    has_room
-}
 
 /// Spare [`Possessions`] that are kept.
 const SPARE: usize = 256;
@@ -164,14 +57,14 @@ pub struct Claims {
     parked: BTreeMap<CoroutineId, Possessions>,
     links: Links,
     /// How many parked coroutines have something linked to each fd, by number.
-    fd_linked: Vec<u16>,
+    fd_linked: FdCounts,
     /// How many parked coroutines are exposed, and how many use a stray.
     exposed: usize,
     strays: usize,
     /// How many parked coroutines claim each fd, by number.
-    fd_owners: Vec<u16>,
-    /// Locks of parked coroutines: (shared holders, exclusive holders).
-    locks: HashMap<usize, (u32, u32)>,
+    fd_owners: FdCounts,
+    /// How many parked coroutines hold each lock.
+    locks: LockCounts,
     /// Where each fd was last read into, by number; empty where nothing is known.
     last_read: Vec<Range<usize>>,
     /// How often each known number was closed.
@@ -352,7 +245,7 @@ impl Claims {
         self.running.fds.retain(|known| *known != fd);
         self.running.events.retain(|known| *known != fd);
         self.running.linked.retain(|known| *known != fd);
-        if self.owners(fd) == 0 && count(&self.fd_linked, fd) == 0 {
+        if self.fd_owners.of(fd) == 0 && self.fd_linked.of(fd) == 0 {
             return;
         }
         for possessions in self.parked.values_mut() {
@@ -360,11 +253,8 @@ impl Claims {
             possessions.events.retain(|known| *known != fd);
             possessions.linked.retain(|known| *known != fd);
         }
-        for counts in [&mut self.fd_owners, &mut self.fd_linked] {
-            if let Some(count) = fd.index().and_then(|index| counts.get_mut(index)) {
-                *count = 0;
-            }
-        }
+        self.fd_owners.forget(fd);
+        self.fd_linked.forget(fd);
     }
 
     /// Must an event of `fd` wait? A parked coroutine owns it (C1) or what it is linked to (C2), or
@@ -373,7 +263,7 @@ impl Claims {
     pub fn is_busy(&self, fd: Fd) -> bool {
         // Without C1 no event is held at all.
         self.is_owned(fd)
-            || count(&self.fd_linked, fd) > 0
+            || self.fd_linked.of(fd) > 0
             || (self.rules.own_fd && !self.written.is_empty() && self.reads_what_is_written(fd))
     }
 
@@ -410,7 +300,7 @@ impl Claims {
     /// Does a parked coroutine own `fd` (C1)?
     #[must_use]
     pub fn is_owned(&self, fd: Fd) -> bool {
-        self.rules.own_fd && self.owners(fd) > 0
+        self.rules.own_fd && self.fd_owners.of(fd) > 0
     }
 
     /// The running coroutine has taken a lock.
@@ -431,8 +321,7 @@ impl Claims {
         for possessions in self.parked.values_mut() {
             if let Some(position) = possessions.locks.iter().rposition(|(known, _)| *known == lock)
             {
-                let (_, access) = possessions.locks.swap_remove(position);
-                unpublish(&mut self.locks, lock, access);
+                self.locks.take(&[possessions.locks.swap_remove(position)]);
                 return true;
             }
         }
@@ -507,7 +396,7 @@ impl Claims {
                 // Most of the time no parked coroutine holds any lock.
                 self.rules.locks
                     && !self.locks.is_empty()
-                    && self.locks.contains_key(lock)
+                    && self.locks.holds(*lock)
                     && others.any(|p| {
                         p.locks.iter().any(|(known, held)| {
                             known == lock && (*held, *access) != (Access::Shared, Access::Shared)
@@ -521,7 +410,9 @@ impl Claims {
                 others.any(|p| p.regions.iter().any(|theirs| theirs.conflicts(region)))
             }
             Want::Fd(fd) => {
-                self.rules.own_fd && self.owners(*fd) > 0 && others.any(|p| p.fds.contains(fd))
+                self.rules.own_fd
+                    && self.fd_owners.of(*fd) > 0
+                    && others.any(|p| p.fds.contains(fd))
             }
             Want::Alone => others.next().is_some(),
         }
@@ -534,24 +425,14 @@ impl Claims {
         let mut possessions = std::mem::replace(&mut self.running, next);
         possessions.fds.sort_unstable();
         possessions.fds.dedup();
-        for fd in &possessions.fds {
-            publish_fd(&mut self.fd_owners, *fd);
-        }
+        self.fd_owners.add(&possessions.fds);
         if self.rules.linked_fds {
             self.find_linked(&mut possessions);
-            for fd in &possessions.linked {
-                publish_fd(&mut self.fd_linked, *fd);
-            }
+            self.fd_linked.add(&possessions.linked);
             self.exposed += usize::from(possessions.exposed);
             self.strays += usize::from(possessions.stray);
         }
-        for (lock, access) in &possessions.locks {
-            let holders = self.locks.entry(*lock).or_default();
-            match access {
-                Access::Shared => holders.0 += 1,
-                Access::Exclusive => holders.1 += 1,
-            }
-        }
+        self.locks.add(&possessions.locks);
         for region in possessions.regions.iter().filter(|region| region.written) {
             let Range { start, end } = region.range;
             let (until, claims) = self.written.entry(start).or_default();
@@ -593,18 +474,9 @@ impl Claims {
             self.exposed -= usize::from(possessions.exposed);
             self.strays -= usize::from(possessions.stray);
         }
-        for (counts, fds) in
-            [(&mut self.fd_owners, &possessions.fds), (&mut self.fd_linked, &possessions.linked)]
-        {
-            for fd in fds {
-                if let Some(count) = fd.index().and_then(|index| counts.get_mut(index)) {
-                    *count = count.saturating_sub(1);
-                }
-            }
-        }
-        for (lock, access) in &possessions.locks {
-            unpublish(&mut self.locks, *lock, *access);
-        }
+        self.fd_owners.take(&possessions.fds);
+        self.fd_linked.take(&possessions.linked);
+        self.locks.take(&possessions.locks);
         for region in possessions.regions.iter().filter(|region| region.written) {
             let Some((_, claims)) = self.written.get_mut(&region.range.start) else { continue };
             *claims = claims.saturating_sub(1);
@@ -618,35 +490,6 @@ impl Claims {
         if self.spare.len() < SPARE {
             self.spare.push(before);
         }
-    }
-
-    fn owners(&self, fd: Fd) -> u16 {
-        count(&self.fd_owners, fd)
-    }
-}
-
-fn count(counts: &[u16], fd: Fd) -> u16 {
-    fd.index().and_then(|index| counts.get(index)).copied().unwrap_or(0)
-}
-
-fn publish_fd(owners: &mut Vec<u16>, fd: Fd) {
-    let Some(index) = fd.index() else { return };
-    if owners.len() <= index {
-        owners.resize(index + 1, 0);
-    }
-    if let Some(count) = owners.get_mut(index) {
-        *count = count.saturating_add(1);
-    }
-}
-
-fn unpublish(locks: &mut HashMap<usize, (u32, u32)>, lock: usize, access: Access) {
-    let Some(holders) = locks.get_mut(&lock) else { return };
-    match access {
-        Access::Shared => holders.0 = holders.0.saturating_sub(1),
-        Access::Exclusive => holders.1 = holders.1.saturating_sub(1),
-    }
-    if *holders == (0, 0) {
-        locks.remove(&lock);
     }
 }
 

@@ -1,0 +1,59 @@
+//! What one coroutine claims.
+
+use super::{Access, Region};
+use crate::Fd;
+
+/// What one coroutine claims.
+#[derive(Debug, Default)]
+pub(super) struct Possessions {
+    pub(super) fds: Vec<Fd>,
+    /// Those of `fds` that it was given events of.
+    pub(super) events: Vec<Fd>,
+    /// What was linked to `fds` when it parked, now or before.
+    pub(super) linked: Vec<Fd>,
+    pub(super) locks: Vec<(usize, Access)>,
+    pub(super) objects: Vec<usize>,
+    pub(super) regions: Vec<Region>,
+    pub(super) crowded: bool,
+    pub(super) anonymous: bool,
+    /// May an event of a connection that it does not own, or of no connection, concern it?
+    pub(super) exposed: bool,
+    /// Does it use a connection whose partners are not all known?
+    pub(super) stray: bool,
+    /// May it be at something else than its events?
+    pub(super) in_doubt: bool,
+}
+
+/// Room for fds and locks that a coroutine uses besides those of its events.
+const FDS: usize = 256;
+const LOCKS: usize = 64;
+
+impl Possessions {
+    pub(super) fn clear(&mut self) {
+        self.fds.clear();
+        self.locks.clear();
+        self.objects.clear();
+        self.regions.clear();
+        self.events.clear();
+        self.linked.clear();
+        self.crowded = false;
+        self.anonymous = false;
+        self.exposed = false;
+        self.stray = false;
+        self.in_doubt = false;
+    }
+
+    /// Makes room: to be called where memory may be allocated.
+    pub(super) fn make_room(&mut self) {
+        self.fds.reserve(FDS);
+        self.locks.reserve(LOCKS);
+    }
+}
+
+pub(super) fn push_within<T>(list: &mut Vec<T>, item: T) -> bool {
+    let has_room = list.len() < list.capacity();
+    if has_room {
+        list.push(item);
+    }
+    has_room
+}
