@@ -110,4 +110,30 @@ static inline void rewatch(int epfd, int fd, uint32_t events, void *data)
 		die("epoll_ctl mod");
 }
 
+/* Serves until SIGTERM. `accepted` gets each new connection, `happened` what an fd was watched with. */
+static inline int serve(void (*accepted)(int epfd, int fd), void (*happened)(int epfd, void *data))
+{
+	uint16_t port = 0;
+	int listener = listen_on(&port, 0);
+	int epfd = epoll_create1(EPOLL_CLOEXEC);
+	struct epoll_event events[64];
+	watch(epfd, listener, EPOLLIN, NULL);
+	watch(epfd, stop_fd, EPOLLIN, &stop_fd);
+	announce(port);
+	for (;;) {
+		int n = epoll_wait(epfd, events, 64, -1);
+		if (n < 0 && errno != EINTR)
+			die("epoll_wait");
+		for (int i = 0; i < n; i++) {
+			if (events[i].data.ptr == &stop_fd)
+				return 0;
+			if (events[i].data.ptr)
+				happened(epfd, events[i].data.ptr);
+			else
+				for (int fd; (fd = accept_one(listener)) >= 0;)
+					accepted(epfd, fd);
+		}
+	}
+}
+
 #endif

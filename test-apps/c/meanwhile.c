@@ -42,8 +42,10 @@ static const char *poke(void)
 	return *slot == c ? "ok" : "astray";
 }
 
-static void event(struct conn *c)
+static void happened(int epfd, void *data)
 {
+	struct conn *c = data;
+	(void)epfd;
 	int got = conn_read(c);
 	if (got < 0)
 		conn_end(c);
@@ -53,38 +55,16 @@ static void event(struct conn *c)
 		conn_answer(c, poke());
 }
 
-/* 1: go on; 0: SIGTERM has come. `data` is NULL for the listener. */
-static int turn(int epfd, int listener)
+static void accepted(int epfd, int fd)
 {
-	struct epoll_event events[64];
-	int n = epoll_wait(epfd, events, 64, -1);
-	if (n < 0 && errno != EINTR)
-		die("epoll_wait");
-	for (int i = 0; i < n; i++) {
-		if (events[i].data.ptr == &stop_fd)
-			return 0;
-		if (events[i].data.ptr)
-			event(events[i].data.ptr);
-		else
-			for (int fd; (fd = accept_one(listener)) >= 0;)
-				watch(epfd, fd, EPOLLIN, conn_new(fd));
-	}
-	return 1;
+	watch(epfd, fd, EPOLLIN, conn_new(fd));
 }
 
 int main(int argc, char **argv)
 {
-	uint16_t port = 0;
 	if (argc != 2)
 		usage("meanwhile " HEAVY_KINDS);
 	stop_on_sigterm();
 	heavy_init(argv[1]);
-	int listener = listen_on(&port, 0);
-	int epfd = epoll_create1(EPOLL_CLOEXEC);
-	watch(epfd, listener, EPOLLIN, NULL);
-	watch(epfd, stop_fd, EPOLLIN, &stop_fd);
-	announce(port);
-	while (turn(epfd, listener))
-		;
-	return 0;
+	return serve(accepted, happened);
 }

@@ -34,18 +34,16 @@ static void end(struct request *r)
 		close(r->peer.fd);
 }
 
-static void accept_all(int epfd, int listener)
+static void accepted(int epfd, int fd)
 {
-	for (int fd; (fd = accept_one(listener)) >= 0;) {
-		struct request *r = calloc(1, sizeof(*r));
-		if (!r)
-			die("calloc");
-		r->client.fd = fd;
-		r->peer.fd = -1;
-		r->of_client = (struct end){r, 0};
-		r->of_peer = (struct end){r, 1};
-		watch(epfd, fd, EPOLLIN, &r->of_client);
-	}
+	struct request *r = calloc(1, sizeof(*r));
+	if (!r)
+		die("calloc");
+	r->client.fd = fd;
+	r->peer.fd = -1;
+	r->of_client = (struct end){r, 0};
+	r->of_peer = (struct end){r, 1};
+	watch(epfd, fd, EPOLLIN, &r->of_client);
 }
 
 static int reach_peer(int epfd, struct request *r)
@@ -98,32 +96,19 @@ static void peer_event(struct request *r)
 		conn_answer(&r->client, ok ? wanted : "failed");
 }
 
-/* 1: go on; 0: SIGTERM has come. `data` is NULL for the listener. */
-static int turn(int epfd, int listener)
+static void happened(int epfd, void *data)
 {
-	struct epoll_event events[64];
-	int n = epoll_wait(epfd, events, 64, -1);
-	if (n < 0 && errno != EINTR)
-		die("epoll_wait");
-	for (int i = 0; i < n; i++) {
-		struct end *e = events[i].data.ptr;
-		if ((void *)e == &stop_fd)
-			return 0;
-		if (e == NULL)
-			accept_all(epfd, listener);
-		else if (e->request->has_ended)
-			continue;
-		else if (e->is_peer)
-			peer_event(e->request);
-		else
-			client_event(epfd, e->request);
-	}
-	return 1;
+	struct end *e = data;
+	if (e->request->has_ended)
+		return;
+	if (e->is_peer)
+		peer_event(e->request);
+	else
+		client_event(epfd, e->request);
 }
 
 int main(int argc, char **argv)
 {
-	uint16_t port = 0;
 	if (argc != 3)
 		usage("relay " HEAVY_KINDS " PORT-OF-PEER");
 	stop_on_sigterm();
@@ -133,12 +118,5 @@ int main(int argc, char **argv)
 		.sin_port = htons((uint16_t)atoi(argv[2])),
 		.sin_addr.s_addr = htonl(INADDR_LOOPBACK),
 	};
-	int listener = listen_on(&port, 0);
-	int epfd = epoll_create1(EPOLL_CLOEXEC);
-	watch(epfd, listener, EPOLLIN, NULL);
-	watch(epfd, stop_fd, EPOLLIN, &stop_fd);
-	announce(port);
-	while (turn(epfd, listener))
-		;
-	return 0;
+	return serve(accepted, happened);
 }

@@ -4,43 +4,22 @@
  */
 #include "conversation.h"
 
-static void accept_all(int epfd, int listener)
+static void accepted(int epfd, int fd)
 {
-	for (int fd; (fd = accept_one(listener)) >= 0;)
-		watch(epfd, fd, EPOLLIN, conn_new(fd));
+	watch(epfd, fd, EPOLLIN, conn_new(fd));
 }
 
-/* 1: go on; 0: SIGTERM has come. `data` is NULL for the listener. */
-static int turn(int epfd, int listener)
+static void happened(int epfd, void *data)
 {
-	struct epoll_event events[64];
-	int n = epoll_wait(epfd, events, 64, -1);
-	if (n < 0 && errno != EINTR)
-		die("epoll_wait");
-	for (int i = 0; i < n; i++) {
-		if (events[i].data.ptr == &stop_fd)
-			return 0;
-		if (events[i].data.ptr == NULL)
-			accept_all(epfd, listener);
-		else
-			conn_event(events[i].data.ptr);
-	}
-	return 1;
+	(void)epfd;
+	conn_event(data);
 }
 
 int main(int argc, char **argv)
 {
-	uint16_t port = 0;
 	if (argc != 2)
 		usage("two-messages " HEAVY_KINDS);
 	stop_on_sigterm();
 	heavy_init(argv[1]);
-	int listener = listen_on(&port, 0);
-	int epfd = epoll_create1(EPOLL_CLOEXEC);
-	watch(epfd, listener, EPOLLIN, NULL);
-	watch(epfd, stop_fd, EPOLLIN, &stop_fd);
-	announce(port);
-	while (turn(epfd, listener))
-		;
-	return 0;
+	return serve(accepted, happened);
 }
