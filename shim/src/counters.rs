@@ -26,6 +26,7 @@ counters! {
     EventBatches = "event.batches",
     EventAlone = "event.alone",
     EventTimeouts = "event.timeouts",
+    EventPutOff = "event.put_off",
     CoroutineParked = "coroutine.parked",
     CoroutineResumed = "coroutine.resumed",
     CoroutineWaitedLock = "coroutine.waited.lock",

@@ -6,6 +6,7 @@
 //! ```text
 //! Reference  what the stock server answers for each page: head without Date, body as on the wire
 //! Crowd      N connections, R requests, over TCP or TLS, kept alive or closed
+//! Uploads    files that go up by PUT, and come back
 //! Tally      what came of it; clean when every answer equalled its reference
 //! ```
 
@@ -18,16 +19,22 @@ mod answer;
 mod connection;
 mod reference;
 mod tally;
+mod upload;
+mod wire;
 
 pub use answer::Answer;
-pub use connection::{Connection, Transport};
+pub use connection::{Connection, Hello, Transport};
 pub use reference::{Page, Reference};
 pub use tally::Tally;
+pub use upload::Uploads;
+pub use wire::{Manners, reset_at_close};
 
 /// How long an answer may let a client wait before it counts as stuck.
 const PATIENCE: Duration = Duration::from_secs(60);
 /// Stack of a client's thread; a TLS handshake of rustls needs a part of it.
 const STACK: usize = 256 * 1024;
+/// About as many bytes as go to and fro before the first of an answer's body.
+const HANDSHAKE: usize = 4000;
 
 /// A load to be put on a server.
 #[derive(Debug, Clone)]
@@ -45,6 +52,13 @@ pub struct Crowd {
     pub may_close_idle: bool,
     /// One request in so many is broken off by the client halfway; 0: none.
     pub abort_every: usize,
+    /// Whether every second client resets each of its connections, at a byte chosen at random: in
+    /// the handshake, the request or the answer.
+    pub half_reset: bool,
+    /// Whether clients read slowly.
+    pub slow: bool,
+    /// What the clients' choices are drawn from.
+    pub seed: u64,
 }
 
 impl Crowd {
@@ -58,6 +72,9 @@ impl Crowd {
             keep_alive: true,
             may_close_idle: false,
             abort_every: 0,
+            half_reset: false,
+            slow: false,
+            seed: 0,
         }
     }
 
@@ -99,7 +116,7 @@ struct Client<'a> {
 
 impl<'a> Client<'a> {
     fn new(crowd: &'a Crowd, port: u16, reference: &'a Reference, number: usize) -> Self {
-        let random = Seeded::new(number as u64 + 1);
+        let random = Seeded::new(crowd.seed.wrapping_add(number as u64 + 1));
         Self { crowd, port, reference, number, random, open: None, tally: Tally::default() }
     }
 
@@ -108,8 +125,9 @@ impl<'a> Client<'a> {
         for request in mine {
             let page = self.reference.pick(&mut self.random);
             let every = self.crowd.abort_every;
-            let result = match every != 0 && request % every == 0 {
-                true => self.abort(page),
+            let result = match self.crowd.half_reset && self.number % 2 == 1 {
+                true => self.reset(page),
+                false if every != 0 && request % every == 0 => self.abort(page),
                 false => self.ask(page),
             };
             if let Err(error) = result {
@@ -185,12 +203,37 @@ impl<'a> Client<'a> {
         Ok(())
     }
 
+    /// Asks for a page on a connection that will be reset somewhere; what gets through is checked.
+    fn reset(&mut self, page: &Page) -> io::Result<()> {
+        let most = HANDSHAKE + page.body.len() * self.random.below(2);
+        let cut_after = Some(1 + self.random.below(most));
+        self.tally.connections += 1;
+        let manners = Manners { cut_after, slow: self.crowd.slow };
+        let answer = Connection::open_with(&self.crowd.transport, self.port, PATIENCE, manners)
+            .and_then(|mut connection| {
+                connection.send(&page.request(self.crowd.keep_alive))?;
+                connection.receive()
+            });
+        match answer {
+            // The server hung.
+            Err(error) if error.kind() == io::ErrorKind::WouldBlock => return Err(error),
+            Err(_) => self.tally.aborted += 1,
+            Ok(answer) => {
+                self.tally.requests += 1;
+                page.compare(&answer).map_err(io::Error::other)?;
+            }
+        }
+        Ok(())
+    }
+
     fn connection(&mut self) -> io::Result<&mut Connection> {
         match &mut self.open {
             Some(connection) => Ok(connection),
             none => {
                 self.tally.connections += 1;
-                Ok(none.insert(Connection::open(&self.crowd.transport, self.port, PATIENCE)?))
+                let manners = Manners { slow: self.crowd.slow, ..Manners::default() };
+                let transport = &self.crowd.transport;
+                Ok(none.insert(Connection::open_with(transport, self.port, PATIENCE, manners)?))
             }
         }
     }

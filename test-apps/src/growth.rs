@@ -1,9 +1,12 @@
-//! Whether a server grows: its memory and its open files over many requests of every kind.
+//! Whether a server grows: its memory and its open files over many requests of every kind, or over
+//! many connections that go away while they are parked.
 
 use crate::crowd::{Crowd, Reference, Tally, Transport};
 use crate::matrix::Workplace;
 use crate::{HarnessError, Preload, Server, WebOptions, WebServer};
 use std::time::Duration;
+
+mod aborts;
 
 /// In how many parts the requests are made; after each one the server is looked at.
 const PARTS: usize = 20;
@@ -45,17 +48,43 @@ impl Growth {
         place: &Workplace,
     ) -> Result<Self, HarnessError> {
         let options = WebOptions::default();
-        let preload = Preload::of_mode(mode)?;
         let reference = {
             let stock =
                 server.start(&options, &place.site, &place.certificates, &Preload::Stock)?;
             Reference::take(stock.ports().plain, &place.site, true)?
         };
-        let server = server.start(&options, &place.site, &place.certificates, &preload)?;
+        Self::over(server, &Preload::of_mode(mode)?, place, |server, tally| {
+            load(server, requests / PARTS, &reference, tally);
+        })
+    }
+
+    /// Watches `server` as coroutines over `count` connections that are reset while they are parked
+    /// in their handshakes.
+    ///
+    /// # Errors
+    /// When it cannot be started or watched.
+    pub fn watch_aborts(
+        server: WebServer,
+        count: usize,
+        place: &Workplace,
+    ) -> Result<Self, HarnessError> {
+        Self::over(server, &aborts::preload()?, place, |server, tally| {
+            aborts::abort(server, count / PARTS, tally);
+        })
+    }
+
+    fn over(
+        server: WebServer,
+        preload: &Preload,
+        place: &Workplace,
+        mut part: impl FnMut(&Server, &mut Tally),
+    ) -> Result<Self, HarnessError> {
+        let options = WebOptions::default();
+        let server = server.start(&options, &place.site, &place.certificates, preload)?;
         let mut growth = Self { samples: Vec::new(), tally: Tally::default() };
         let quiet = server.open_fds()?;
         for _ in 0..PARTS {
-            load(&server, requests / PARTS, &reference, &mut growth.tally);
+            part(&server, &mut growth.tally);
             growth.sample(&server, quiet)?;
         }
         for line in server.alarms() {
@@ -72,7 +101,7 @@ impl Growth {
             let now = server.open_fds().unwrap_or(usize::MAX);
             let settled = now <= before || (self.samples.is_empty() && now == last);
             last = now;
-            settled
+            settled && server.rests()
         });
         self.samples.push(Sample {
             requests: self.tally.requests + self.tally.aborted,

@@ -36,6 +36,7 @@ mod redis;
 mod seeded;
 mod server;
 mod site;
+pub mod soak;
 pub mod stats;
 mod template;
 pub mod tool;

@@ -107,6 +107,7 @@ impl Recipe for Nginx<'_> {
         options::furnish(dir, self.options, site, self.certificates)?;
         launch::write(dir, "nginx.conf", &self.configuration(ports)?)?;
         launch::write(dir, "server.d/extra.conf", &self.options.extra)?;
+        launch::write(dir, "http.d/extra.conf", &self.options.http)?;
         std::fs::create_dir(dir.join("tmp")).map_err(|e| HarnessError::new(dir.display(), e))?;
         // Before the configuration is read, messages would go to the built-in log file.
         let early_log = dir.join("error.log").display().to_string();

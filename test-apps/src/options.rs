@@ -35,6 +35,8 @@ pub struct WebOptions {
     pub cpus: Vec<usize>,
     /// More directives: at the top level for lighttpd, in the `server` block for nginx.
     pub extra: String,
+    /// More directives in nginx's `http` block.
+    pub http: String,
 }
 
 impl Default for WebOptions {
@@ -48,6 +50,7 @@ impl Default for WebOptions {
             http2: true,
             cpus: Vec::new(),
             extra: String::new(),
+            http: String::new(),
         }
     }
 }

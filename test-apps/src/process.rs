@@ -146,7 +146,7 @@ fn group_of(child: &Child) -> i32 {
     child.id().cast_signed()
 }
 
-fn send(target: i32, signal: i32) {
+pub(crate) fn send(target: i32, signal: i32) {
     // SAFETY: kill(2) touches no memory.
     unsafe { libc::kill(target, signal) };
 }

@@ -1,6 +1,6 @@
 //! A running server: where it listens, what it uses, what it wrote, and how it is stopped.
 
-use crate::process::Process;
+use crate::process::{self, Process};
 use crate::stats::{self, StatsError};
 use crate::usage::{self, Status};
 use crate::{HarnessError, Preload, wait};
@@ -132,6 +132,12 @@ impl Server {
         workers.map(|snapshot| snapshot.counter(name)).sum()
     }
 
+    /// Whether nothing is parked in it.
+    #[must_use]
+    pub fn rests(&self) -> bool {
+        self.counter("coroutine.parked") == self.counter("coroutine.resumed")
+    }
+
     /// All that it wrote: its standard error, then its logs.
     #[must_use]
     pub fn log(&self) -> String {
@@ -168,6 +174,13 @@ impl Server {
             None => return Err(HarnessError::new("reload", "this server has no such signal")),
         }
         Ok(())
+    }
+
+    /// Sends a signal to its first worker.
+    pub fn signal_worker(&self, signal: i32) {
+        if let Some(pid) = self.workers().first() {
+            process::send(pid.cast_signed(), signal);
+        }
     }
 
     /// Ends it gracefully and waits for all of it to be gone.

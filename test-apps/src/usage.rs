@@ -83,6 +83,31 @@ pub fn open_fds(pid: u32) -> io::Result<usize> {
     Ok(fs::read_dir(format!("/proc/{pid}/fd"))?.count())
 }
 
+/// How many TCP connections have one of `ports` as their server's end, and hold something of it:
+/// neither listening, nor waiting for its time only (`TIME_WAIT`), nor unaccepted.
+///
+/// # Errors
+/// When they cannot be listed.
+pub fn connections(ports: &[u16]) -> io::Result<usize> {
+    let table = fs::read_to_string("/proc/net/tcp")?;
+    Ok(table.lines().filter(|line| is_connection(line, ports)).count())
+}
+
+/// A line of `/proc/net/tcp`: number, local address, remote address, state, ... (proc(5)).
+fn is_connection(line: &str, ports: &[u16]) -> bool {
+    const TIME_WAIT: &str = "06";
+    const LISTEN: &str = "0A";
+    let mut fields = line.split_whitespace().skip(1);
+    let local = fields.next().and_then(|address| address.split_once(':'));
+    let port = local.and_then(|(_, port)| u16::from_str_radix(port, 16).ok());
+    let state = fields.nth(1);
+    // A socket that no process has any more belongs to inode 0.
+    let inode = fields.nth(5);
+    port.is_some_and(|port| ports.contains(&port))
+        && ![Some(TIME_WAIT), Some(LISTEN)].contains(&state)
+        && inode != Some("0")
+}
+
 /// A line of `/proc/PID/stat`. The name, second field, may hold blanks and parentheses: the fields
 /// are counted from the last one that closes.
 fn parse(line: &str) -> Option<Status> {
@@ -118,6 +143,21 @@ mod tests {
         assert_eq!(status.cpu, ticks(200));
         assert_eq!(status.cpu_of_children, ticks(50));
         assert!(!status.zombie);
+    }
+
+    #[test]
+    fn only_connections_of_the_port_count() {
+        let line = |state: &str, inode: &str| {
+            format!(
+                "  0: 0100007F:1F90 0100007F:C350 {state} 00000000:00000000 00:00000000 00000000 \
+                 0 0 {inode} 1 0 20 4 30 10 -1"
+            )
+        };
+        assert!(is_connection(&line("01", "77"), &[8080]));
+        assert!(!is_connection(&line("01", "77"), &[8081]));
+        for (state, inode) in [("06", "0"), ("0A", "77"), ("04", "0")] {
+            assert!(!is_connection(&line(state, inode), &[8080]), "{state} {inode}");
+        }
     }
 
     #[test]

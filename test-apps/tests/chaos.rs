@@ -40,9 +40,7 @@ fn after_load(server: WebServer, shim: Shim, clients: usize, requests: usize) ->
         let tally = crowd.run(server.ports().tls, &reference);
         assert!(tally.clean(), "{tally}");
     }
-    assert!(server.wait_for(PATIENCE, |s| {
-        s.counter("coroutine.parked") == s.counter("coroutine.resumed")
-    }));
+    assert!(server.wait_for(PATIENCE, Server::rests));
     assert_eq!(server.alarms(), [] as [String; 0]);
     assert_eq!(server.counter("panics"), 0);
     server

@@ -6,9 +6,12 @@ use interlude_test_apps::matrix::Workplace;
 
 const REQUESTS: usize = 20_000;
 
+fn place() -> Workplace {
+    Workplace::new(concat!(env!("CARGO_TARGET_TMPDIR"), "/certificates")).unwrap()
+}
+
 fn stays_flat(server: WebServer, mode: &str) {
-    let place = Workplace::new(concat!(env!("CARGO_TARGET_TMPDIR"), "/certificates")).unwrap();
-    let growth = Growth::watch(server, mode, REQUESTS, &place).unwrap();
+    let growth = Growth::watch(server, mode, REQUESTS, &place()).unwrap();
     assert!(growth.tally.clean(), "{}", growth.tally);
     assert_eq!(growth.flat(), Ok(()), "{:#?}", growth.samples);
 }
@@ -21,6 +24,18 @@ fn nginx_as_coroutines_stays_flat() {
 #[test]
 fn lighttpd_as_coroutines_stays_flat() {
     stays_flat(WebServer::Lighttpd, "coroutine");
+}
+
+/// Connections that are reset while their handshakes are parked leave nothing behind.
+#[test]
+fn aborted_while_parked_it_stays_flat() {
+    for server in WebServer::ALL {
+        let growth = Growth::watch_aborts(server, 2000, &place()).unwrap();
+        assert!(growth.tally.clean(), "{}", growth.tally);
+        // All but those that were answered before the thread was armed.
+        assert!(growth.tally.aborted >= 1900, "{}", growth.tally.aborted);
+        assert_eq!(growth.flat(), Ok(()), "{:#?}", growth.samples);
+    }
 }
 
 #[test]

@@ -1,9 +1,11 @@
 //! What the statistics page must tell of a real server: in coroutine mode its heavy calls were
 //! parked and came back, in the other modes they ran as the mode says.
 
-use interlude_test_apps::crowd::{Crowd, Reference, Transport};
+use interlude_test_apps::crowd::{Crowd, Hello, Reference, Transport};
 use interlude_test_apps::matrix::Workplace;
 use interlude_test_apps::{Preload, Server, WebOptions, WebServer};
+use std::io::Write;
+use std::net::{Ipv4Addr, TcpStream};
 use std::time::Duration;
 
 const PATIENCE: Duration = Duration::from_secs(20);
@@ -31,9 +33,7 @@ fn parks_and_resumes(server: WebServer, kinds: &[&str]) {
     let server = after_load(server, "coroutine");
     let count = |name: &str| server.counter(name);
     // The last event may still be under way when the last client has its answer.
-    assert!(server.wait_for(PATIENCE, |s| {
-        s.counter("coroutine.parked") == s.counter("coroutine.resumed")
-    }));
+    assert!(server.wait_for(PATIENCE, Server::rests));
     assert!(count("coroutine.parked") > 0);
     // One at least of each connection that came after the first burst, which arms the thread.
     assert!(count("event.delivered") >= 60, "{}", count("event.delivered"));
@@ -68,6 +68,26 @@ fn nginx_parks_signatures_and_compressions() {
 #[test]
 fn lighttpd_parks_signatures() {
     parks_and_resumes(WebServer::Lighttpd, &["sign", "derive", "keygen"]);
+}
+
+/// lighttpd reads from connections as soon as it has accepted them. Clients whose first bytes are
+/// there by then must not have their handshakes done one after the other, in the listener's event.
+#[test]
+fn connections_begin_in_events_of_their_own() {
+    let server = after_load(WebServer::Lighttpd, "coroutine");
+    let count = |name: &str| server.counter(name);
+    let (put_off, parked) = (count("event.put_off"), count("job.keygen.submitted"));
+    let hello = Hello::of(&Transport::tls13()).unwrap();
+    server.signal_worker(libc::SIGSTOP);
+    let clients = [(); 8].map(|()| {
+        let mut client = TcpStream::connect((Ipv4Addr::LOCALHOST, server.ports().tls)).unwrap();
+        client.write_all(hello.bytes()).unwrap();
+        client
+    });
+    server.signal_worker(libc::SIGCONT);
+    assert!(server.wait_for(PATIENCE, |s| s.counter("job.keygen.submitted") == parked + 8));
+    assert_eq!(count("event.put_off"), put_off + 8);
+    drop(clients);
 }
 
 /// With a limit that nothing reaches, what was measured once runs in place.

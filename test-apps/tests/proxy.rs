@@ -1,12 +1,10 @@
 //! nginx as a proxy: requests that live on two file descriptors, and bodies that go up.
 
-use interlude_test_apps::crowd::{Connection, Crowd, Reference, Transport};
+use interlude_test_apps::crowd::{Crowd, Reference, Transport, Uploads};
 use interlude_test_apps::matrix::Workplace;
-use interlude_test_apps::{Nginx, Preload, Seeded, Server, WebOptions};
+use interlude_test_apps::{Nginx, Preload, Server, WebOptions};
 use std::thread;
-use std::time::Duration;
 
-const PATIENCE: Duration = Duration::from_secs(30);
 /// Lets nginx take files by PUT.
 const UPLOAD: &str = "location /up/ {
     root files;
@@ -58,38 +56,23 @@ fn passes_uploads_on(mode: &str) {
         pair(&place, &Preload::of_mode_with_every_job(mode).unwrap(), &Preload::Stock);
     let ports = proxy.ports();
     thread::scope(|scope| {
-        for client in 0..24 {
-            let (transport, port) = match client % 2 {
-                0 => (Transport::Plain, ports.plain),
-                _ => (Transport::tls13(), ports.tls),
+        for (transport, port) in [(Transport::Plain, ports.plain), (Transport::tls13(), ports.tls)]
+        {
+            let uploads = Uploads {
+                below: format!("/up/{port}"),
+                transport,
+                clients: 12,
+                files: 6,
+                half_reset: false,
+                seed: 1,
             };
-            scope.spawn(move || upload(client, &transport, port));
+            scope.spawn(move || {
+                let tally = uploads.run(port);
+                assert!(tally.clean(), "{tally}");
+            });
         }
     });
     assert_eq!([proxy.alarms(), behind.alarms()], [Vec::<String>::new(), Vec::new()]);
-}
-
-fn upload(client: usize, transport: &Transport, port: u16) {
-    let mut random = Seeded::new(client as u64);
-    let mut connection = Connection::open(transport, port, PATIENCE).unwrap();
-    for round in 0..6 {
-        let length = [10, 1_000, 16_000, 70_000, 300_000, 1_500_000][(client + round) % 6];
-        let body: Vec<u8> = (0..length).map(|_| random.below(256) as u8).collect();
-        let path = format!("/up/{client}/{round}.bin");
-        let head = |method: &str| {
-            let length = if method == "PUT" { length } else { 0 };
-            format!(
-                "{method} {path} HTTP/1.1\r\nHost: localhost\r\nContent-Length: {length}\r\n\r\n"
-            )
-        };
-        connection.send(&[head("PUT").as_bytes(), &body].concat()).unwrap();
-        let answer = connection.receive().unwrap();
-        assert_eq!(answer.status, 201, "{path}");
-        connection.send(head("GET").as_bytes()).unwrap();
-        let answer = connection.receive().unwrap();
-        assert_eq!(answer.status, 200, "{path}");
-        assert!(answer.body == body, "{path} came back with other bytes");
-    }
 }
 
 #[test]

@@ -159,6 +159,12 @@ impl Claims {
     pub fn accepted(&mut self, listener: Fd, fd: Fd) {
         self.links.accepted(listener, fd);
         self.know(fd);
+        self.running.newcomer = Some(fd).filter(|_| self.running.events.contains(&listener));
+    }
+
+    /// Is this the first read from `fd`, in the very event of the listener in which it was accepted?
+    pub fn is_first_of_newcomer(&mut self, fd: Fd) -> bool {
+        self.running.newcomer.take_if(|newcomer| *newcomer == fd).is_some()
     }
 
     /// `fd` is connected to a peer, by the running coroutine, which may have used it before (nginx

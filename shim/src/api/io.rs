@@ -12,6 +12,7 @@ use crate::api::objects::{self, Gone};
 use crate::bypass::Bypass;
 use crate::clocks;
 use crate::context;
+use crate::counters::{Counter, count};
 use crate::epolls;
 use crate::hook::{Call, Outcome, set_errno};
 use crate::original::Failure;
@@ -78,6 +79,10 @@ fn fill<T: Failure>(fd: c_int, buffer: *mut c_void, len: usize) -> Outcome<T> {
         return gone();
     }
     if let Some(thread) = context::in_event() {
+        if is_put_off(thread, fd) {
+            set_errno(libc::EAGAIN);
+            return Outcome::Handled(T::failure());
+        }
         thread.claims.borrow_mut().links_mut().answered(Fd(fd));
     }
     // What libssl reads for a connection goes to that connection's own buffer.
@@ -85,6 +90,27 @@ fn fill<T: Failure>(fd: c_int, buffer: *mut c_void, len: usize) -> Outcome<T> {
         objects::fill(Fd(fd), buffer.addr(), len);
     }
     Outcome::PassThrough(Bypass::Observed)
+}
+
+/// A server may read from a connection as soon as it has accepted it (lighttpd does). If that led to
+/// a park, the listener would belong to the parked coroutine, and nobody else would be accepted
+/// meanwhile. So where connections of this listener park, the first read finds nothing yet, as if
+/// the client had been a little slower: the connection gets an event of its own.
+fn is_put_off(thread: &Thread, fd: c_int) -> bool {
+    let is_put_off = thread.claims.borrow_mut().is_first_of_newcomer(Fd(fd))
+        && thread.is_armed()
+        && thread.habits.borrow().is_parker(Fd(fd))
+        && is_nonblocking(fd);
+    if is_put_off {
+        count(Counter::EventPutOff);
+    }
+    is_put_off
+}
+
+fn is_nonblocking(fd: c_int) -> bool {
+    // SAFETY: asks for the flags of an fd; touches no memory.
+    let flags = unsafe { libc::fcntl(fd, libc::F_GETFL) };
+    flags >= 0 && flags & libc::O_NONBLOCK != 0
 }
 
 pub(crate) fn fills3<F, T: Failure>(

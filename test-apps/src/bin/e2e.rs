@@ -36,6 +36,16 @@ struct Options {
         conflicts_with_all = ["requests", "only", "selection", "list"]
     )]
     growth: Option<u32>,
+    /// The same over so many connections that are reset while they are parked in their handshakes.
+    #[arg(
+        long,
+        value_name = "CONNECTIONS",
+        num_args = 0..=1,
+        default_missing_value = "100000",
+        value_parser = clap::value_parser!(u32).range(1000..),
+        conflicts_with_all = ["requests", "only", "selection", "list", "growth"]
+    )]
+    aborts: Option<u32>,
     /// Print the cases and run none.
     #[arg(long)]
     list: bool,
@@ -55,9 +65,9 @@ fn main() -> ExitCode {
         cases.iter().for_each(|case| println!("{case}"));
         return ExitCode::SUCCESS;
     }
-    let result = match options.growth {
-        Some(requests) => watch(&options, requests as usize),
-        None => run(&options, &cases),
+    let result = match options.growth.is_some() || options.aborts.is_some() {
+        true => watch(&options),
+        false => run(&options, &cases),
     };
     match result {
         Ok(0) => ExitCode::SUCCESS,
@@ -117,24 +127,35 @@ fn workplace(options: &Options) -> Result<(Workplace, TempDir), HarnessError> {
 }
 
 /// Watches each server; returns how many grew or answered wrongly.
-fn watch(options: &Options, requests: usize) -> Result<usize, HarnessError> {
+fn watch(options: &Options) -> Result<usize, HarnessError> {
     let (place, _dir) = workplace(options)?;
     println!("server   mode        requests  resident KiB  files");
     let mut failed = 0;
     for server in WebServer::ALL {
+        if let Some(count) = options.aborts {
+            let growth = Growth::watch_aborts(server, count as usize, &place)?;
+            failed += usize::from(!is_flat(server, "coroutine", &growth));
+        }
         for mode in ["stock", "coroutine"] {
-            let growth = Growth::watch(server, mode, requests, &place)?;
-            for sample in &growth.samples {
-                let (name, kib) = (server.name(), sample.resident / 1024);
-                println!("{name:<8} {mode:<9} {:>10} {kib:>13} {:>6}", sample.requests, sample.fds);
+            if let Some(requests) = options.growth {
+                let growth = Growth::watch(server, mode, requests as usize, &place)?;
+                failed += usize::from(!is_flat(server, mode, &growth));
             }
-            growth.tally.failed.iter().for_each(|line| println!("    {line}"));
-            let flat = growth.flat();
-            println!("    {}", flat.as_ref().map_or_else(String::as_str, |()| "flat"));
-            failed += usize::from(flat.is_err() || !growth.tally.clean());
         }
     }
     Ok(failed)
+}
+
+/// Prints what was measured, and the verdict.
+fn is_flat(server: WebServer, mode: &str, growth: &Growth) -> bool {
+    for sample in &growth.samples {
+        let (name, kib) = (server.name(), sample.resident / 1024);
+        println!("{name:<8} {mode:<9} {:>10} {kib:>13} {:>6}", sample.requests, sample.fds);
+    }
+    growth.tally.failed.iter().for_each(|line| println!("    {line}"));
+    let flat = growth.flat();
+    println!("    {}", flat.as_ref().map_or_else(String::as_str, |()| "flat"));
+    flat.is_ok() && growth.tally.clean()
 }
 
 fn print(case: &Case, outcome: &Outcome) {

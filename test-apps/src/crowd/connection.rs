@@ -3,7 +3,7 @@
 //! Certificates are not verified (they are self-signed), but every handshake's signature is: a
 //! wrong one would be the shim's.
 
-use super::Answer;
+use super::{Answer, Manners, wire::Wire};
 use rustls::client::danger::{HandshakeSignatureValid, ServerCertVerified, ServerCertVerifier};
 use rustls::crypto::{CryptoProvider, ring, verify_tls12_signature, verify_tls13_signature};
 use rustls::pki_types::{CertificateDer, ServerName, UnixTime};
@@ -11,7 +11,6 @@ use rustls::{ClientConfig, ClientConnection, DigitallySignedStruct, SignatureSch
 use std::fmt;
 use std::io::{self, BufRead, BufReader, Read, Write};
 use std::net::{Ipv4Addr, TcpStream};
-use std::os::fd::AsRawFd;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -71,8 +70,8 @@ pub struct Connection {
 
 #[derive(Debug)]
 enum Stream {
-    Plain(TcpStream),
-    Tls(Box<StreamOwned<ClientConnection, TcpStream>>),
+    Plain(Wire),
+    Tls(Box<StreamOwned<ClientConnection, Wire>>),
 }
 
 impl Connection {
@@ -81,21 +80,35 @@ impl Connection {
     /// # Errors
     /// When the server does not accept, or the handshake fails.
     pub fn open(transport: &Transport, port: u16, patience: Duration) -> io::Result<Self> {
+        Self::open_with(transport, port, patience, Manners::default())
+    }
+
+    /// As [`Self::open`], by a client with such manners.
+    ///
+    /// # Errors
+    /// As there; also when the connection is cut in its handshake. It was reset then.
+    pub fn open_with(
+        transport: &Transport,
+        port: u16,
+        patience: Duration,
+        manners: Manners,
+    ) -> io::Result<Self> {
         let tcp = TcpStream::connect((Ipv4Addr::LOCALHOST, port))?;
         tcp.set_read_timeout(Some(patience))?;
         tcp.set_write_timeout(Some(patience))?;
         tcp.set_nodelay(true)?;
+        let mut wire = Wire::new(tcp, manners)?;
+        if manners.cut_after.is_some() {
+            wire.reset_at_close()?;
+        }
         let stream = match transport {
-            Transport::Plain => Stream::Plain(tcp),
+            Transport::Plain => Stream::Plain(wire),
             Transport::Tls(config) => {
-                let name = ServerName::try_from("localhost").map_err(io::Error::other)?;
-                let mut tls =
-                    ClientConnection::new(config.clone(), name).map_err(io::Error::other)?;
-                let mut tcp = tcp;
+                let mut tls = client(config)?;
                 while tls.is_handshaking() {
-                    tls.complete_io(&mut tcp)?;
+                    tls.complete_io(&mut wire)?;
                 }
-                Stream::Tls(Box::new(StreamOwned::new(tls, tcp)))
+                Stream::Tls(Box::new(StreamOwned::new(tls, wire)))
             }
         };
         Ok(Self { stream: BufReader::with_capacity(16 * 1024, stream) })
@@ -140,35 +153,52 @@ impl Connection {
         io::copy(&mut self.stream.by_ref().take(count as u64), &mut io::sink()).map(|_| ())
     }
 
-    /// Closes it with a reset (SO_LINGER of 0, socket(7)) rather than in order.
+    /// Closes it with a reset rather than in order.
     ///
     /// # Errors
     /// As setsockopt(2).
     pub fn reset(self) -> io::Result<()> {
-        let tcp = match self.stream.get_ref() {
-            Stream::Plain(tcp) => tcp,
-            Stream::Tls(tls) => &tls.sock,
-        };
-        let linger = libc::linger { l_onoff: 1, l_linger: 0 };
-        let size = size_of_val(&linger) as libc::socklen_t;
-        // SAFETY: the pointer and the size are those of `linger`, which outlives the call.
-        let result = unsafe {
-            libc::setsockopt(
-                tcp.as_raw_fd(),
-                libc::SOL_SOCKET,
-                libc::SO_LINGER,
-                (&raw const linger).cast(),
-                size,
-            )
-        };
-        if result == 0 { Ok(()) } else { Err(io::Error::last_os_error()) }
+        match self.stream.get_ref() {
+            Stream::Plain(wire) => wire.reset_at_close(),
+            Stream::Tls(tls) => tls.sock.reset_at_close(),
+        }
     }
+}
+
+/// The first bytes of a handshake, to be sent by those who will not go on with it.
+#[derive(Debug)]
+pub struct Hello(Vec<u8>);
+
+impl Hello {
+    /// What a client of that transport says first.
+    ///
+    /// # Errors
+    /// When it says nothing: it speaks no TLS.
+    pub fn of(transport: &Transport) -> io::Result<Self> {
+        let Transport::Tls(config) = transport else {
+            return Err(io::Error::other("no TLS, no hello"));
+        };
+        let mut bytes = Vec::new();
+        client(config)?.write_tls(&mut bytes)?;
+        Ok(Self(bytes))
+    }
+
+    /// The bytes.
+    #[must_use]
+    pub fn bytes(&self) -> &[u8] {
+        &self.0
+    }
+}
+
+fn client(config: &Arc<ClientConfig>) -> io::Result<ClientConnection> {
+    let name = ServerName::try_from("localhost").map_err(io::Error::other)?;
+    ClientConnection::new(config.clone(), name).map_err(io::Error::other)
 }
 
 impl Read for Stream {
     fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
         match self {
-            Self::Plain(tcp) => tcp.read(buffer),
+            Self::Plain(wire) => wire.read(buffer),
             Self::Tls(tls) => match tls.read(buffer) {
                 // Closed without a close_notify: an end like another, for HTTP's framing tells
                 // whether the answer was whole.
@@ -182,14 +212,14 @@ impl Read for Stream {
 impl Write for Stream {
     fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
         match self {
-            Self::Plain(tcp) => tcp.write(bytes),
+            Self::Plain(wire) => wire.write(bytes),
             Self::Tls(tls) => tls.write(bytes),
         }
     }
 
     fn flush(&mut self) -> io::Result<()> {
         match self {
-            Self::Plain(tcp) => tcp.flush(),
+            Self::Plain(wire) => wire.flush(),
             Self::Tls(tls) => tls.flush(),
         }
     }

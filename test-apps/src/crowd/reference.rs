@@ -4,6 +4,7 @@ use super::{Answer, Connection, Transport};
 use crate::{HarnessError, Seeded, Site, SiteFile};
 use flate2::read::GzDecoder;
 use std::io::Read;
+use std::ops::RangeInclusive;
 use std::time::Duration;
 
 /// Headers that may differ between two right answers; `connection` is judged by who asked.
@@ -20,6 +21,8 @@ pub struct Page {
     pub path: String,
     /// The body, as on the wire.
     pub body: Vec<u8>,
+    /// Bytes of the file behind it.
+    pub size: usize,
     status: u16,
     headers: Vec<(String, String)>,
     gzip: bool,
@@ -40,7 +43,20 @@ impl Reference {
     /// # Errors
     /// When the stock server does not serve the site.
     pub fn take(port: u16, site: &Site, gzip: bool) -> Result<Self, HarnessError> {
-        let pages = site.files().iter().map(|file| Page::take(port, file, gzip));
+        Self::take_below("", port, site, gzip)
+    }
+
+    /// As [`Self::take`], where the server has the site below a path such as `/proxied`.
+    ///
+    /// # Errors
+    /// As there.
+    pub fn take_below(
+        path: &str,
+        port: u16,
+        site: &Site,
+        gzip: bool,
+    ) -> Result<Self, HarnessError> {
+        let pages = site.files().iter().map(|file| Page::take(path, port, file, gzip));
         let pages = pages.collect::<Result<Vec<_>, _>>()?;
         let shares = site.files().iter().enumerate().flat_map(|(index, file)| {
             let share = match file.bytes.len() {
@@ -59,6 +75,15 @@ impl Reference {
         &self.pages[self.shares[random.below(self.shares.len())]]
     }
 
+    /// The same, but the pages of files of `sizes` in bytes only, each as often as another.
+    #[must_use]
+    pub fn sized(&self, sizes: RangeInclusive<usize>) -> Self {
+        let pages = self.pages.iter().enumerate();
+        let shares =
+            pages.filter(|(_, page)| sizes.contains(&page.size)).map(|(index, _)| index).collect();
+        Self { pages: self.pages.clone(), shares }
+    }
+
     /// All pages.
     #[must_use]
     pub fn pages(&self) -> &[Page] {
@@ -67,9 +92,10 @@ impl Reference {
 }
 
 impl Page {
-    fn take(port: u16, file: &SiteFile, gzip: bool) -> Result<Self, HarnessError> {
+    fn take(below: &str, port: u16, file: &SiteFile, gzip: bool) -> Result<Self, HarnessError> {
         let mut page = Self {
-            path: file.path.clone(),
+            path: format!("{below}{}", file.path),
+            size: file.bytes.len(),
             body: Vec::new(),
             status: 200,
             headers: Vec::new(),

@@ -22,6 +22,8 @@ pub(super) struct Possessions {
     pub(super) stray: bool,
     /// May it be at something else than its events?
     pub(super) in_doubt: bool,
+    /// A connection that it has accepted in an event of the listener, and not read from yet.
+    pub(super) newcomer: Option<Fd>,
 }
 
 /// Room for fds and locks that a coroutine uses besides those of its events.
@@ -41,6 +43,7 @@ impl Possessions {
         self.exposed = false;
         self.stray = false;
         self.in_doubt = false;
+        self.newcomer = None;
     }
 
     /// Makes room: to be called where memory may be allocated.

@@ -1,0 +1,75 @@
+//! HTTP/2 by `curl`, several streams of a connection at a time; every second one is killed.
+
+use crate::crowd::{Page, Reference, Tally};
+use crate::{HarnessError, Seeded, program, tool};
+use std::fmt::Write;
+use std::fs;
+use std::path::Path;
+use std::process::Command;
+use std::time::Duration;
+
+/// Pages of one connection.
+const PAGES: usize = 24;
+/// Streams at the same time.
+const STREAMS: &str = "8";
+/// How long one may take.
+const LIMIT: Duration = Duration::from_secs(60);
+
+/// One connection's worth. Those with an odd `seed` are killed after some milliseconds.
+pub(super) fn fetch(port: u16, reference: &Reference, seed: u64) -> Tally {
+    let mut tally = Tally::default();
+    let mut random = Seeded::new(seed);
+    let pages: Vec<&Page> = (0..PAGES).map(|_| reference.pick(&mut random)).collect();
+    let after = (random.below(2) == 1).then(|| Duration::from_millis(random.below(400) as u64));
+    if let Err(error) = run(port, &pages, after, &mut tally) {
+        tally.fail(error);
+    }
+    tally
+}
+
+fn run(
+    port: u16,
+    pages: &[&Page],
+    killed_after: Option<Duration>,
+    tally: &mut Tally,
+) -> Result<(), HarnessError> {
+    let failed = |e: std::io::Error| HarnessError::new("curl", e);
+    let dir = tempfile::tempdir().map_err(failed)?;
+    let mut list = String::new();
+    for (number, page) in pages.iter().enumerate() {
+        let body = dir.path().join(number.to_string());
+        // Writing to a string does not fail.
+        let _ = writeln!(list, "url = https://127.0.0.1:{port}{}", page.path);
+        let _ = writeln!(list, "output = \"{}\"", body.display());
+    }
+    let config = dir.path().join("config");
+    fs::write(&config, list).map_err(failed)?;
+    let mut command = Command::new(program::find("curl")?);
+    command.args(["--silent", "--show-error", "--fail", "--insecure", "--http2"]);
+    command.args(["--parallel", "--parallel-max", STREAMS]);
+    command.args(["--header", "Accept-Encoding: gzip", "--config"]).arg(&config);
+    tally.connections += 1;
+    let result = tool::output(&mut command, killed_after.unwrap_or(LIMIT));
+    match (killed_after, result) {
+        (Some(_), Err(_)) => {
+            tally.aborted += 1;
+            return Ok(());
+        }
+        (_, result) => result.map(|_| ())?,
+    }
+    for (number, page) in pages.iter().enumerate() {
+        compare(page, &dir.path().join(number.to_string()), tally);
+    }
+    Ok(())
+}
+
+fn compare(page: &Page, body: &Path, tally: &mut Tally) {
+    match fs::read(body) {
+        Ok(body) if body == page.body => {
+            tally.requests += 1;
+            tally.bytes += body.len() as u64;
+        }
+        Ok(body) => tally.fail(format!("{}: {} wrong bytes by HTTP/2", page.path, body.len())),
+        Err(error) => tally.fail(HarnessError::new(&page.path, error)),
+    }
+}

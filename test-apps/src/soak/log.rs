@@ -1,0 +1,33 @@
+//! Which lines the error logs of the servers may hold under this load: those that a stock server
+//! writes, too.
+
+/// A line with one of these is allowed.
+const ALLOWED: [&str; 12] = [
+    // nginx: what it does.
+    "[notice]",
+    "is buffered to a temporary file",
+    // Clients that go away, by nginx.
+    "prematurely closed connection",
+    "Connection reset by peer",
+    "Broken pipe",
+    "timed out (110: Connection timed out)",
+    // Handshakes that are cut, by OpenSSL.
+    "SSL_do_handshake() failed",
+    "peer closed connection",
+    // lighttpd: what it does.
+    "server started",
+    "server stopped",
+    "(connections.c.",
+    "SSL: -1 5 104 Connection reset by peer",
+];
+
+/// The lines from number `from` on that are not allowed, and how many lines there are.
+pub(super) fn strange(log: &str, from: usize) -> (Vec<String>, usize) {
+    let count = log.lines().count();
+    let strange = log.lines().skip(from).filter(|line| !line.is_empty() && !allowed(line));
+    (strange.map(str::to_owned).collect(), count)
+}
+
+fn allowed(line: &str) -> bool {
+    ALLOWED.iter().any(|sign| line.contains(sign)) && !line.contains("exited on signal")
+}
