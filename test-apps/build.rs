@@ -8,11 +8,14 @@ use std::path::{Path, PathBuf};
 use std::process::{Command, exit};
 
 /// One program: its name and its source files, relative to `c/`.
-const PROGRAMS: [(&str, &[&str]); 9] = [
+const PROGRAMS: [(&str, &[&str]); 12] = [
     ("two-messages", &["two-messages.c"]),
     ("relay", &["relay.c"]),
     ("meanwhile", &["meanwhile.c"]),
     ("mutex-across", &["mutex-across.c"]),
+    ("crossed-locks", &["crossed-locks.c"]),
+    ("shared-buffer", &["shared-buffer.c"]),
+    ("reused-number", &["reused-number.c"]),
     ("echo", &["echo.c"]),
     ("threads", &["threads.c"]),
     ("timers", &["timers.c"]),

@@ -195,8 +195,18 @@ impl Thread {
 }
 
 fn rules(settings: &Settings) -> Rules {
-    let interlude_settings::Rules { own_fd, linked_fds, locks, objects, .. } = settings.rules;
-    Rules { own_fd, linked_fds, locks, objects }
+    let interlude_settings::Rules {
+        own_fd,
+        linked_fds,
+        locks,
+        objects,
+        order,
+        identity,
+        shared,
+        timers: _,
+        cycles: _,
+    } = settings.rules;
+    Rules { own_fd, linked_fds, locks, objects, order, identity, shared }
 }
 
 /// Has [`Thread::end`] called when this OS thread ends, however it does.

@@ -31,6 +31,7 @@
 //! Must not: know why a coroutine is parked, or resume one.
 
 mod counts;
+mod locks;
 mod possessions;
 mod want;
 
@@ -65,6 +66,8 @@ pub struct Claims {
     fd_owners: FdCounts,
     /// How many parked coroutines hold each lock.
     locks: LockCounts,
+    /// Locks that a coroutine has besides the one that has taken them, once for each such coroutine.
+    lent: Vec<usize>,
     /// Where each fd was last read into, by number; empty where nothing is known.
     last_read: Vec<Range<usize>>,
     /// How often each known number was closed.
@@ -82,7 +85,13 @@ impl Claims {
     pub fn new(rules: Rules) -> Self {
         let mut claims = Self { rules, ..Self::default() };
         claims.running.make_room();
+        claims.lent.reserve(locks::LENT);
         claims
+    }
+
+    /// The rules that hold.
+    pub(crate) fn rules(&self) -> &Rules {
+        &self.rules
     }
 
     /// How many coroutines are parked.
@@ -270,7 +279,10 @@ impl Claims {
         // Without C1 no event is held at all.
         self.is_owned(fd)
             || self.fd_linked.of(fd) > 0
-            || (self.rules.own_fd && !self.written.is_empty() && self.reads_what_is_written(fd))
+            || (self.rules.own_fd
+                && self.rules.shared
+                && !self.written.is_empty()
+                && self.reads_what_is_written(fd))
     }
 
     fn reads_what_is_written(&self, fd: Fd) -> bool {
@@ -307,31 +319,6 @@ impl Claims {
     #[must_use]
     pub fn is_owned(&self, fd: Fd) -> bool {
         self.rules.own_fd && self.fd_owners.of(fd) > 0
-    }
-
-    /// The running coroutine has taken a lock.
-    pub fn locked(&mut self, lock: usize, access: Access) {
-        self.running.crowded |= !push_within(&mut self.running.locks, (lock, access));
-    }
-
-    /// A lock is released, by whichever coroutine holds it. True if a parked one held it.
-    pub fn unlocked(&mut self, lock: usize) -> bool {
-        let mine = self.running.locks.iter().rposition(|(known, _)| *known == lock);
-        if let Some(position) = mine {
-            self.running.locks.swap_remove(position);
-            return false;
-        }
-        if self.locks.is_empty() {
-            return false;
-        }
-        for possessions in self.parked.values_mut() {
-            if let Some(position) = possessions.locks.iter().rposition(|(known, _)| *known == lock)
-            {
-                self.locks.take(&[possessions.locks.swap_remove(position)]);
-                return true;
-            }
-        }
-        false
     }
 
     /// The running coroutine enters a call on an object.
@@ -413,7 +400,8 @@ impl Claims {
                 self.rules.objects && others.any(|p| p.objects.contains(object))
             }
             Want::Region(region) => {
-                others.any(|p| p.regions.iter().any(|theirs| theirs.conflicts(region)))
+                self.rules.shared
+                    && others.any(|p| p.regions.iter().any(|theirs| theirs.conflicts(region)))
             }
             Want::Fd(fd) => {
                 self.rules.own_fd

@@ -130,7 +130,10 @@ impl Ready {
         claims: &Claims,
         pick: &mut Pick,
     ) {
-        let Fetched { token, flags, fetch } = event;
+        let Fetched { mut token, flags, fetch } = event;
+        if !claims.rules().identity {
+            token = interest.token(token.fd()).unwrap_or(token);
+        }
         let Some(resolved) = interest.resolve(token, flags, fetch) else {
             pick.stale += 1;
             return;
@@ -159,7 +162,10 @@ impl Ready {
         let queues = &mut [&mut self.fetched, &mut self.parkers, &mut self.strays];
         self.held.retain(|token| {
             let busy = claims.is_busy(token.fd());
-            if !busy && let Some(operation) = interest.release(*token) {
+            if !busy
+                && claims.rules().order
+                && let Some(operation) = interest.release(*token)
+            {
                 operations.push(operation);
                 for queue in queues.iter_mut() {
                     queue.retain(|event| event.token != *token);

@@ -145,7 +145,7 @@ pub struct Jobs {
     pub check: Check,
 }
 
-/// `[rules]`: rules of conflict (design names C1 to C5). All are on in real use.
+/// `[rules]`: rules of conflict (C1 to C9 in ARCHITECTURE.md). All are on in real use.
 #[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
 #[serde(default, deny_unknown_fields)]
 pub struct Rules {
@@ -160,6 +160,14 @@ pub struct Rules {
     pub objects: bool,
     /// C5: the server's clocks do not pass its next timer while coroutines are parked.
     pub timers: bool,
+    /// C6: the kernel is asked again about an event that was held.
+    pub order: bool,
+    /// C7: an event is the server's only as long as its fd is the same file.
+    pub identity: bool,
+    /// C8: memory that a parked call writes is its coroutine's until that ends.
+    pub shared: bool,
+    /// C9: of coroutines that wait for one another, one goes on.
+    pub cycles: bool,
 }
 
 impl Default for Cores {
@@ -199,7 +207,17 @@ impl Default for Jobs {
 
 impl Default for Rules {
     fn default() -> Self {
-        Self { own_fd: true, linked_fds: true, locks: true, objects: true, timers: true }
+        Self {
+            own_fd: true,
+            linked_fds: true,
+            locks: true,
+            objects: true,
+            timers: true,
+            order: true,
+            identity: true,
+            shared: true,
+            cycles: true,
+        }
     }
 }
 

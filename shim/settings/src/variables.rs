@@ -144,7 +144,7 @@ pub const VARIABLES: &[Variable] = &[
     Variable {
         name: "INTERLUDE_RULES_OFF",
         key: "rules",
-        help: "comma list of own_fd, linked_fds, locks, objects, timers: rules switched off, for tests only",
+        help: "comma list of own_fd, linked_fds, locks, objects, timers, order, identity, shared, cycles: rules switched off, for tests only",
         apply: rules_off,
     },
 ];
@@ -207,15 +207,25 @@ fn jobs(settings: &mut Settings, text: &str) -> Result<(), &'static str> {
 }
 
 fn rules_off(settings: &mut Settings, text: &str) -> Result<(), &'static str> {
+    let rules = &mut settings.rules;
     for word in words(text) {
-        match word {
-            "own_fd" => settings.rules.own_fd = false,
-            "linked_fds" => settings.rules.linked_fds = false,
-            "locks" => settings.rules.locks = false,
-            "objects" => settings.rules.objects = false,
-            "timers" => settings.rules.timers = false,
-            _ => return Err("knows own_fd, linked_fds, locks, objects and timers"),
-        }
+        let rule = match word {
+            "own_fd" => &mut rules.own_fd,
+            "linked_fds" => &mut rules.linked_fds,
+            "locks" => &mut rules.locks,
+            "objects" => &mut rules.objects,
+            "timers" => &mut rules.timers,
+            "order" => &mut rules.order,
+            "identity" => &mut rules.identity,
+            "shared" => &mut rules.shared,
+            "cycles" => &mut rules.cycles,
+            _ => {
+                return Err(
+                    "knows own_fd, linked_fds, locks, objects, timers, order, identity, shared and cycles",
+                );
+            }
+        };
+        *rule = false;
     }
     Ok(())
 }

@@ -15,9 +15,13 @@ use crate::context;
 use crate::hook::{Call, Outcome};
 
 #[inline]
-fn want<T, R>(lock: *mut T, access: Access) -> Outcome<R> {
-    if let Some(thread) = context::in_event() {
-        objects::wait_for(thread, || Want::Lock(lock.addr(), access));
+fn want<T>(lock: *mut T, access: Access) -> Outcome<c_int> {
+    if let Some(thread) = context::in_event()
+        && !objects::wait_for(thread, || Want::Lock(lock.addr(), access))
+        && thread.claims.borrow_mut().lend(lock.addr(), access)
+    {
+        // To the original, this thread has the lock already: it would never come back.
+        return Outcome::Handled(0);
     }
     Outcome::PassThrough(Bypass::Observed)
 }
@@ -108,8 +112,11 @@ pub(crate) fn shared_by_clock<T>(result: c_int, lock: *mut T, _: c_int, _: *cons
     have(result, lock, Access::Shared);
 }
 
-pub(crate) fn release<F, T>(_: &Call<F>, _: *mut T) -> Outcome<c_int> {
-    Outcome::PassThrough(Bypass::Observed)
+pub(crate) fn release<F, T>(_: &Call<F>, lock: *mut T) -> Outcome<c_int> {
+    match context::in_event() {
+        Some(thread) if thread.claims.borrow_mut().gives_back(lock.addr()) => Outcome::Handled(0),
+        _ => Outcome::PassThrough(Bypass::Observed),
+    }
 }
 
 pub(crate) fn released<T>(result: c_int, lock: *mut T) {

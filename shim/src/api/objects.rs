@@ -159,12 +159,13 @@ pub(crate) fn wait_alone(thread: &'static Thread) {
     }
 }
 
-/// Parks until what is wanted is free, or until there is no way to wait for it.
+/// Parks until what is wanted is free, or until there is no way to wait for it. True: it is free.
 #[inline]
-pub(crate) fn wait_for(thread: &'static Thread, want: impl Fn() -> Want) {
+pub(crate) fn wait_for(thread: &'static Thread, want: impl Fn() -> Want) -> bool {
     while thread.claims.borrow().parked_len() > 0 && thread.claims.borrow().conflicts(&want()) {
         if !scheduler::park_for(thread, want()) {
-            return;
+            return false;
         }
     }
+    true
 }

@@ -145,20 +145,22 @@ impl ParkedSet {
 
     /// Nobody can go on and no job is in flight (C9): the oldest waiter goes on without. One that
     /// waits for a region comes first: regions are claimed until their coroutine ends, and may have
-    /// been freed and given to another since, so that two wait for each other over nothing.
+    /// been freed and given to another since, so that two wait for each other over nothing. One that
+    /// waits for a lock comes last.
     pub(crate) fn force_oldest(&mut self) -> Forced {
-        let is_region = |parked: &Parked| matches!(parked.waiting, Waiting::Want(Want::Region(_)));
-        let region = self.by_id.iter().find(|(_, parked)| is_region(parked)).map(|(id, _)| *id);
-        let Some(id) = region.or_else(|| self.by_id.keys().next().copied()) else {
-            return Forced::Nobody;
+        let rank = |parked: &Parked| match parked.waiting {
+            Waiting::Want(Want::Region(_)) => 0,
+            Waiting::Want(Want::Lock(..)) => 2,
+            _ => 1,
         };
-        if let Some(parked) = self.by_id.get_mut(&id)
-            && matches!(parked.waiting, Waiting::Want(_))
-        {
+        let by_rank = self.by_id.iter_mut().min_by_key(|(id, parked)| (rank(parked), **id));
+        let Some((id, parked)) = by_rank else { return Forced::Nobody };
+        let is_region = rank(parked) == 0;
+        if matches!(parked.waiting, Waiting::Want(_)) {
             parked.waiting = Waiting::Nothing;
         }
-        self.ready.push_back((id, Answer::Forced));
-        if region.is_some() { Forced::PastRegion } else { Forced::PastClaim }
+        self.ready.push_back((*id, Answer::Forced));
+        if is_region { Forced::PastRegion } else { Forced::PastClaim }
     }
 
     /// Can a coroutine go on?

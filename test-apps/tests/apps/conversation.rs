@@ -63,6 +63,12 @@ impl Conversation {
         self.streams.first_mut().and_then(answer)
     }
 
+    /// On how many connections an answer comes; the server may end the others.
+    pub(crate) fn answered(&mut self) -> usize {
+        let read = |stream: &mut TcpStream| stream.read_exact(&mut [0; MESSAGE]).is_ok();
+        self.streams.iter_mut().map(read).filter(|answered| *answered).count()
+    }
+
     /// What each connection is answered to `text`.
     pub(crate) fn answers(&mut self, text: &str) -> Vec<String> {
         let ask = |stream: &mut TcpStream| {

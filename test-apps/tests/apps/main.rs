@@ -5,6 +5,7 @@
 
 mod app;
 mod conversation;
+mod crossed_locks;
 mod echo;
 mod epoll_kernel;
 mod hook_calls;
@@ -12,6 +13,8 @@ mod meanwhile;
 mod mio_server;
 mod mutex_across;
 mod relay;
+mod reused_number;
+mod shared_buffer;
 mod threads;
 mod timers;
 mod two_messages;

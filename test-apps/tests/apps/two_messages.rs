@@ -64,3 +64,14 @@ fn without_the_rule_of_own_fds_the_second_message_overtakes_the_first() {
     assert!(wrong.is_some(), "no wrong answer in 50 rounds: what is the rule for?");
     app.stop();
 }
+
+/// A `get` that was held behind its `set` never comes.
+#[test]
+fn without_the_rule_of_order_a_held_event_is_lost() {
+    let preload = coroutine(&[("INTERLUDE_RULES_OFF", "order")]);
+    let app = App::start(env!("APP_TWO_MESSAGES"), &["sign"], &preload);
+    let mut conversation = Conversation::open(app.port(), CONNECTIONS);
+    let lost = (0..50).any(|_| conversation.set_and_get(1).silent > 0);
+    assert!(lost, "50 good rounds: what is the rule for?");
+    app.kill();
+}

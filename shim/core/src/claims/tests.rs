@@ -154,3 +154,20 @@ fn only_the_first_read_in_the_listeners_own_event_is_a_newcomers() {
     claims.accepted(Fd(3), Fd(9));
     assert!(!claims.is_first_of_newcomer(Fd(9)), "accepted by another's event");
 }
+
+#[test]
+fn a_lock_that_is_lent_is_released_once() {
+    let mut claims = Claims::new(Rules::default());
+    claims.begin([Fd(5)]);
+    claims.locked(1, Access::Exclusive);
+    claims.park(CoroutineId(1));
+    claims.begin([Fd(6)]);
+    let want = Want::Lock(1, Access::Exclusive);
+    assert!(claims.conflicts(&want));
+    assert!(claims.lend(1, Access::Exclusive));
+    // Either of the two may be the first to release it.
+    assert!(claims.gives_back(1) && !claims.gives_back(1));
+    assert!(claims.conflicts(&want), "the one that has taken it still has it");
+    claims.resume(CoroutineId(1));
+    assert!(!claims.gives_back(1) && !claims.conflicts(&want));
+}

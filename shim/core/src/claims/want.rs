@@ -15,11 +15,25 @@ pub struct Rules {
     pub locks: bool,
     /// C4.
     pub objects: bool,
+    /// C6.
+    pub order: bool,
+    /// C7.
+    pub identity: bool,
+    /// C8.
+    pub shared: bool,
 }
 
 impl Default for Rules {
     fn default() -> Self {
-        Self { own_fd: true, linked_fds: true, locks: true, objects: true }
+        Self {
+            own_fd: true,
+            linked_fds: true,
+            locks: true,
+            objects: true,
+            order: true,
+            identity: true,
+            shared: true,
+        }
     }
 }
 

@@ -167,7 +167,10 @@ impl Scheduler<'_> {
     /// Every parked coroutine waits for another one, and none has a job in flight (C9).
     pub(super) fn unlock_cycle(&mut self) {
         self.parked.grant(&self.thread.claims.borrow());
-        if !self.parked.has_ready() && self.parked.force_oldest() == Forced::PastClaim {
+        if !self.parked.has_ready()
+            && self.thread.settings.rules.cycles
+            && self.parked.force_oldest() == Forced::PastClaim
+        {
             log::line(format_args!(
                 "parked coroutines wait for one another (a fault of Interlude): the oldest goes on"
             ));

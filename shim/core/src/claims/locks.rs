@@ -1,0 +1,55 @@
+//! Who holds which lock (C3), and what becomes of two that wait for each other's (C9).
+//!
+//! Nothing here allocates: the server may be inside its allocator.
+
+use super::possessions::push_within;
+use super::{Access, Claims};
+
+/// Room for locks that are lent at the same time.
+pub(super) const LENT: usize = 64;
+
+impl Claims {
+    /// The running coroutine has taken a lock.
+    pub fn locked(&mut self, lock: usize, access: Access) {
+        self.running.crowded |= !push_within(&mut self.running.locks, (lock, access));
+    }
+
+    /// The running coroutine goes on as if it had taken a lock, which a parked one has (C9): each of
+    /// them waits for what the other holds. The thread has taken the lock once, and must release it
+    /// once. False where there is no room to remember that.
+    pub fn lend(&mut self, lock: usize, access: Access) -> bool {
+        let lent = push_within(&mut self.lent, lock);
+        if lent {
+            self.locked(lock, access);
+        }
+        lent
+    }
+
+    /// The running coroutine releases a lock that another has, too: the lock stays taken.
+    pub fn gives_back(&mut self, lock: usize) -> bool {
+        let Some(position) = self.lent.iter().rposition(|lent| *lent == lock) else { return false };
+        self.lent.swap_remove(position);
+        self.unlocked(lock);
+        true
+    }
+
+    /// A lock is released, by whichever coroutine holds it. True if a parked one held it.
+    pub fn unlocked(&mut self, lock: usize) -> bool {
+        let mine = self.running.locks.iter().rposition(|(known, _)| *known == lock);
+        if let Some(position) = mine {
+            self.running.locks.swap_remove(position);
+            return false;
+        }
+        if self.locks.is_empty() {
+            return false;
+        }
+        for possessions in self.parked.values_mut() {
+            if let Some(position) = possessions.locks.iter().rposition(|(known, _)| *known == lock)
+            {
+                self.locks.take(&[possessions.locks.swap_remove(position)]);
+                return true;
+            }
+        }
+        false
+    }
+}
