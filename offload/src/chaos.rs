@@ -10,7 +10,7 @@
 //! | `twice` | answered, and answered again |
 //! | `wrong` | answered with results that are wrong ([`Call::spoil`](crate::Call::spoil)) |
 //!
-//! All others are answered as `cores` does it. The same seed gives the same fates to the same jobs;
+//! All others are answered as `cores` does it; after `hang_after` jobs, none any more. The same seed gives the same fates to the same jobs;
 //! the order in which answers come is the machine's.
 //!
 //! Must not: touch results but for `wrong`, or hold a helper thread while a job is delayed.
@@ -37,6 +37,8 @@ pub struct ChaosConfig {
     pub late: Duration,
     /// How often what goes wrong.
     pub shares: Shares,
+    /// After so many jobs none is answered any more; 0: it never comes to that.
+    pub hang_after: u64,
 }
 
 /// Of a hundred jobs, how many; a hundred together at most.
@@ -70,6 +72,7 @@ enum Fate {
 pub struct Chaos {
     config: ChaosConfig,
     random: Random,
+    submitted: u64,
     /// What is still to be done to jobs that are being run.
     fates: BTreeMap<Ticket, (Fate, Arc<dyn Task>)>,
     hung: Vec<Job>,
@@ -85,6 +88,7 @@ impl Chaos {
         Self {
             config,
             random: Random::new(config.seed),
+            submitted: 0,
             fates: BTreeMap::new(),
             hung: Vec::new(),
             done: Vec::new(),
@@ -94,6 +98,10 @@ impl Chaos {
     }
 
     fn draw(&mut self) -> Fate {
+        self.submitted += 1;
+        if self.config.hang_after > 0 && self.submitted > self.config.hang_after {
+            return Fate::Hang;
+        }
         let Shares { fail, hang, late, twice, wrong } = self.config.shares;
         let is_run = self.random.below(2) == 0;
         let mut drawn = self.random.below(100);

@@ -251,14 +251,23 @@ fn terms(settings: &Settings) -> Terms {
 fn chaos(settings: &Settings) -> ChaosConfig {
     /// How many of the process's threads have such an engine: each draws for itself.
     static THREADS: AtomicU64 = AtomicU64::new(0);
-    let &interlude_settings::Chaos { seed, delay_max_us, fail, hang, late, twice, wrong } =
-        &settings.chaos;
+    let &interlude_settings::Chaos {
+        seed,
+        delay_max_us,
+        fail,
+        hang,
+        hang_after,
+        late,
+        twice,
+        wrong,
+    } = &settings.chaos;
     let thread = THREADS.fetch_add(1, Ordering::Relaxed);
     ChaosConfig {
         seed: u64::from(seed) | thread << 32,
         delay_max: Duration::from_micros(delay_max_us.into()),
         late: terms(settings).deadline * 3 / 2,
         shares: Shares { fail, hang, late, twice, wrong },
+        hang_after: hang_after.into(),
     }
 }
 

@@ -37,6 +37,7 @@ mod seeded;
 mod server;
 mod site;
 pub mod soak;
+pub mod stall;
 pub mod stats;
 mod template;
 pub mod tool;

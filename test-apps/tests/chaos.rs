@@ -101,6 +101,17 @@ fn lighttpd_survives_an_engine_that_hangs() {
     survives_an_engine_that_hangs(WebServer::Lighttpd, "spin");
 }
 
+/// In the middle of a run, for good.
+#[test]
+fn an_engine_that_comes_to_hang_is_done_without() {
+    let settings = shim("coroutine").with("INTERLUDE_CHAOS_HANG_AFTER", 40);
+    let server =
+        after_load(WebServer::Nginx, settings.with("INTERLUDE_QUARANTINE_MS", 600_000), 8, 64);
+    let count = |name: &str| server.counter(name);
+    assert!(count("engine.late") > 0 && count("engine.quarantined") > 0);
+    assert!(count("bypass.quarantine") > 0 && count("coroutine.parked") >= 40);
+}
+
 #[test]
 fn an_engine_that_always_lies_is_found_out() {
     let shim = shares(shim("coroutine"), &["WRONG"], 100);

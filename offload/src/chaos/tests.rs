@@ -20,9 +20,13 @@ impl Call for Number {
 const LATE: Duration = Duration::from_millis(30);
 
 fn engine(shares: Shares) -> (Cores, Chaos) {
+    engine_until(shares, 0)
+}
+
+fn engine_until(shares: Shares, hang_after: u64) -> (Cores, Chaos) {
     let cores = Cores::new(CoresConfig { threads: 1, queue: 1000, nice: 0 });
     let delay_max = Duration::from_micros(200);
-    let config = ChaosConfig { seed: 7, delay_max, late: LATE, shares };
+    let config = ChaosConfig { seed: 7, delay_max, late: LATE, shares, hang_after };
     let port = cores.port().unwrap();
     (cores, Chaos::new(config, port))
 }
@@ -46,6 +50,21 @@ fn answers(shares: Shares) -> (usize, Option<u64>) {
     }
     cores.close();
     (done.len(), work.take().map(|done| done.call.0))
+}
+
+#[test]
+fn after_so_many_jobs_it_hangs() {
+    let (cores, mut chaos) = engine_until(Shares::default(), 1);
+    for number in 1..=3 {
+        assert!(chaos.submit(job(number).0).is_ok());
+    }
+    let mut done = Vec::new();
+    while chaos.poll(usize::MAX, &mut done) == 0 {
+        chaos.sleep(Some(LATE));
+    }
+    chaos.sleep(Some(LATE));
+    assert_eq!((chaos.poll(usize::MAX, &mut done), done[0].ticket), (0, Ticket(1)));
+    cores.close();
 }
 
 #[test]

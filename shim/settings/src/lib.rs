@@ -107,6 +107,8 @@ pub struct Chaos {
     pub fail: u32,
     /// Jobs that are never answered.
     pub hang: u32,
+    /// After so many jobs, of each thread, none is answered any more; 0: it never comes to that.
+    pub hang_after: u32,
     /// Jobs that are answered after their deadline.
     pub late: u32,
     /// Jobs that are answered twice.
@@ -179,7 +181,16 @@ impl Default for Cores {
 impl Default for Chaos {
     fn default() -> Self {
         // No wrong answers: with the default check, some would reach clients.
-        Self { seed: 0, delay_max_us: 20_000, fail: 1, hang: 1, late: 1, twice: 1, wrong: 0 }
+        Self {
+            seed: 0,
+            delay_max_us: 20_000,
+            fail: 1,
+            hang: 1,
+            hang_after: 0,
+            late: 1,
+            twice: 1,
+            wrong: 0,
+        }
     }
 }
 

@@ -124,6 +124,12 @@ pub const VARIABLES: &[Variable] = &[
         apply: |s, v| number(v).map(|n| s.chaos.hang = n),
     },
     Variable {
+        name: "INTERLUDE_CHAOS_HANG_AFTER",
+        key: "chaos.hang_after",
+        help: "after so many jobs none is answered any more; 0: never",
+        apply: |s, v| number(v).map(|n| s.chaos.hang_after = n),
+    },
+    Variable {
         name: "INTERLUDE_CHAOS_LATE",
         key: "chaos.late",
         help: "percent of the jobs that are answered after their deadline",

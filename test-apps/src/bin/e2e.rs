@@ -7,9 +7,11 @@
 use clap::Parser;
 use interlude_test_apps::growth::Growth;
 use interlude_test_apps::matrix::{Case, MODES, Outcome, Workplace};
+use interlude_test_apps::stall::{self, Stall};
 use interlude_test_apps::{HarnessError, WebServer};
 use std::path::PathBuf;
 use std::process::ExitCode;
+use std::time::Duration;
 use tempfile::TempDir;
 
 /// Compares stock nginx and lighttpd with the same servers under libinterlude.so.
@@ -46,6 +48,9 @@ struct Options {
         conflicts_with_all = ["requests", "only", "selection", "list", "growth"]
     )]
     aborts: Option<u32>,
+    /// Measure how long each server's loop stands when its engine comes to hang for good.
+    #[arg(long, conflicts_with_all = ["requests", "only", "selection", "list", "growth", "aborts"])]
+    stall: bool,
     /// Print the cases and run none.
     #[arg(long)]
     list: bool,
@@ -65,9 +70,10 @@ fn main() -> ExitCode {
         cases.iter().for_each(|case| println!("{case}"));
         return ExitCode::SUCCESS;
     }
-    let result = match options.growth.is_some() || options.aborts.is_some() {
-        true => watch(&options),
-        false => run(&options, &cases),
+    let result = match (options.growth.is_some() || options.aborts.is_some(), options.stall) {
+        (true, _) => watch(&options),
+        (false, true) => stall(&options),
+        (false, false) => run(&options, &cases),
     };
     match result {
         Ok(0) => ExitCode::SUCCESS,
@@ -156,6 +162,21 @@ fn is_flat(server: WebServer, mode: &str, growth: &Growth) -> bool {
     let flat = growth.flat();
     println!("    {}", flat.as_ref().map_or_else(String::as_str, |()| "flat"));
     flat.is_ok() && growth.tally.clean()
+}
+
+/// Measures each server; returns how many stood for too long or answered wrongly.
+fn stall(options: &Options) -> Result<usize, HarnessError> {
+    let (place, _dir) = workplace(options)?;
+    println!("server    longest wait of a small GET: before the engine hangs, after; deadline");
+    let mut failed = 0;
+    for server in WebServer::ALL {
+        let Stall { before, after, tally } = Stall::watch(server, &place)?;
+        let name = server.name();
+        println!("{name:<9} {before:>10.1?} {after:>10.1?} {:>10.1?}  {tally}", stall::DEADLINE);
+        let stands = after > stall::DEADLINE + Duration::from_millis(10);
+        failed += usize::from(stands || !tally.clean());
+    }
+    Ok(failed)
 }
 
 fn print(case: &Case, outcome: &Outcome) {
