@@ -4,8 +4,10 @@
 //! Must not: depend on timing. What takes long is waited for, with a bound far above it.
 
 mod app;
+mod at_work;
 mod conversation;
 mod echo;
+mod ends;
 mod epoll_kernel;
 mod hook_calls;
 mod meanwhile;
