@@ -8,7 +8,7 @@ use std::path::{Path, PathBuf};
 use std::process::{Command, exit};
 
 /// One program: its name and its source files, relative to `c/`.
-const PROGRAMS: [(&str, &[&str]); 10] = [
+const PROGRAMS: [(&str, &[&str]); 11] = [
     ("two-messages", &["two-messages.c"]),
     ("relay", &["relay.c"]),
     ("meanwhile", &["meanwhile.c"]),
@@ -18,6 +18,7 @@ const PROGRAMS: [(&str, &[&str]); 10] = [
     ("timers", &["timers.c"]),
     ("epoll-kernel", &["epoll-kernel.c"]),
     ("ends", &["ends.c"]),
+    ("handlers", &["handlers.c"]),
     (
         "hook-calls",
         &[

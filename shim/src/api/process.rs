@@ -45,14 +45,14 @@ pub(crate) fn execve<F>(
     Outcome::PassThrough(Bypass::Observed)
 }
 
-/// `sigaction`: signals that are orders reach the server when nobody is parked (see `signals`).
+/// `sigaction`: handlers are called through ours (see `signals`).
 pub(crate) fn signal_action(
     call: &Call<Sigaction>,
     signal: c_int,
     action: *const libc::sigaction,
     before: *mut libc::sigaction,
 ) -> Outcome<c_int> {
-    if !signals::is_deferred(signal) || !parks() {
+    if !signals::is_wrapped(signal) || !parks() {
         return Outcome::PassThrough(Bypass::Observed);
     }
     // SAFETY: the caller's own arguments.
@@ -66,7 +66,7 @@ pub(crate) fn signal<F>(
     handler: libc::sighandler_t,
 ) -> Outcome<libc::sighandler_t> {
     let original = originals::sigaction::ORIGINAL.function();
-    let Some(original) = original.filter(|_| signals::is_deferred(signal) && parks()) else {
+    let Some(original) = original.filter(|_| signals::is_wrapped(signal) && parks()) else {
         return Outcome::PassThrough(Bypass::Observed);
     };
     // SAFETY: the caller's own arguments.

@@ -9,6 +9,7 @@ mod conversation;
 mod echo;
 mod ends;
 mod epoll_kernel;
+mod handlers;
 mod hook_calls;
 mod meanwhile;
 mod mio_server;
