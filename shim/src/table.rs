@@ -1,9 +1,9 @@
 //! What is intercepted: one row a function, no bodies.
 //!
 //! A row gives the family, the export with its type, its handler, and where it needs one the
-//! handler that runs after the original (`then`: it sees the result; `maps`: it replaces it). `@in_event`: the row acts only while its thread processes
-//! an event that may park. `__libc_start_main` is not here: it is no hook in this
-//! sense (see `start`).
+//! handler that runs after the original (`then`: it sees the result; `maps`: it replaces it).
+//! `@in_event`: the row acts only while its thread processes an event that may park. `__libc_start_main` and `vfork` are not here: they
+//! are no hooks in this sense (see `start`, `api::process`).
 
 use std::ffi::{c_char, c_int, c_long, c_uchar, c_uint, c_ulong, c_void};
 

@@ -11,7 +11,7 @@ use crate::context;
 use crate::counters::{Counter, count};
 use crate::hook::{Call, Outcome, errno, set_errno};
 use crate::signals::{self, Sigaction};
-use crate::table::{ThreadStart, originals};
+use crate::table::{self, ThreadStart, originals};
 use crate::{epolls, page, start};
 
 type Fork = unsafe extern "C-unwind" fn() -> pid_t;
@@ -32,6 +32,20 @@ pub(crate) fn fork(call: &Call<Fork>) -> Outcome<pid_t> {
     }
     set_errno(error);
     Outcome::Handled(child)
+}
+
+/// Interposes `vfork` by [`fork`]. A child of the original has this process's memory with fds of its
+/// own: what it closes before it executes a program, as Python's subprocess does, would be closed here.
+///
+/// It is no ordinary hook: the original returns twice to its caller, and may not be called from a
+/// frame of ours.
+///
+/// # Safety
+/// The contract of `fork(2)`.
+#[unsafe(no_mangle)]
+pub(crate) unsafe extern "C-unwind" fn vfork() -> pid_t {
+    // SAFETY: the caller's contract.
+    unsafe { table::fork() }
 }
 
 /// `execve`: counted. The new program reads its own settings.

@@ -5,6 +5,7 @@
 
 mod app;
 mod at_work;
+mod children;
 mod conversation;
 mod echo;
 mod ends;
