@@ -8,7 +8,7 @@ use std::path::{Path, PathBuf};
 use std::process::{Command, exit};
 
 /// One program: its name and its source files, relative to `c/`.
-const PROGRAMS: [(&str, &[&str]); 12] = [
+const PROGRAMS: [(&str, &[&str]); 13] = [
     ("two-messages", &["two-messages.c"]),
     ("relay", &["relay.c"]),
     ("meanwhile", &["meanwhile.c"]),
@@ -20,6 +20,7 @@ const PROGRAMS: [(&str, &[&str]); 12] = [
     ("children", &["children.c"]),
     ("ends", &["ends.c"]),
     ("handlers", &["handlers.c"]),
+    ("leaving", &["leaving.c"]),
     (
         "hook-calls",
         &[

@@ -117,7 +117,7 @@ pub(crate) fn run<F: Copy, T: Failure + Copy>(
 
 /// Runs `body`; a panic in it ends all offloading, and is `None`.
 #[inline]
-fn guarded<T>(body: impl FnOnce() -> T) -> Option<T> {
+pub(crate) fn guarded<T>(body: impl FnOnce() -> T) -> Option<T> {
     match catch_unwind(AssertUnwindSafe(body)) {
         Ok(value) => Some(value),
         Err(_) => {

@@ -140,4 +140,6 @@ hooks! {
     process fn sigaction(signal: c_int, action: *const libc::sigaction, before: *mut libc::sigaction) -> c_int => process::signal_action;
     process fn signal(signal: c_int, handler: libc::sighandler_t) -> libc::sighandler_t => process::signal;
     process fn pthread_create(thread: *mut pthread_t, attributes: *const pthread_attr_t, start: ThreadStart, argument: *mut c_void) -> c_int => process::create_thread;
+    process fn pthread_exit(value: *mut c_void) -> () => process::exit_thread;
+    process fn pthread_cancel(thread: pthread_t) -> c_int => process::cancel_thread;
 }

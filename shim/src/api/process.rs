@@ -6,10 +6,11 @@ use std::ffi::{c_char, c_int, c_void};
 use interlude_settings::Mode;
 use libc::{pid_t, pthread_attr_t, pthread_t};
 
+use crate::api::objects;
 use crate::bypass::Bypass;
 use crate::context;
 use crate::counters::{Counter, count};
-use crate::hook::{Call, Outcome, errno, set_errno};
+use crate::hook::{self, Call, Outcome, errno, set_errno};
 use crate::signals::{self, Sigaction};
 use crate::table::{self, ThreadStart, originals};
 use crate::{epolls, page, start};
@@ -130,5 +131,32 @@ unsafe extern "C-unwind" fn below(start: *mut c_void) -> *mut c_void {
     // SAFETY: made by `create_thread`, which gave it away.
     let Start { function, argument } = *unsafe { Box::from_raw(start.cast::<Start>()) };
     // SAFETY: the server's own function and argument.
-    unsafe { function(argument) }
+    let result = unsafe { function(argument) };
+    let _shadow = context::local().enter();
+    hook::guarded(leave);
+    result
+}
+
+/// A thread leaves in the midst of an event: whoever is parked on it ends first, since nobody could
+/// go on with them later; and nothing parks any more.
+fn leave() {
+    if let Some(thread) = context::in_event() {
+        objects::wait_alone(thread);
+        context::local().set_in_event(false);
+    }
+}
+
+/// `pthread_exit`. Its type says that it returns, which it does not.
+pub(crate) fn exit_thread<F>(_: &Call<F>, _value: *mut c_void) -> Outcome<()> {
+    leave();
+    Outcome::PassThrough(Bypass::Observed)
+}
+
+/// `pthread_cancel`, which a thread may do to itself.
+pub(crate) fn cancel_thread<F>(_: &Call<F>, thread: pthread_t) -> Outcome<c_int> {
+    // SAFETY: no preconditions.
+    if thread == unsafe { libc::pthread_self() } {
+        leave();
+    }
+    Outcome::PassThrough(Bypass::Observed)
 }

@@ -12,6 +12,7 @@ mod ends;
 mod epoll_kernel;
 mod handlers;
 mod hook_calls;
+mod leaving;
 mod meanwhile;
 mod mio_server;
 mod mutex_across;
