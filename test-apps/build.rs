@@ -8,7 +8,7 @@ use std::path::{Path, PathBuf};
 use std::process::{Command, exit};
 
 /// One program: its name and its source files, relative to `c/`.
-const PROGRAMS: [(&str, &[&str]); 13] = [
+const PROGRAMS: [(&str, &[&str]); 14] = [
     ("two-messages", &["two-messages.c"]),
     ("relay", &["relay.c"]),
     ("meanwhile", &["meanwhile.c"]),
@@ -17,6 +17,7 @@ const PROGRAMS: [(&str, &[&str]); 13] = [
     ("threads", &["threads.c"]),
     ("timers", &["timers.c"]),
     ("epoll-kernel", &["epoll-kernel.c"]),
+    ("cgi", &["cgi.c"]),
     ("children", &["children.c"]),
     ("ends", &["ends.c"]),
     ("handlers", &["handlers.c"]),

@@ -13,7 +13,7 @@ use crate::counters::{Counter, count};
 use crate::hook::{self, Call, Outcome, errno, set_errno};
 use crate::signals::{self, Sigaction};
 use crate::table::{self, ThreadStart, originals};
-use crate::{epolls, page, start};
+use crate::{environment, epolls, page, start};
 
 type Fork = unsafe extern "C-unwind" fn() -> pid_t;
 
@@ -49,15 +49,21 @@ pub(crate) unsafe extern "C-unwind" fn vfork() -> pid_t {
     unsafe { table::fork() }
 }
 
-/// `execve`: counted. The new program reads its own settings.
-pub(crate) fn execve<F>(
-    _: &Call<F>,
-    _path: *const c_char,
-    _argv: *const *const c_char,
-    _environment: *const *const c_char,
+type Execve =
+    unsafe extern "C-unwind" fn(*const c_char, *const *const c_char, *const *const c_char) -> c_int;
+
+/// `execve`: a successor of this server stays under Interlude (see `environment`).
+pub(crate) fn execve(
+    call: &Call<Execve>,
+    path: *const c_char,
+    argv: *const *const c_char,
+    environment: *const *const c_char,
 ) -> Outcome<c_int> {
     count(Counter::ProcessExecs);
-    Outcome::PassThrough(Bypass::Observed)
+    // SAFETY: the caller's own arguments, but for the environment.
+    let original = |environment| unsafe { (call.original)(path, argv, environment) };
+    // SAFETY: the caller's own arguments.
+    Outcome::Handled(unsafe { environment::execute(path, environment, original) })
 }
 
 /// `sigaction`: handlers are called through ours (see `signals`).
