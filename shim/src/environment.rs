@@ -1,14 +1,14 @@
 //! The environment of a program that is to be executed: what it needs to be served as this one is.
 //!
-//! Servers make environments of their own. nginx's successor (`USR2`) gets one without `LD_PRELOAD`;
+//! Servers make environments of their own. nginx's successor (`USR2`) gets no `LD_PRELOAD`;
 //! lighttpd's CGI programs get `LD_PRELOAD` without the settings, and would act where only the
 //! server is meant to. So
 //!
 //! - the same program keeps the preload that this process was started with;
 //! - where the library goes, the settings go: those that are missing are added.
 //!
-//! What the new environment says itself stands. A program is the same by its path: an upgrade has put
-//! another file there.
+//! What the new environment says itself stands. A program is the same by its path: an upgrade has
+//! put another file there.
 //!
 //! Must not: use the environment of the moment, which nginx has overwritten.
 
@@ -28,8 +28,8 @@ struct Start {
     program: PathBuf,
     /// The library's, as the loader calls it.
     library: Vec<u8>,
-    /// The value of `LD_PRELOAD`, where that has the library. It may have come in another way, which
-    /// leads to the new program, too.
+    /// The value of `LD_PRELOAD`, where that has the library. It may have come in another way,
+    /// which leads to the new program, too.
     preload: Option<Vec<u8>>,
     /// `INTERLUDE_...=...`.
     settings: Vec<CString>,
@@ -80,8 +80,8 @@ fn names(list: &[u8], library: &[u8]) -> bool {
 /// Calls `execute` with the environment that the program `path` is to have instead of `given`.
 ///
 /// # Safety
-/// The contract of `execve(2)`: `path` is null or terminated; `given` is null, or a list of terminated
-/// strings that ends with null.
+/// The contract of `execve(2)`: `path` is null or terminated; `given` is null, or a list of
+/// terminated strings that ends with null.
 pub(crate) unsafe fn execute(
     path: *const c_char,
     given: *const *const c_char,
@@ -125,7 +125,7 @@ unsafe fn entries<'a>(list: *const *const c_char) -> Vec<&'a CStr> {
     entries
 }
 
-/// What the program's environment lacks; `None` if it is not to have the library.
+/// What the environment lacks; `None` if nothing, or the program is not to have the library.
 fn missing(start: &Start, path: &Path, given: &[&CStr]) -> Option<Vec<CString>> {
     let mut added = Vec::new();
     let theirs = given.iter().find_map(|entry| entry.to_bytes().strip_prefix(PRELOAD));
@@ -143,7 +143,7 @@ fn missing(start: &Start, path: &Path, given: &[&CStr]) -> Option<Vec<CString>> 
         entry.to_bytes().split_inclusive(|byte| *byte == b'=').next().unwrap_or_default().to_vec()
     };
     added.extend(start.settings.iter().filter(|entry| !has(&name(entry))).cloned());
-    Some(added)
+    (!added.is_empty()).then_some(added)
 }
 
 fn is_same(path: &Path, start: &Start) -> bool {

@@ -1,12 +1,12 @@
 //! The server's handlers of signals are called through [`deliver`], which sees to two things.
 //!
-//! **A handler is part of no event.** It has interrupted one, or the scheduler, on whatever stack; if
-//! it were parked, what it interrupted would be, too, with the locks of libc that it holds. So what it
-//! calls is done in place. Not so for faults of the thread itself (`SIGSEGV` and the like): their
+//! **A handler is part of no event.** It has interrupted one, or the scheduler, on whatever stack;
+//! if it were parked, what it interrupted would be, too, with the locks of libc that it holds. So
+//! what it calls is done in place. Not so for faults of the thread itself (`SIGSEGV` and the like): their
 //! handlers jump away, or end the process.
 //!
-//! **Orders wait.** [`DEFERRED`] signals tell a server to end, to restart or to reread its files. Its
-//! handler sets a flag, and its loop acts on it where, as it believes, no request is half
+//! **Orders wait.** [`DEFERRED`] signals tell a server to end, to restart or to reread its files.
+//! Its handler sets a flag, and its loop acts on it where, as it believes, no request is half
 //! done: it closes connections, frees them, or exits. So while coroutines of the thread are parked,
 //! the signal is remembered; the scheduler lets them all end first, then the signal is sent again
 //! and meets the handler, and the wait is interrupted by it as it would be without Interlude.

@@ -1,6 +1,7 @@
 /*
  * A CGI program with an event loop and heavy work of its own: what a helper of a server may be. Its
- * answer tells whether libinterlude.so was loaded into it, and whether it acts in it.
+ * answer tells whether libinterlude.so was loaded into it, and whether it acts in it. With an argument,
+ * NAME=VALUE, it first executes itself with that as its whole environment.
  */
 #include "heavy.h"
 #include "loop.h"
@@ -17,9 +18,14 @@ static int maps_say(const char *what)
 	return said;
 }
 
-int main(void)
+int main(int argc, char **argv)
 {
 	static struct heavy memory;
+	if (argc == 2) {
+		char *program[] = {argv[0], NULL}, *environment[] = {argv[1], NULL};
+		execve(argv[0], program, environment);
+		die("execve");
+	}
 	int epfd = epoll_create1(EPOLL_CLOEXEC), ok = 1;
 	heavy_choose("deflate");
 	for (int i = 0; i < 3; i++) {

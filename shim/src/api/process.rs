@@ -35,8 +35,9 @@ pub(crate) fn fork(call: &Call<Fork>) -> Outcome<pid_t> {
     Outcome::Handled(child)
 }
 
-/// Interposes `vfork` by [`fork`]. A child of the original has this process's memory with fds of its
-/// own: what it closes before it executes a program, as Python's subprocess does, would be closed here.
+/// Interposes `vfork` by [`fork`]. A child of the original has this process's memory, with fds of
+/// its own: what it closes before it executes a program, as Python's subprocess does, would count as
+/// closed here.
 ///
 /// It is no ordinary hook: the original returns twice to its caller, and may not be called from a
 /// frame of ours.

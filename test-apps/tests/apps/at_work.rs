@@ -25,14 +25,14 @@ pub(crate) fn lasting(mode: &str) -> Preload {
     ])
 }
 
-/// A server with requests under way: parked, in mode `coroutine`; else done, and unread by the client.
+/// Clients whose requests are under way: parked, in mode `coroutine`; else done, but not read.
 pub(crate) struct AtWork {
     clients: Conversation,
 }
 
 impl AtWork {
     pub(crate) fn begin(app: &App, mode: &str) -> Self {
-        // A thread's first heavy call runs in place; the second tells that they are worth an event each.
+        // A thread's first heavy call runs in place; the second has each get an event of its own.
         let mut first = Conversation::open(app.port(), 1);
         assert_eq!(first.ask("set first", "done", 2).right, 2);
         let mut clients = Conversation::open(app.port(), AT_WORK);
@@ -44,7 +44,7 @@ impl AtWork {
     }
 
     /// All of them are answered, now and later.
-    pub(crate) fn is_answered(mut self) {
+    pub(crate) fn hears_the_answers(mut self) {
         let answers = |text: &str| vec![Some(text.to_owned()); AT_WORK];
         assert_eq!(self.clients.hear(), answers("done"));
         self.clients.say("get");

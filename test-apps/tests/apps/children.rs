@@ -1,5 +1,5 @@
-//! Children of a server that has requests under way: they begin with nothing of them, and the server
-//! goes on as before.
+//! Children of a server that has requests under way: they begin with nothing of them, and the
+//! server goes on as before.
 
 use crate::app::{App, preload};
 use crate::at_work::{AtWork, lasting};
@@ -20,7 +20,7 @@ fn beside_work(command: &str, answer: &str) {
         let at_work = AtWork::begin(&app, mode);
         let outcome = Conversation::open(app.port(), 1).ask(command, answer, 3);
         assert_eq!(outcome, Outcome { right: 3, ..Outcome::default() }, "{command} {mode}");
-        at_work.is_answered();
+        at_work.hears_the_answers();
         assert_eq!(app.counter("panics"), 0);
         app.stop();
     }

@@ -17,7 +17,7 @@ fn a_handler_is_not_interrupted_by_events() {
             let mut asker = Conversation::open(app.port(), 1);
             let right = Outcome { right: 3, ..Outcome::default() };
             assert_eq!(asker.ask("raise", "raised", 3), right, "{mode} {stack}");
-            at_work.is_answered();
+            at_work.hears_the_answers();
             assert_eq!(asker.answers("told"), ["right"], "{mode} {stack}");
             assert_eq!(app.counter("panics"), 0, "{mode} {stack}");
             app.stop();

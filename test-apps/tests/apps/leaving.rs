@@ -14,7 +14,7 @@ fn leaves(way: &str, mode: &str) {
     assert_eq!(outcome, Outcome { right: 1, ..Outcome::default() }, "{way} {mode}");
     // A thread that is cancelled from outside takes what is parked with it (README, "Limits").
     if way != "cancelled" || mode != "coroutine" {
-        at_work.is_answered();
+        at_work.hears_the_answers();
     }
     let after = Conversation::open(app.port(), 4).set_and_get(1);
     assert_eq!(after, Outcome { right: 8, ..Outcome::default() }, "{way} {mode}");

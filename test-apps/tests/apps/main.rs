@@ -17,6 +17,7 @@ mod meanwhile;
 mod mio_server;
 mod mutex_across;
 mod relay;
+mod successor;
 mod threads;
 mod timers;
 mod two_messages;

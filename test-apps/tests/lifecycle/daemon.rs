@@ -8,7 +8,7 @@ use interlude_test_apps::usage::{self, Status};
 use interlude_test_apps::{Server, WebServer, program, stats, wait};
 use std::fs;
 
-/// A server in the background: neither a child of ours nor in a group of ours. It ends with this value.
+/// A server in the background: no child of ours, nor in a group of ours. It ends with this value.
 pub(crate) struct Daemon {
     /// Its directory and its ports, whose first user has ended.
     pub(crate) files: Server,

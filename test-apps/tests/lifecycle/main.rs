@@ -1,5 +1,5 @@
-//! Life of a server under the shim: checks, children, reloads, upgrades, workers that die, and every
-//! kind of end.
+//! Life of a server under the shim: checks, children, reloads, upgrades, workers that die, and
+//! every kind of end.
 
 mod cgi;
 mod commands;
@@ -96,7 +96,7 @@ macro_rules! modes {
 
             in_mode! { $mode
                 nginx_reloads_under_load: reloads::nginx_reloads_under_load();
-                lighttpd_restarts_gracefully_under_load: reloads::lighttpd_restarts_gracefully_under_load();
+                lighttpd_restarts_gracefully_under_load: reloads::lighttpd_restarts_under_load();
                 nginx_is_upgraded_under_load: upgrade::nginx_is_upgraded_under_load();
                 nginx_quits_gracefully: ends::quits_gracefully(Nginx);
                 lighttpd_quits_gracefully: ends::quits_gracefully(Lighttpd);

@@ -22,7 +22,7 @@ pub(crate) fn nginx_reloads_under_load(mode: &str) {
     assert_eq!(server.alarms(), Vec::<String>::new());
 }
 
-pub(crate) fn lighttpd_restarts_gracefully_under_load(mode: &str) {
+pub(crate) fn lighttpd_restarts_under_load(mode: &str) {
     let place = place();
     let (server, reference) = start(WebServer::Lighttpd, 1, mode, &place);
     let started = |server: &Server| server.log().matches("server started").count();

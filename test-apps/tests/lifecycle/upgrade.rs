@@ -1,5 +1,5 @@
-//! nginx's binary upgrade: `USR2` starts a successor beside the server, `QUIT` ends the server. (One
-//! that is not in the background ignores `USR2`.)
+//! nginx's binary upgrade: `USR2` starts a successor beside the server, `QUIT` ends the server.
+//! (One that is not in the background ignores `USR2`.)
 
 use crate::daemon::Daemon;
 use crate::{PATIENCE, publishes, signal, under_load};
