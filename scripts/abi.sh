@@ -1,5 +1,6 @@
 #!/usr/bin/env bash
-# The library exports what its table names, and the start of a program: nothing more, nothing less.
+# The library exports what its table names, the start of a program, and vfork: nothing more, nothing
+# less.
 #
 #   scripts/abi.sh [LIBRARY]     default: target/release/libinterlude.so
 #
@@ -16,6 +17,7 @@ exports() {
 }
 table() {
     echo __libc_start_main
+    echo vfork
     objcopy -O binary --only-section=.interlude.hooks "$library" /dev/stdout | awk '{ print $2 }'
 }
 if ! diff <(table | sort) <(exports); then

@@ -8,7 +8,7 @@ use std::path::{Path, PathBuf};
 use std::process::{Command, exit};
 
 /// One program: its name and its source files, relative to `c/`.
-const PROGRAMS: [(&str, &[&str]); 12] = [
+const PROGRAMS: &[(&str, &[&str])] = &[
     ("two-messages", &["two-messages.c"]),
     ("relay", &["relay.c"]),
     ("meanwhile", &["meanwhile.c"]),
@@ -20,6 +20,11 @@ const PROGRAMS: [(&str, &[&str]); 12] = [
     ("threads", &["threads.c"]),
     ("timers", &["timers.c"]),
     ("epoll-kernel", &["epoll-kernel.c"]),
+    ("cgi", &["cgi.c"]),
+    ("children", &["children.c"]),
+    ("ends", &["ends.c"]),
+    ("handlers", &["handlers.c"]),
+    ("leaving", &["leaving.c"]),
     (
         "hook-calls",
         &[
@@ -55,7 +60,7 @@ fn main() {
     let Some(out) = env::var_os("OUT_DIR").map(PathBuf::from) else {
         fail("OUT_DIR is not set: this is cargo's build script");
     };
-    for (name, sources) in PROGRAMS {
+    for (name, sources) in PROGRAMS.iter().copied() {
         let program = out.join(name);
         compile(&program, sources);
         let variable = name.to_uppercase().replace('-', "_");

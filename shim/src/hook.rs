@@ -2,8 +2,8 @@
 //!
 //! In this order:
 //! 1. load the original; without it, the API's own failure;
-//! 2. enter the shim's context; where that is refused (nested, or nothing acts, or a row marked
-//!    `@in_event` outside of an event), the original;
+//! 2. enter the shim's context; where that is refused (nested, or nothing acts and the row is not
+//!    marked `@everywhere`, or one marked `@in_event` outside of an event), the original;
 //! 3. run the handler, which answers [`Outcome`];
 //! 4. `Handled`: its value, with the `errno` that it left. `PassThrough`: `errno` as it was, the
 //!    original *outside* the shim (what it calls may be hooked, may throw, may be cancelled), and
@@ -40,6 +40,8 @@ pub(crate) enum When {
     /// Always. No original calls it, so on the stack of a frame that is inside it can only be the
     /// server's next wait, after a jump out of that frame.
     Wait,
+    /// Also in a process in which nothing else acts.
+    Everywhere,
     /// While its thread processes an event that may park. Its handlers only take note of the
     /// call, and leave `errno` alone unless they park (which restores it).
     InEvent,
@@ -78,7 +80,8 @@ pub(crate) fn run<F: Copy, T: Failure + Copy>(
         return T::failure();
     };
     let local = context::local();
-    if !context::is_active() || local.is_inside(if when == When::Wait { SAME_DEPTH } else { 0 }) {
+    let acts = context::is_active() || when == When::Everywhere;
+    if !acts || local.is_inside(if when == When::Wait { SAME_DEPTH } else { 0 }) {
         return call_original(original);
     }
     if when == When::InEvent && !local.in_event() {
@@ -117,7 +120,7 @@ pub(crate) fn run<F: Copy, T: Failure + Copy>(
 
 /// Runs `body`; a panic in it ends all offloading, and is `None`.
 #[inline]
-fn guarded<T>(body: impl FnOnce() -> T) -> Option<T> {
+pub(crate) fn guarded<T>(body: impl FnOnce() -> T) -> Option<T> {
     match catch_unwind(AssertUnwindSafe(body)) {
         Ok(value) => Some(value),
         Err(_) => {
@@ -240,6 +243,7 @@ macro_rules! hooks {
     (@when) => { When::Always };
     (@when in_event) => { When::InEvent };
     (@when wait) => { When::Wait };
+    (@when everywhere) => { When::Everywhere };
     (@after ; ; $($arg:ident),*) => { None::<fn(_) -> _> };
     (@after $then:path; ; $($arg:ident),*) => {
         Some(|result| {

@@ -21,6 +21,7 @@ mod cancel;
 mod clocks;
 mod context;
 mod counters;
+mod environment;
 mod epolls;
 mod errors;
 mod hook;

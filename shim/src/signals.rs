@@ -1,13 +1,17 @@
-//! Signals that tell a server to end, to restart or to reread its files, kept back while coroutines
-//! are parked.
+//! The server's handlers of signals are called through [`deliver`], which sees to two things.
 //!
-//! A server's handler sets a flag, and its loop acts on it where, as it believes, no request is half
+//! **A handler is part of no event.** It has interrupted one, or the scheduler, on whatever stack;
+//! if it were parked, what it interrupted would be, too, with the locks of libc that it holds. So
+//! what it calls is done in place. Not so for faults of the thread itself (`SIGSEGV` and the like): their
+//! handlers jump away, or end the process.
+//!
+//! **Orders wait.** [`DEFERRED`] signals tell a server to end, to restart or to reread its files.
+//! Its handler sets a flag, and its loop acts on it where, as it believes, no request is half
 //! done: it closes connections, frees them, or exits. So while coroutines of the thread are parked,
 //! the signal is remembered; the scheduler lets them all end first, then the signal is sent again
 //! and meets the handler, and the wait is interrupted by it as it would be without Interlude.
 //!
-//! The server's handlers for [`DEFERRED`] signals are called through [`deliver`]. Everything here
-//! that a signal can interrupt is atomic or a cell of the thread's own.
+//! Everything here that a signal can interrupt is atomic or a cell of the thread's own.
 //!
 //! Followed: `sigaction(2)`, `rt_tgsigqueueinfo(2)`, `signal-safety(7)`.
 
@@ -23,8 +27,18 @@ use crate::thread::Thread;
 /// The signals that servers take as orders.
 const DEFERRED: [c_int; 6] =
     [libc::SIGHUP, libc::SIGINT, libc::SIGQUIT, libc::SIGTERM, libc::SIGUSR1, libc::SIGUSR2];
-/// More than the highest of them.
-const SLOTS: usize = 32;
+/// What a thread brings upon itself.
+const FAULTS: [c_int; 7] = [
+    libc::SIGSEGV,
+    libc::SIGBUS,
+    libc::SIGFPE,
+    libc::SIGILL,
+    libc::SIGTRAP,
+    libc::SIGSYS,
+    libc::SIGABRT,
+];
+/// More than the highest number.
+const SLOTS: usize = 65;
 
 /// The server's own handler of a signal.
 struct Slot {
@@ -81,7 +95,7 @@ impl Pending {
 }
 
 fn slot(signal: c_int) -> Option<&'static Slot> {
-    let index = DEFERRED.contains(&signal).then(|| usize::try_from(signal).ok())??;
+    let index = (!FAULTS.contains(&signal)).then(|| usize::try_from(signal).ok())??;
     SLOTS_BY_NUMBER.get(index)
 }
 
@@ -159,14 +173,15 @@ pub(crate) unsafe fn set_simply(
     }
 }
 
-/// Is it one of the signals that are kept back?
-pub(crate) fn is_deferred(signal: c_int) -> bool {
-    DEFERRED.contains(&signal)
+/// Are handlers of that signal called through [`deliver`]?
+pub(crate) fn is_wrapped(signal: c_int) -> bool {
+    slot(signal).is_some()
 }
 
-/// What the kernel calls: the server's handler, now or when nobody is parked.
+/// What the kernel calls: the server's handler, now or when nobody is parked. Nothing here has a
+/// destructor, so the handler may end its thread.
 unsafe extern "C-unwind" fn deliver(signal: c_int, info: *mut siginfo_t, context: *mut c_void) {
-    if let Some(thread) = context::thread() {
+    if let Some(thread) = context::thread().filter(|_| DEFERRED.contains(&signal)) {
         // SAFETY: the kernel's description of the signal (SA_SIGINFO).
         if thread.parked.get() > 0 && thread.signals.keep(signal, unsafe { info.read() }) {
             return;
@@ -181,8 +196,10 @@ unsafe extern "C-unwind" fn deliver(signal: c_int, info: *mut siginfo_t, context
     // A handler that takes only the number does not see the other two registers.
     // SAFETY: the server said that this is its handler.
     let handler = unsafe { std::mem::transmute::<usize, InfoHandler>(handler) };
+    let was_in_event = context::local().handler_begins();
     // SAFETY: the kernel's own arguments.
     unsafe { handler(signal, info, context) };
+    context::local().handler_ended(was_in_event);
 }
 
 /// Once nobody is parked any more: sends what was kept back to this thread again.

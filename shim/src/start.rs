@@ -9,7 +9,7 @@ use std::sync::atomic::{AtomicPtr, Ordering};
 
 use interlude_settings::{EngineName, Mode, Settings};
 
-use crate::{context, log, original};
+use crate::{context, environment, log, original};
 
 static SETTINGS: OnceLock<Settings> = OnceLock::new();
 
@@ -26,6 +26,7 @@ extern "C" fn constructor() {
 
 fn start() {
     std::panic::set_hook(Box::new(|_| {}));
+    environment::remember();
     let variable = |name: &str| std::env::var(name).ok();
     match Settings::load(variable, |path| std::fs::read_to_string(path)) {
         Ok(settings) if settings.mode == Mode::Off || !is_meant(&settings.program) => {}

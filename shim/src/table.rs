@@ -1,9 +1,10 @@
 //! What is intercepted: one row a function, no bodies.
 //!
 //! A row gives the family, the export with its type, its handler, and where it needs one the
-//! handler that runs after the original (`then`: it sees the result; `maps`: it replaces it). `@in_event`: the row acts only while its thread processes
-//! an event that may park. `__libc_start_main` is not here: it is no hook in this
-//! sense (see `start`).
+//! handler that runs after the original (`then`: it sees the result; `maps`: it replaces it).
+//! `@in_event`: the row acts only while its thread processes an event that may park; `@everywhere`:
+//! also in a process in which nothing else acts. `__libc_start_main` and `vfork` are not here: they
+//! are no hooks in this sense (see `start`, `api::process`).
 
 use std::ffi::{c_char, c_int, c_long, c_uchar, c_uint, c_ulong, c_void};
 
@@ -136,8 +137,10 @@ hooks! {
     clock fn timespec_get(time: *mut timespec, base: c_int) -> c_int => @in_event clocks::get_base;
 
     process fn fork() -> pid_t => process::fork;
-    process fn execve(path: *const c_char, argv: *const *const c_char, environment: *const *const c_char) -> c_int => process::execve;
+    process fn execve(path: *const c_char, argv: *const *const c_char, environment: *const *const c_char) -> c_int => @everywhere process::execve;
     process fn sigaction(signal: c_int, action: *const libc::sigaction, before: *mut libc::sigaction) -> c_int => process::signal_action;
     process fn signal(signal: c_int, handler: libc::sighandler_t) -> libc::sighandler_t => process::signal;
     process fn pthread_create(thread: *mut pthread_t, attributes: *const pthread_attr_t, start: ThreadStart, argument: *mut c_void) -> c_int => process::create_thread;
+    process fn pthread_exit(value: *mut c_void) -> () => process::exit_thread;
+    process fn pthread_cancel(thread: pthread_t) -> c_int => process::cancel_thread;
 }

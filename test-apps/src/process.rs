@@ -23,7 +23,33 @@ const PATIENCE: Duration = Duration::from_secs(5);
 pub struct Process {
     name: String,
     child: Child,
-    leash: Child,
+    /// Goes last: let go, it would kill a group that is no longer ours.
+    _leash: Leash,
+}
+
+/// Kills a process group when this process ends, however it does. Dropped, it lets go.
+#[derive(Debug)]
+pub struct Leash(Child);
+
+impl Leash {
+    /// On the process group `group`.
+    ///
+    /// # Errors
+    /// When it cannot be started.
+    pub fn on(group: u32) -> io::Result<Self> {
+        let mut command = Command::new("/bin/sh");
+        command.args(["-c", LEASH, "leash", &group.to_string()]).env_remove("LD_PRELOAD");
+        command.process_group(0).stdin(Stdio::piped()).stderr(Stdio::null());
+        command.spawn().map(Self)
+    }
+}
+
+impl Drop for Leash {
+    fn drop(&mut self) {
+        // By force: the end of its pipe would have it act.
+        let _ = self.0.kill();
+        let _ = self.0.wait();
+    }
 }
 
 impl Process {
@@ -39,15 +65,8 @@ impl Process {
         command.process_group(0).stdin(Stdio::null());
         tie(&mut command, cpus, libc::SIGTERM).map_err(failed)?;
         let child = command.spawn().map_err(failed)?;
-        let leash = Command::new("/bin/sh")
-            .args(["-c", LEASH, "leash", &child.id().to_string()])
-            .env_remove("LD_PRELOAD")
-            .process_group(0)
-            .stdin(Stdio::piped())
-            .stderr(Stdio::null())
-            .spawn();
-        match leash {
-            Ok(leash) => Ok(Self { name, child, leash }),
+        match Leash::on(child.id()) {
+            Ok(leash) => Ok(Self { name, child, _leash: leash }),
             Err(error) => {
                 send(-group_of(&child), libc::SIGKILL);
                 Err(failed(error))
@@ -125,9 +144,6 @@ impl Process {
 impl Drop for Process {
     fn drop(&mut self) {
         self.stop();
-        // The leash goes last, and by force: let go, it would kill a group that is no longer ours.
-        let _ = self.leash.kill();
-        let _ = self.leash.wait();
     }
 }
 

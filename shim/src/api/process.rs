@@ -6,13 +6,14 @@ use std::ffi::{c_char, c_int, c_void};
 use interlude_settings::Mode;
 use libc::{pid_t, pthread_attr_t, pthread_t};
 
+use crate::api::objects;
 use crate::bypass::Bypass;
 use crate::context;
 use crate::counters::{Counter, count};
-use crate::hook::{Call, Outcome, errno, set_errno};
+use crate::hook::{self, Call, Outcome, errno, set_errno};
 use crate::signals::{self, Sigaction};
-use crate::table::{ThreadStart, originals};
-use crate::{epolls, page, start};
+use crate::table::{self, ThreadStart, originals};
+use crate::{environment, epolls, page, start};
 
 type Fork = unsafe extern "C-unwind" fn() -> pid_t;
 
@@ -34,25 +35,46 @@ pub(crate) fn fork(call: &Call<Fork>) -> Outcome<pid_t> {
     Outcome::Handled(child)
 }
 
-/// `execve`: counted. The new program reads its own settings.
-pub(crate) fn execve<F>(
-    _: &Call<F>,
-    _path: *const c_char,
-    _argv: *const *const c_char,
-    _environment: *const *const c_char,
-) -> Outcome<c_int> {
-    count(Counter::ProcessExecs);
-    Outcome::PassThrough(Bypass::Observed)
+/// Interposes `vfork` by [`fork`]. A child of the original has this process's memory, with fds of
+/// its own: what it closes before it executes a program, as Python's subprocess does, would count as
+/// closed here.
+///
+/// It is no ordinary hook: the original returns twice to its caller, and may not be called from a
+/// frame of ours.
+///
+/// # Safety
+/// The contract of `fork(2)`.
+#[unsafe(no_mangle)]
+pub(crate) unsafe extern "C-unwind" fn vfork() -> pid_t {
+    // SAFETY: the caller's contract.
+    unsafe { table::fork() }
 }
 
-/// `sigaction`: signals that are orders reach the server when nobody is parked (see `signals`).
+type Execve =
+    unsafe extern "C-unwind" fn(*const c_char, *const *const c_char, *const *const c_char) -> c_int;
+
+/// `execve`: a successor of this server stays under Interlude (see `environment`).
+pub(crate) fn execve(
+    call: &Call<Execve>,
+    path: *const c_char,
+    argv: *const *const c_char,
+    environment: *const *const c_char,
+) -> Outcome<c_int> {
+    count(Counter::ProcessExecs);
+    // SAFETY: the caller's own arguments, but for the environment.
+    let original = |environment| unsafe { (call.original)(path, argv, environment) };
+    // SAFETY: the caller's own arguments.
+    Outcome::Handled(unsafe { environment::execute(path, environment, original) })
+}
+
+/// `sigaction`: handlers are called through ours (see `signals`).
 pub(crate) fn signal_action(
     call: &Call<Sigaction>,
     signal: c_int,
     action: *const libc::sigaction,
     before: *mut libc::sigaction,
 ) -> Outcome<c_int> {
-    if !signals::is_deferred(signal) || !parks() {
+    if !signals::is_wrapped(signal) || !parks() {
         return Outcome::PassThrough(Bypass::Observed);
     }
     // SAFETY: the caller's own arguments.
@@ -66,7 +88,7 @@ pub(crate) fn signal<F>(
     handler: libc::sighandler_t,
 ) -> Outcome<libc::sighandler_t> {
     let original = originals::sigaction::ORIGINAL.function();
-    let Some(original) = original.filter(|_| signals::is_deferred(signal) && parks()) else {
+    let Some(original) = original.filter(|_| signals::is_wrapped(signal) && parks()) else {
         return Outcome::PassThrough(Bypass::Observed);
     };
     // SAFETY: the caller's own arguments.
@@ -116,5 +138,32 @@ unsafe extern "C-unwind" fn below(start: *mut c_void) -> *mut c_void {
     // SAFETY: made by `create_thread`, which gave it away.
     let Start { function, argument } = *unsafe { Box::from_raw(start.cast::<Start>()) };
     // SAFETY: the server's own function and argument.
-    unsafe { function(argument) }
+    let result = unsafe { function(argument) };
+    let _shadow = context::local().enter();
+    hook::guarded(leave);
+    result
+}
+
+/// A thread leaves in the midst of an event: whoever is parked on it ends first, since nobody could
+/// go on with them later; and nothing parks any more.
+fn leave() {
+    if let Some(thread) = context::in_event() {
+        objects::wait_alone(thread);
+        context::local().set_in_event(false);
+    }
+}
+
+/// `pthread_exit`. Its type says that it returns, which it does not.
+pub(crate) fn exit_thread<F>(_: &Call<F>, _value: *mut c_void) -> Outcome<()> {
+    leave();
+    Outcome::PassThrough(Bypass::Observed)
+}
+
+/// `pthread_cancel`, which a thread may do to itself.
+pub(crate) fn cancel_thread<F>(_: &Call<F>, thread: pthread_t) -> Outcome<c_int> {
+    // SAFETY: no preconditions.
+    if thread == unsafe { libc::pthread_self() } {
+        leave();
+    }
+    Outcome::PassThrough(Bypass::Observed)
 }

@@ -5,7 +5,7 @@ use interlude_test_apps::process::Process;
 use interlude_test_apps::{Preload, stats, usage, wait};
 use std::fs;
 use std::path::Path;
-use std::process::Command;
+use std::process::{Command, ExitStatus};
 use std::time::Duration;
 use tempfile::NamedTempFile;
 
@@ -65,6 +65,12 @@ impl App {
         stats::read(self.process.pid()).map_or(0, |snapshot| snapshot.counter(name))
     }
 
+    /// Waits until so many coroutines are parked.
+    pub(crate) fn await_parked(&self, count: u64) {
+        let parked = || self.counter("coroutine.parked") - self.counter("coroutine.resumed");
+        assert!(wait::until(PATIENCE, || parked() >= count), "{} are parked", parked());
+    }
+
     /// Its open file descriptors.
     pub(crate) fn open_fds(&self) -> usize {
         usage::open_fds(self.process.pid()).unwrap()
@@ -75,6 +81,12 @@ impl App {
         self.process.signal(libc::SIGTERM);
         let status = self.process.wait(PATIENCE).unwrap();
         assert!(status.success(), "{status}: {}", text(self.output.path()));
+    }
+
+    /// Waits until it has ended by itself; returns how, and what it printed.
+    pub(crate) fn ended(mut self) -> (ExitStatus, String) {
+        let status = self.process.wait(PATIENCE).unwrap();
+        (status, text(self.output.path()))
     }
 
     /// Ends one that hangs.

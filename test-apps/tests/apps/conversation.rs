@@ -58,6 +58,11 @@ impl Conversation {
         }
     }
 
+    /// An answer on every connection, to what was said before; `None` where none comes.
+    pub(crate) fn hear(&mut self) -> Vec<Option<String>> {
+        self.streams.iter_mut().map(answer).collect()
+    }
+
     /// The answer on the first connection, or `None` where none comes.
     pub(crate) fn first_answer(&mut self) -> Option<String> {
         self.streams.first_mut().and_then(answer)

@@ -4,17 +4,23 @@
 //! Must not: depend on timing. What takes long is waited for, with a bound far above it.
 
 mod app;
+mod at_work;
+mod children;
 mod conversation;
 mod crossed_locks;
 mod echo;
+mod ends;
 mod epoll_kernel;
+mod handlers;
 mod hook_calls;
+mod leaving;
 mod meanwhile;
 mod mio_server;
 mod mutex_across;
 mod relay;
 mod reused_number;
 mod shared_buffer;
+mod successor;
 mod threads;
 mod timers;
 mod two_messages;

@@ -29,7 +29,7 @@ fn plain_servers_answer_the_second_message_from_the_state_that_the_first_left() 
 }
 
 #[test]
-fn in_each_mode_the_second_message_is_answered_from_the_state_that_the_first_left() {
+fn in_each_mode_the_second_message_hears_the_answers_from_the_state_that_the_first_left() {
     for mode in MODES {
         let parked = answers_right("sign", &preload(mode));
         assert_eq!(parked > 0, mode == "coroutine", "{mode}: {parked} parks");

@@ -1,0 +1,85 @@
+/*
+ * Children of a server in the midst of its work, in the conversation of the two-messages servers:
+ *
+ *   fork   the child does heavy work, then more of it in a loop of its own, and gives the answer
+ *   vfork  the child closes all descriptors and becomes `true`, as Python's subprocess does
+ *   ids    no child: sets its user to what it is, which glibc has every thread do
+ */
+#include "conversation.h"
+#include <sys/wait.h>
+
+static int works_in_a_loop(struct conn *c)
+{
+	int epfd = epoll_create1(EPOLL_CLOEXEC), ok = 1;
+	for (int i = 0; i < 3; i++) {
+		struct epoll_event event;
+		int fd = eventfd(1, EFD_CLOEXEC);
+		watch(epfd, fd, EPOLLIN, NULL);
+		ok = epoll_wait(epfd, &event, 1, -1) == 1 && heavy(&c->heavy, "loop") && ok;
+		close(fd);
+	}
+	return close(epfd) == 0 && ok;
+}
+
+static int ended_well(pid_t pid)
+{
+	int status;
+	return pid > 0 && waitpid(pid, &status, 0) == pid && WIFEXITED(status) && WEXITSTATUS(status) == 0;
+}
+
+static void forks(struct conn *c)
+{
+	pid_t pid = fork();
+	if (pid == 0) {
+		int ok = heavy(&c->heavy, "child") && works_in_a_loop(c);
+		conn_answer(c, ok ? "child" : "wrong");
+		_exit(0);
+	}
+	if (!ended_well(pid))
+		conn_answer(c, "failed");
+}
+
+static void vforks(struct conn *c)
+{
+	static char *const arguments[] = {"true", NULL};
+	pid_t pid = vfork();
+	if (pid == 0) {
+		close_range(3, ~0U, 0);
+		execv("/bin/true", arguments);
+		_exit(1);
+	}
+	conn_answer(c, ended_well(pid) ? "child" : "failed");
+}
+
+static void happened(int epfd, void *data)
+{
+	struct conn *c = data;
+	char command[MESSAGE];
+	ssize_t n = recv(c->fd, command, sizeof(command), MSG_PEEK);
+	void (*made)(struct conn *) = NULL;
+	(void)epfd;
+	if (n == MESSAGE && memcmp(command, "fork ", 5) == 0)
+		made = forks;
+	if (n == MESSAGE && memcmp(command, "vfork ", 6) == 0)
+		made = vforks;
+	if (made && conn_read(c) == 1)
+		made(c);
+	else if (n == MESSAGE && memcmp(command, "ids ", 4) == 0 && conn_read(c) == 1)
+		conn_answer(c, setuid(getuid()) == 0 ? "same" : "failed");
+	else
+		conn_event(c);
+}
+
+static void accepted(int epfd, int fd)
+{
+	watch(epfd, fd, EPOLLIN, conn_new(fd));
+}
+
+int main(int argc, char **argv)
+{
+	if (argc != 2)
+		usage("children " HEAVY_KINDS);
+	stop_on_sigterm();
+	heavy_init(argv[1]);
+	return serve(accepted, happened);
+}

@@ -1,0 +1,60 @@
+//! Children of a server that has requests under way: they begin with nothing of them, and the
+//! server goes on as before.
+
+use crate::app::{App, preload};
+use crate::at_work::{AtWork, lasting};
+use crate::conversation::{Conversation, Outcome};
+use interlude_test_apps::Preload;
+use std::thread;
+
+const MODES: [&str; 4] = ["stock", "off", "block", "coroutine"];
+const COMMANDS: [(&str, &str); 3] = [("fork", "child"), ("vfork", "child"), ("ids", "same")];
+
+fn start(preload: &Preload) -> App {
+    App::start(env!("APP_CHILDREN"), &["sign"], preload)
+}
+
+fn beside_work(command: &str, answer: &str) {
+    for mode in MODES {
+        let app = start(&lasting(mode));
+        let at_work = AtWork::begin(&app, mode);
+        let outcome = Conversation::open(app.port(), 1).ask(command, answer, 3);
+        assert_eq!(outcome, Outcome { right: 3, ..Outcome::default() }, "{command} {mode}");
+        at_work.hears_the_answers();
+        assert_eq!(app.counter("panics"), 0);
+        app.stop();
+    }
+}
+
+#[test]
+fn a_fork_beside_work_gives_a_child_that_works_and_a_parent_that_goes_on() {
+    beside_work("fork", "child");
+}
+
+#[test]
+fn what_a_vforked_child_closes_stays_open_in_its_parent() {
+    beside_work("vfork", "child");
+}
+
+#[test]
+fn ids_are_set_in_every_thread_beside_work() {
+    beside_work("ids", "same");
+}
+
+/// The helpers are at work in the moment of the fork.
+#[test]
+fn children_are_made_while_jobs_are_done() {
+    for mode in MODES {
+        let app = start(&preload(mode));
+        for (command, answer) in COMMANDS {
+            thread::scope(|scope| {
+                let loaded = scope.spawn(|| Conversation::open(app.port(), 16).set_and_get(6));
+                let asked = Conversation::open(app.port(), 1).ask(command, answer, 12);
+                assert_eq!(asked, Outcome { right: 12, ..Outcome::default() }, "{command} {mode}");
+                let right = Outcome { right: 16 * 6 * 2, ..Outcome::default() };
+                assert_eq!(loaded.join().unwrap(), right, "{command} {mode}");
+            });
+        }
+        app.stop();
+    }
+}

@@ -1,0 +1,43 @@
+//! A thread that leaves its event loop with requests under way; another one takes the loop over.
+
+use crate::app::App;
+use crate::at_work::{AtWork, lasting};
+use crate::conversation::{Conversation, Outcome};
+
+const MODES: [&str; 4] = ["stock", "off", "block", "coroutine"];
+
+/// What came before is answered, and so is what comes after.
+fn leaves(way: &str, mode: &str) {
+    let app = App::start(env!("APP_LEAVING"), &["sign", way], &lasting(mode));
+    let at_work = AtWork::begin(&app, mode);
+    let outcome = Conversation::open(app.port(), 1).ask("leave", "left", 1);
+    assert_eq!(outcome, Outcome { right: 1, ..Outcome::default() }, "{way} {mode}");
+    // A thread that is cancelled from outside takes what is parked with it (README, "Limits").
+    if way != "cancelled" || mode != "coroutine" {
+        at_work.hears_the_answers();
+    }
+    let after = Conversation::open(app.port(), 4).set_and_get(1);
+    assert_eq!(after, Outcome { right: 8, ..Outcome::default() }, "{way} {mode}");
+    assert_eq!(app.counter("panics"), 0, "{way} {mode}");
+    app.stop();
+}
+
+#[test]
+fn by_pthread_exit_in_a_handler() {
+    MODES.iter().for_each(|mode| leaves("exit", mode));
+}
+
+#[test]
+fn by_cancelling_itself() {
+    MODES.iter().for_each(|mode| leaves("cancel", mode));
+}
+
+#[test]
+fn by_being_cancelled() {
+    MODES.iter().for_each(|mode| leaves("cancelled", mode));
+}
+
+#[test]
+fn by_returning() {
+    MODES.iter().for_each(|mode| leaves("return", mode));
+}
