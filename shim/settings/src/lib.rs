@@ -145,7 +145,7 @@ pub struct Jobs {
     pub check: Check,
 }
 
-/// `[rules]`: rules of conflict (design names C1 to C5). All are on in real use.
+/// `[rules]`: what keeps coroutines apart (C1 to C5 are the rules of conflict). All are on in real use.
 #[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
 #[serde(default, deny_unknown_fields)]
 pub struct Rules {
@@ -160,6 +160,8 @@ pub struct Rules {
     pub objects: bool,
     /// C5: the server's clocks do not pass its next timer while coroutines are parked.
     pub timers: bool,
+    /// What a thread has one of (`errno`, the handled exceptions) is each coroutine's own.
+    pub ambient: bool,
 }
 
 impl Default for Cores {
@@ -199,7 +201,14 @@ impl Default for Jobs {
 
 impl Default for Rules {
     fn default() -> Self {
-        Self { own_fd: true, linked_fds: true, locks: true, objects: true, timers: true }
+        Self {
+            own_fd: true,
+            linked_fds: true,
+            locks: true,
+            objects: true,
+            timers: true,
+            ambient: true,
+        }
     }
 }
 

@@ -144,7 +144,7 @@ pub const VARIABLES: &[Variable] = &[
     Variable {
         name: "INTERLUDE_RULES_OFF",
         key: "rules",
-        help: "comma list of own_fd, linked_fds, locks, objects, timers: rules switched off, for tests only",
+        help: "comma list of own_fd, linked_fds, locks, objects, timers, ambient: rules switched off, for tests only",
         apply: rules_off,
     },
 ];
@@ -214,7 +214,8 @@ fn rules_off(settings: &mut Settings, text: &str) -> Result<(), &'static str> {
             "locks" => settings.rules.locks = false,
             "objects" => settings.rules.objects = false,
             "timers" => settings.rules.timers = false,
-            _ => return Err("knows own_fd, linked_fds, locks, objects and timers"),
+            "ambient" => settings.rules.ambient = false,
+            _ => return Err("knows own_fd, linked_fds, locks, objects, timers and ambient"),
         }
     }
     Ok(())

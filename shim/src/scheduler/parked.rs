@@ -37,8 +37,8 @@ impl Waiting {
 pub(crate) struct Parked {
     /// Its stack.
     pub(crate) slice: Slice,
-    /// Its ambient state.
-    pub(crate) ambient: Ambient,
+    /// Its ambient state; none where that rule is switched off.
+    pub(crate) ambient: Option<Ambient>,
     /// The events that it was given, to be laid back into the server's buffer.
     pub(crate) events: Vec<Delivered>,
     /// The wait that it was given them by.

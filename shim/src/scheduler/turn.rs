@@ -30,7 +30,7 @@ use interlude_offload::Ticket;
 
 use super::parked::{Forced, Parked, ParkedSet, Waiting};
 use super::{Answer, Question, WaitCall, kernel};
-use crate::ambient::Ambient;
+use crate::ambient::{Ambient, LoopAmbient};
 use crate::counters::{Counter, count, count_by, count_slice};
 use crate::epolls::Epoll;
 use crate::thread::Thread;
@@ -63,7 +63,7 @@ struct Scheduler<'a> {
     wait: WaitCall,
     epoll: Option<Arc<Epoll>>,
     loop_slice: Slice,
-    loop_ambient: interlude_fiber::Ambient,
+    loop_ambient: LoopAmbient,
     began: Option<Instant>,
     /// When the kernel has last answered, by the monotonic clock.
     asked: i64,
@@ -107,7 +107,7 @@ impl<'a> Scheduler<'a> {
             wait: first,
             epoll: None,
             loop_slice: Slice::new(),
-            loop_ambient: interlude_fiber::Ambient::save(),
+            loop_ambient: LoopAmbient::save(),
             began: None,
             asked: 0,
             is_late: false,
@@ -203,7 +203,7 @@ impl<'a> Scheduler<'a> {
         let beside = !self.parked.is_empty();
         self.thread.fence.borrow_mut().announce(call.timeout, beside, clocks::real);
         self.seat.save(&mut self.loop_slice);
-        self.loop_ambient = interlude_fiber::Ambient::save();
+        self.loop_ambient = LoopAmbient::save();
         self.on_stack = OnStack::Loop;
     }
 
@@ -226,7 +226,8 @@ impl<'a> Scheduler<'a> {
         if self.wait.timeout.is_some_and(|timeout| !timeout.is_zero()) {
             self.began.get_or_insert_with(Instant::now);
         }
-        let (wait, ambient) = (self.wait, Ambient::take());
+        let ambient = self.thread.settings.rules.ambient.then(Ambient::take);
+        let wait = self.wait;
         self.parked.insert(id, Parked { slice, ambient, events, wait, waiting });
         self.thread.parked.set(self.parked.len());
         self.on_stack = OnStack::Other;
@@ -295,7 +296,9 @@ impl<'a> Scheduler<'a> {
         self.on_stack = OnStack::Other;
         self.parked.recycle(parked.slice);
         self.thread.parked.set(self.parked.len());
-        parked.ambient.put();
+        if let Some(ambient) = parked.ambient {
+            ambient.put();
+        }
         self.thread.claims.borrow_mut().resume(id);
         self.thread.fence.borrow_mut().goes_on();
         self.thread.backlog.set(!self.ready.is_empty());
@@ -419,7 +422,9 @@ impl<'a> Scheduler<'a> {
             // SAFETY: saved by this seat in `begin_wait`; what lies on the stack was saved in
             // `park` or has ended.
             unsafe { self.seat.lay_back(&self.loop_slice) };
-            self.loop_ambient.restore();
+            if self.thread.settings.rules.ambient {
+                self.loop_ambient.restore();
+            }
         }
         // From here on it runs, and what was saved stays for the next event.
         self.on_stack = OnStack::Other;

@@ -41,6 +41,15 @@ pub(crate) struct App {
 impl App {
     /// Starts it, and waits for its port.
     pub(crate) fn start(program: &str, args: &[&str], preload: &Preload) -> Self {
+        Self::try_start(program, args, preload).unwrap_or_else(|said| panic!("{program}: {said}"))
+    }
+
+    /// As [`App::start`], or what one that ended without a port has printed.
+    pub(crate) fn try_start(
+        program: &str,
+        args: &[&str],
+        preload: &Preload,
+    ) -> Result<Self, String> {
         let (mut process, output) = spawn(program, args, preload);
         let mut port = None;
         let mut ended = None;
@@ -49,10 +58,10 @@ impl App {
             port = announced(output.path());
             port.is_some() || ended.is_some()
         });
-        let Some(port) = port else {
-            panic!("{program} ({preload}): {ended:?} {}", text(output.path()));
-        };
-        Self { process, output, port }
+        match port {
+            Some(port) => Ok(Self { process, output, port }),
+            None => Err(format!("({preload}) {ended:?} {}", text(output.path()))),
+        }
     }
 
     /// Where it listens on 127.0.0.1.
@@ -75,6 +84,12 @@ impl App {
         self.process.signal(libc::SIGTERM);
         let status = self.process.wait(PATIENCE).unwrap();
         assert!(status.success(), "{status}: {}", text(self.output.path()));
+    }
+
+    /// What it has printed when it has ended, which it does by itself.
+    pub(crate) fn ended(mut self) -> String {
+        self.process.wait(PATIENCE).unwrap();
+        text(self.output.path())
     }
 
     /// Ends one that hangs.

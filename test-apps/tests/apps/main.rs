@@ -4,9 +4,11 @@
 //! Must not: depend on timing. What takes long is waited for, with a bound far above it.
 
 mod app;
+mod backtraces;
 mod conversation;
 mod echo;
 mod epoll_kernel;
+mod exceptions;
 mod hook_calls;
 mod meanwhile;
 mod mio_server;
