@@ -62,13 +62,13 @@ fn main() {
 }
 
 fn compile(program: &Path, sources: &[&str]) {
-    let is_cpp = |source: &&str| source.ends_with(".cpp");
+    let is_cpp = |source: &str| source.ends_with(".cpp");
     // The C++ driver also knows what its programs are linked with.
-    let driver = if sources.iter().any(|source| is_cpp(&source)) { "c++" } else { "cc" };
+    let driver = if sources.iter().any(|source| is_cpp(source)) { "c++" } else { "cc" };
     let mut command = Command::new(driver);
     command.args(FLAGS).arg("-o").arg(program);
     for source in sources {
-        command.args(["-x", if is_cpp(&source) { "c++" } else { "c" }]);
+        command.args(["-x", if is_cpp(source) { "c++" } else { "c" }]);
         command.arg(Path::new("c").join(source));
     }
     match command.args(["-x", "none"]).args(LIBRARIES).status() {

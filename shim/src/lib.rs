@@ -23,6 +23,7 @@ mod context;
 mod counters;
 mod epolls;
 mod errors;
+mod fail;
 mod hook;
 mod log;
 mod offload;

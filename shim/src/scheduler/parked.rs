@@ -63,8 +63,8 @@ pub(crate) struct ParkedSet {
 pub(crate) enum Forced {
     /// Nobody was there.
     Nobody,
-    /// One that waited for a region, which may be nobody's any more.
-    PastRegion,
+    /// One that waited for a region, which may be nobody's any more, or to be alone.
+    PastNothing,
     /// One that waited for something that another has.
     PastClaim,
 }
@@ -145,11 +145,14 @@ impl ParkedSet {
 
     /// Nobody can go on and no job is in flight (C9): the oldest waiter goes on without. One that
     /// waits for a region comes first: regions are claimed until their coroutine ends, and may have
-    /// been freed and given to another since, so that two wait for each other over nothing.
+    /// been freed and given to another since, so that two wait for each other over nothing. So does
+    /// one that waits to be alone: past a lock it might hang.
     pub(crate) fn force_oldest(&mut self) -> Forced {
-        let is_region = |parked: &Parked| matches!(parked.waiting, Waiting::Want(Want::Region(_)));
-        let region = self.by_id.iter().find(|(_, parked)| is_region(parked)).map(|(id, _)| *id);
-        let Some(id) = region.or_else(|| self.by_id.keys().next().copied()) else {
+        let is_light = |parked: &Parked| {
+            matches!(parked.waiting, Waiting::Want(Want::Region(_) | Want::Alone))
+        };
+        let light = self.by_id.iter().find(|(_, parked)| is_light(parked)).map(|(id, _)| *id);
+        let Some(id) = light.or_else(|| self.by_id.keys().next().copied()) else {
             return Forced::Nobody;
         };
         if let Some(parked) = self.by_id.get_mut(&id)
@@ -158,7 +161,19 @@ impl ParkedSet {
             parked.waiting = Waiting::Nothing;
         }
         self.ready.push_back((id, Answer::Forced));
-        if region.is_some() { Forced::PastRegion } else { Forced::PastClaim }
+        if light.is_some() { Forced::PastNothing } else { Forced::PastClaim }
+    }
+
+    /// Takes one out, whether or not it can go on.
+    pub(crate) fn remove(&mut self, id: CoroutineId) -> Option<Parked> {
+        let parked = self.by_id.remove(&id)?;
+        let is_done =
+            |ready: &(CoroutineId, Answer)| ready.0 == id && matches!(ready.1, Answer::Done);
+        let has_job = matches!(parked.waiting, Waiting::Job);
+        self.in_flight -= usize::from(has_job);
+        self.waiters -= usize::from(!has_job && !self.ready.iter().any(is_done));
+        self.ready.retain(|(known, _)| *known != id);
+        Some(parked)
     }
 
     /// Can a coroutine go on?

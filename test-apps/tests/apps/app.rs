@@ -31,6 +31,14 @@ pub(crate) fn coroutine(settings: &[(&str, &str)]) -> Preload {
     }
 }
 
+/// As [`coroutine`], with a panic at `place` (`shim/src/fail.rs`).
+pub(crate) fn failing(place: &str) -> Preload {
+    match preload("coroutine") {
+        Preload::Shim(shim) => Preload::Shim(shim.failing(place).unwrap()),
+        Preload::Stock => unreachable!("the shim was asked for"),
+    }
+}
+
 /// A running server of ours.
 pub(crate) struct App {
     process: Process,
@@ -72,6 +80,11 @@ impl App {
     /// One of the shim's counters; 0 without the shim.
     pub(crate) fn counter(&self, name: &str) -> u64 {
         stats::read(self.process.pid()).map_or(0, |snapshot| snapshot.counter(name))
+    }
+
+    /// What it has printed until now.
+    pub(crate) fn output(&self) -> String {
+        text(self.output.path())
     }
 
     /// Its open file descriptors.

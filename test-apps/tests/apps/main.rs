@@ -13,6 +13,7 @@ mod hook_calls;
 mod meanwhile;
 mod mio_server;
 mod mutex_across;
+mod panics;
 mod relay;
 mod threads;
 mod timers;
