@@ -307,3 +307,6 @@ pub struct Resolved {
     /// The fd; `None` for an orphan, whose number may mean something else now.
     pub fd: Option<Fd>,
 }
+
+#[cfg(test)]
+mod tests;

@@ -16,7 +16,6 @@ use interlude_settings::Check;
 use crate::api::objects;
 use crate::api::signature::Signer;
 use crate::bypass::Bypass;
-use crate::counters::count;
 use crate::errors::{self, Errors};
 use crate::fail;
 use crate::hook::{self, Call, Outcome};
@@ -275,8 +274,8 @@ pub(crate) fn keygen(
         return in_place();
     }
     if has_callback(ctx) {
-        count(Bypass::Callback.counter());
-        return in_place();
+        // Outside of the shim: it may throw.
+        return Outcome::PassThrough(Bypass::Callback);
     }
     errors::in_use();
     let load = Load { kind: JobKind::Keygen, size: key_size(ctx), bytes: 0 };

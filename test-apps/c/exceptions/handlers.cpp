@@ -10,6 +10,7 @@
 //   undo     the call in a destructor, while an exception is under way
 //   nest     the call while two exceptions are handled, of different types; then each is rethrown
 //   deep     the call in a destructor in a catch handler in a destructor
+//   past     a throw from within a call of libcrypto's, which a callback makes; no heavy call
 //   look     no exception and no call
 
 #include "handlers.h"
@@ -18,6 +19,9 @@
 #include <cstring>
 #include <exception>
 #include <string>
+
+#include <openssl/evp.h>
+#include <openssl/rsa.h>
 
 namespace {
 
@@ -213,6 +217,26 @@ std::string do_deep(const Request &request)
 	}
 }
 
+// libcrypto has cleaned up nothing when it is left in this way; its key is small.
+std::string do_past(const Request &request)
+{
+	EVP_PKEY *key = nullptr;
+	EVP_PKEY_CTX *context = EVP_PKEY_CTX_new_id(EVP_PKEY_RSA, nullptr);
+	if (!context || EVP_PKEY_keygen_init(context) != 1 ||
+	    EVP_PKEY_CTX_set_rsa_keygen_bits(context, 512) != 1)
+		throw std::string("failed");
+	EVP_PKEY_CTX_set_app_data(context, const_cast<char *>(request.text));
+	EVP_PKEY_CTX_set_cb(context, [](EVP_PKEY_CTX *made) -> int {
+		throw Told(static_cast<const char *>(EVP_PKEY_CTX_get_app_data(made)));
+	});
+	try {
+		EVP_PKEY_keygen(context, &key);
+		return "unthrown";
+	} catch (const Told &told) {
+		return told.text;
+	}
+}
+
 std::string do_look(const Request &request)
 {
 	return request.text;
@@ -223,7 +247,7 @@ const struct {
 	std::string (*does)(const Request &);
 } verbs[] = {
 	{"try", do_try}, {"hold", do_hold}, {"again", do_again}, {"keep", do_keep},
-	{"undo", do_undo}, {"nest", do_nest}, {"deep", do_deep}, {"look", do_look},
+	{"undo", do_undo}, {"nest", do_nest}, {"deep", do_deep}, {"past", do_past}, {"look", do_look},
 };
 
 std::string answer_to(const char *verb, const Request &request)

@@ -34,7 +34,7 @@ const INSIDE: [&str; 8] = [
     "scheduler.begun:60",
 ];
 
-/// It has panicked once and said so once, and nothing parks for a job any more.
+/// It has panicked once and said so once; nothing parks any more, and events come from the kernel.
 fn passes_through(app: &App, place: &str, mut ask: impl FnMut()) {
     let said = app.output();
     let lines: Vec<&str> = said.lines().filter(|line| line.starts_with("interlude: ")).collect();
@@ -43,8 +43,10 @@ fn passes_through(app: &App, place: &str, mut ask: impl FnMut()) {
     let parked = app.counter("coroutine.parked");
     assert!(parked > 0, "{place}: nobody was parked before");
     assert_eq!(app.counter("coroutine.resumed"), parked, "{place}: somebody is parked still");
+    let delivered = app.counter("event.delivered");
     ask();
     assert_eq!(app.counter("coroutine.parked"), parked, "{place}: it parks on");
+    assert_eq!(app.counter("event.delivered"), delivered, "{place}: it schedules on");
     assert!(app.counter("bypass.panicked") > 0, "{place}");
 }
 
@@ -70,6 +72,18 @@ fn after_a_panic_in_a_hook_every_client_gets_its_answer() {
 #[test]
 fn after_a_panic_of_the_scheduler_every_client_gets_its_answer() {
     INSIDE.into_iter().for_each(values_stay);
+}
+
+/// Nothing else may come to wake the loop, so the wait must not be the kernel's.
+#[test]
+fn a_wait_that_panics_beside_a_parked_coroutine_ends() {
+    for times in 3..12 {
+        let place = format!("epoll_wait.before:{times}");
+        let app = App::start(env!("APP_TWO_MESSAGES"), &["sign"], &failing(&place));
+        let outcome = Conversation::open(app.port(), 2).set_and_get(4);
+        assert_eq!(outcome, Outcome { right: 16, ..Outcome::default() }, "{place}");
+        app.stop();
+    }
 }
 
 /// Whoever has panicked may want a lock that a parked coroutine has.
@@ -111,20 +125,31 @@ const CALLS: [(&str, &str); 18] = [
     ("pthread_create", "threads"),
 ];
 
+/// Sections whose calls are jobs, which their handlers see through.
+const JOBS: [&str; 5] = ["sign", "derive", "keygen", "deflate-flushes", "libdeflates"];
+
 #[test]
 fn a_call_whose_hook_panics_is_made_once() {
     for (call, section) in CALLS {
-        let native = app::run(hook_calls::PROGRAM, &[section], &Preload::Stock).unwrap();
-        for (place, times) in
-            [("before", 1), ("before", 4), ("after", 1), ("after", 4), ("then", 2)]
-        {
-            let place = format!("{call}.{place}:{times}");
-            let here = app::run(hook_calls::PROGRAM, &[section], &failing(&place)).unwrap();
-            let mut lines: Vec<&str> = here.lines().collect();
-            lines.retain(|line| !line.starts_with("interlude: "));
-            let first = lines.iter().zip(native.lines()).find(|(here, native)| **here != *native);
-            assert_eq!(first, None, "{place}");
-            assert_eq!(lines.len(), native.lines().count(), "{place}");
-        }
+        let places = ["before:1", "after:1", "then:1"].map(|place| format!("{call}.{place}"));
+        says_what_it_says_natively(section, &places);
+    }
+}
+
+#[test]
+fn a_job_whose_handler_panics_is_run_once() {
+    let places = ["job.submitted:2", "job.taken:2", "evp.checking:2"].map(str::to_owned);
+    JOBS.into_iter().for_each(|section| says_what_it_says_natively(section, &places));
+}
+
+fn says_what_it_says_natively(section: &str, places: &[String]) {
+    let native = app::run(hook_calls::PROGRAM, &[section], &Preload::Stock).unwrap();
+    for place in places {
+        let here = app::run(hook_calls::PROGRAM, &[section], &failing(place)).unwrap();
+        let mut lines: Vec<&str> = here.lines().collect();
+        lines.retain(|line| !line.starts_with("interlude: "));
+        let first = lines.iter().zip(native.lines()).find(|(here, native)| **here != *native);
+        assert_eq!(first, None, "{section} {place}");
+        assert_eq!(lines.len(), native.lines().count(), "{section} {place}");
     }
 }
