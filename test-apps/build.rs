@@ -1,4 +1,4 @@
-//! Compiles the C servers in `c/` with the system's compiler, as anybody would, and gives each
+//! Compiles the C and C++ servers in `c/` with the system's compiler, as anybody would, and gives each
 //! one's path to this package as `APP_NAME`.
 //!
 //! Must not: link anything of ours. They are the unmodified programs of the tests.
@@ -25,6 +25,7 @@ const PROGRAMS: &[(&str, &[&str])] = &[
     ("ends", &["ends.c"]),
     ("handlers", &["handlers.c"]),
     ("leaving", &["leaving.c"]),
+    ("exceptions", &["exceptions/main.c", "exceptions/handlers.cpp"]),
     (
         "hook-calls",
         &[
@@ -69,18 +70,19 @@ fn main() {
 }
 
 fn compile(program: &Path, sources: &[&str]) {
-    let sources = sources.iter().map(|source| Path::new("c").join(source));
-    let status = Command::new("cc")
-        .args(FLAGS)
-        .arg("-o")
-        .arg(program)
-        .args(sources)
-        .args(LIBRARIES)
-        .status();
-    match status {
+    let is_cpp = |source: &str| source.ends_with(".cpp");
+    // The C++ driver also knows what its programs are linked with.
+    let driver = if sources.iter().any(|source| is_cpp(source)) { "c++" } else { "cc" };
+    let mut command = Command::new(driver);
+    command.args(FLAGS).arg("-o").arg(program);
+    for source in sources {
+        command.args(["-x", if is_cpp(source) { "c++" } else { "c" }]);
+        command.arg(Path::new("c").join(source));
+    }
+    match command.args(["-x", "none"]).args(LIBRARIES).status() {
         Ok(status) if status.success() => {}
-        Ok(_) => fail(&format!("cc could not build {}", program.display())),
-        Err(why) => fail(&format!("cc: {why} (scripts/setup.sh installs it)")),
+        Ok(_) => fail(&format!("{driver} could not build {}", program.display())),
+        Err(why) => fail(&format!("{driver}: {why} (scripts/setup.sh installs it)")),
     }
 }
 

@@ -16,6 +16,25 @@ pub(crate) struct Ambient {
     exceptions: [usize; 2],
 }
 
+/// The state of the loop itself. Its error queue is the running coroutine's, which empties it.
+pub(crate) struct LoopAmbient {
+    basic: interlude_fiber::Ambient,
+    exceptions: [usize; 2],
+}
+
+impl LoopAmbient {
+    /// Reads this thread's state.
+    pub(crate) fn save() -> Self {
+        Self { basic: interlude_fiber::Ambient::save(), exceptions: exceptions() }
+    }
+
+    /// Makes it this thread's state again.
+    pub(crate) fn restore(&self) {
+        exchange_exceptions(self.exceptions);
+        self.basic.restore();
+    }
+}
+
 impl Ambient {
     /// Takes this thread's state; what could be inherited by mistake is left empty.
     pub(crate) fn take() -> Self {
@@ -32,6 +51,11 @@ impl Ambient {
         exchange_exceptions(self.exceptions);
         self.basic.restore();
     }
+}
+
+fn exceptions() -> [usize; 2] {
+    // SAFETY: as below.
+    exception_globals().map_or([0; 2], |globals| unsafe { globals.read() })
 }
 
 fn exchange_exceptions(new: [usize; 2]) -> [usize; 2] {

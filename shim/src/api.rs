@@ -7,7 +7,7 @@ pub(crate) mod evp;
 pub(crate) mod io;
 pub(crate) mod libdeflate;
 pub(crate) mod locks;
-mod objects;
+pub(crate) mod objects;
 pub(crate) mod openssl;
 pub(crate) mod process;
 mod signature;

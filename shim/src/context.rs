@@ -50,9 +50,9 @@ pub(crate) fn activate() {
 }
 
 /// After a panic: nothing is offloaded or parked any more, for good. The hooks of the event loop go
-/// on: the kernel holds our tokens, and the server needs its own `data`.
-pub(crate) fn stop_offloading() {
-    STOPPED.store(true, Ordering::Release);
+/// on: the kernel holds our tokens, and the server needs its own `data`. True if it is the first.
+pub(crate) fn stop_offloading() -> bool {
+    !STOPPED.swap(true, Ordering::AcqRel)
 }
 
 /// Was [`stop_offloading`] called?

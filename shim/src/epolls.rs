@@ -36,6 +36,12 @@ impl Epoll {
         self.interest.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
+    /// Has the kernel look at every file anew of which it might not report by itself what was lost.
+    pub(crate) fn ask_again(&self) {
+        let operations = self.interest().ask_again();
+        operations.into_iter().for_each(|operation| self.apply(operation));
+    }
+
     /// Carries an operation out. A refusal means that the fd is gone by a way that no hook saw;
     /// then there is nothing to be told.
     pub(crate) fn apply(&self, operation: Operation) {

@@ -8,15 +8,20 @@
 //! 4. `Handled`: its value, with the `errno` that it left. `PassThrough`: `errno` as it was, the
 //!    original *outside* the shim (what it calls may be hooked, may throw, may be cancelled), and
 //!    after it, where the row has one, the `then` handler, which sees the result;
-//! 5. a panic in a handler ends all offloading, and the original runs if it has not.
+//! 5. a panic in a handler ends all offloading. What the call has come to then ([`Call::made`])
+//!    stands; if it was not made, it is, by the row's `or` handler or by the original.
 
 use std::panic::{AssertUnwindSafe, catch_unwind};
 
+use crate::api::objects;
 use crate::bypass::Bypass;
-use crate::context;
 use crate::counters::{Counter, count, count_hook, count_hook_alone};
-use crate::log;
 use crate::original::{Failure, Original};
+use crate::{context, fail, log};
+
+mod call;
+
+pub(crate) use call::{Call, Word};
 
 /// What a handler made of a call.
 pub(crate) enum Outcome<T> {
@@ -24,12 +29,6 @@ pub(crate) enum Outcome<T> {
     Handled(T),
     /// The original is to run, for this reason.
     PassThrough(Bypass),
-}
-
-/// A handler's view of its hook.
-pub(crate) struct Call<F> {
-    /// The original.
-    pub(crate) original: F,
 }
 
 /// When a hook acts.
@@ -67,13 +66,14 @@ pub(crate) fn passes<F: Copy>(number: usize, when: When, original: &Original<F>)
 
 /// Runs a hook; see the module's text.
 #[inline(always)]
-pub(crate) fn run<F: Copy, T: Failure + Copy>(
+pub(crate) fn run<F: Copy, T: Failure + Word>(
     number: usize,
     when: When,
     original: &Original<F>,
     handler: impl FnOnce(&Call<F>) -> Outcome<T>,
     call_original: impl FnOnce(F) -> T,
     then: Option<impl FnOnce(T) -> T>,
+    instead: Option<impl Fn() -> Outcome<T>>,
 ) -> T {
     let Some(original) = original.function() else {
         set_errno(libc::ENOSYS);
@@ -90,15 +90,22 @@ pub(crate) fn run<F: Copy, T: Failure + Copy>(
     }
     let errno = if when != When::InEvent { errno() } else { 0 };
     let shadow = local.enter();
-    let outcome = guarded(|| handler(&Call { original }));
+    let call = Call::new(original);
+    let outcome = guarded(|| {
+        fail::hook(number, "before");
+        let outcome = handler(&call);
+        fail::hook(number, "after");
+        outcome
+    });
+    let outcome = outcome.unwrap_or_else(|| after_panic(&call, instead.as_ref()));
     drop(shadow);
     match outcome {
-        Some(Outcome::Handled(value)) => {
+        Outcome::Handled(value) => {
             count_hook(local, number, true);
             return value;
         }
-        Some(Outcome::PassThrough(Bypass::Observed)) | None => {}
-        Some(Outcome::PassThrough(reason)) => count(reason.counter()),
+        Outcome::PassThrough(Bypass::Observed) => {}
+        Outcome::PassThrough(reason) => count(reason.counter()),
     }
     count_hook(local, number, false);
     if when != When::InEvent {
@@ -108,14 +115,50 @@ pub(crate) fn run<F: Copy, T: Failure + Copy>(
     if let Some(then) = then {
         let errno = if when != When::InEvent { self::errno() } else { 0 };
         let shadow = local.enter();
-        let mapped = guarded(|| then(value));
+        let mapped = guarded(|| {
+            fail::hook(number, "then");
+            then(value)
+        });
+        let is_whole = mapped.is_some();
+        let value = mapped.unwrap_or_else(|| unmapped(value, instead.as_ref()));
         drop(shadow);
-        if when != When::InEvent {
+        if when != When::InEvent && is_whole {
             set_errno(errno);
         }
-        return mapped.unwrap_or(value);
+        return value;
     }
     value
+}
+
+/// What a call comes to whose handler has panicked.
+#[cold]
+fn after_panic<F, T: Word>(
+    call: &Call<F>,
+    instead: Option<&impl Fn() -> Outcome<T>>,
+) -> Outcome<T> {
+    if let Some(result) = call.result() {
+        return Outcome::Handled(result);
+    }
+    let outcome = guarded(|| match (instead, context::in_event()) {
+        (Some(instead), _) => instead(),
+        // What the handler would have waited for is not known.
+        (None, Some(thread)) => {
+            objects::wait_alone(thread);
+            Outcome::PassThrough(Bypass::Panicked)
+        }
+        (None, None) => Outcome::PassThrough(Bypass::Panicked),
+    });
+    outcome.unwrap_or(Outcome::PassThrough(Bypass::Panicked))
+}
+
+/// What a call has come to if the handler has panicked that was to see its result: that result, or
+/// what the row has instead, for a result that the server cannot be given.
+#[cold]
+fn unmapped<T: Word>(value: T, instead: Option<&impl Fn() -> Outcome<T>>) -> T {
+    match instead.and_then(guarded) {
+        Some(Outcome::Handled(value)) => value,
+        _ => value,
+    }
 }
 
 /// Runs `body`; a panic in it ends all offloading, and is `None`.
@@ -130,11 +173,13 @@ pub(crate) fn guarded<T>(body: impl FnOnce() -> T) -> Option<T> {
     }
 }
 
+/// Something panicked: nothing is offloaded from now on.
 #[cold]
-fn panicked() {
-    context::stop_offloading();
+pub(crate) fn panicked() {
     count(Counter::Panics);
-    log::line(format_args!("a hook panicked: nothing is offloaded from now on"));
+    if context::stop_offloading() {
+        log::line(format_args!("a panic (a fault of Interlude): nothing is offloaded from now on"));
+    }
 }
 
 /// This thread's `errno`.
@@ -158,7 +203,8 @@ pub(crate) fn set_errno(value: i32) {
 /// Makes the exports, their originals and their names from the rows of the table.
 macro_rules! hooks {
     ($($family:ident fn $name:ident($($arg:ident: $type:ty),* $(,)?) $(-> $result:ty)?
-        => $(@$when:ident)? $handler:path $(, then $then:path)? $(, maps $maps:path)?;)*) => {
+        => $(@$when:ident)? $handler:path $(, then $then:path)? $(, maps $maps:path)?
+            $(, or $or:path)?;)*) => {
         /// Number of hooks.
         pub(crate) const COUNT: usize = NAMES.len();
 
@@ -233,6 +279,7 @@ macro_rules! hooks {
                             unsafe { original($($arg),*) }
                         },
                         then.take(),
+                        hooks!(@or $($or)?; $($arg),*),
                     )
                 }
                 // SAFETY: as above.
@@ -251,6 +298,8 @@ macro_rules! hooks {
             result
         })
     };
+    (@or ; $($arg:ident),*) => { None::<fn() -> Outcome<_>> };
+    (@or $or:path; $($arg:ident),*) => { Some(|| $or($($arg),*)) };
     (@after ; $maps:path; $($arg:ident),*) => { Some(|result| $maps(result, $($arg),*)) };
 }
 pub(crate) use hooks;

@@ -24,6 +24,7 @@ mod counters;
 mod environment;
 mod epolls;
 mod errors;
+mod fail;
 mod hook;
 mod log;
 mod offload;

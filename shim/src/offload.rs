@@ -22,6 +22,7 @@ use crate::cancel::NotCancelled;
 use crate::clocks;
 use crate::context;
 use crate::counters::{Counter, JobEvent, count, count_by, count_job};
+use crate::fail;
 use crate::hook;
 use crate::original;
 use crate::scheduler;
@@ -179,17 +180,23 @@ pub(crate) fn carry_out<C: Call + 'static>(
     count_job(kind, JobEvent::Bytes, bytes);
     let work = Arc::new(Work::new(call));
     let task = Arc::clone(&work);
-    let is_taken = run(thread, Job { ticket: Ticket(thread.current.get()), kind, bytes, task });
-    let Some(done) = work.take() else {
-        count_job(kind, JobEvent::InPlace, 1);
-        if is_taken {
-            redone();
-        }
-        return None;
-    };
-    count_job(kind, JobEvent::Completed, 1);
-    thread.costs.borrow_mut().took(kind.index(), size, done.took);
-    Some(done.call)
+    let job = Job { ticket: Ticket(thread.current.get()), kind, bytes, task };
+    // Should it panic on the way: the call has been run, or is not run any more once it is taken.
+    let is_taken = hook::guarded(|| run(thread, job)).unwrap_or(true);
+    let done = work.take();
+    hook::guarded(|| {
+        fail::point("job.taken");
+        let Some(done) = &done else {
+            count_job(kind, JobEvent::InPlace, 1);
+            if is_taken {
+                redone();
+            }
+            return;
+        };
+        count_job(kind, JobEvent::Completed, 1);
+        thread.costs.borrow_mut().took(kind.index(), size, done.took);
+    });
+    done.map(|done| done.call)
 }
 
 /// Gives a job to the engine and waits until it is done, or will not be done. False if the engine
@@ -207,6 +214,7 @@ fn run(thread: &'static Thread, job: Job) -> bool {
         return false;
     }
     count_job(kind, JobEvent::Submitted, 1);
+    fail::point("job.submitted");
     let inline = !capabilities.asynchronous;
     count(if inline { Counter::EngineInlineSubmitted } else { Counter::EngineCoresSubmitted });
     match thread.settings.mode {

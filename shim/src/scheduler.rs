@@ -46,7 +46,8 @@ pub(crate) enum Answer {
     Nested(Vec<Delivered>),
     /// To `Wait` and `Nested`: the kernel refused, with this `errno`.
     Failed(i32),
-    /// To the first `Wait`: this thread's stack cannot be sliced.
+    /// To `Wait`: this thread's stack cannot be sliced, or something has panicked and nobody is parked
+    /// any more. The scheduler is not asked again.
     Unsound,
     /// To `Job`: it is done, or will not be.
     Done,
@@ -56,7 +57,7 @@ pub(crate) enum Answer {
     Forced,
 }
 
-/// The server's wait, on an armed thread. `None` if this thread's stack cannot be sliced.
+/// The server's wait, on an armed thread. `None` if nothing is to be parked on it any more.
 pub(crate) fn wait(thread: &'static Thread, call: WaitCall, kind: WaitKind) -> Option<i32> {
     if thread.fiber.get().is_null() && !begin(thread) {
         thread.unsliceable.set(true);

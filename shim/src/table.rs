@@ -1,10 +1,11 @@
 //! What is intercepted: one row a function, no bodies.
 //!
 //! A row gives the family, the export with its type, its handler, and where it needs one the
-//! handler that runs after the original (`then`: it sees the result; `maps`: it replaces it).
-//! `@in_event`: the row acts only while its thread processes an event that may park; `@everywhere`:
-//! also in a process in which nothing else acts. `__libc_start_main` and `vfork` are not here: they
-//! are no hooks in this sense (see `start`, `api::process`).
+//! handler that runs after the original (`then`: it sees the result; `maps`: it replaces it), and
+//! `or`: what the call comes to after a panic, where the original alone would not do. `@in_event`:
+//! the row acts only while its thread processes an event that may park; `@everywhere`: also in a
+//! process in which nothing else acts. `__libc_start_main` and `vfork` are not here: they are no
+//! hooks in this sense (see `start`, `api::process`).
 
 use std::ffi::{c_char, c_int, c_long, c_uchar, c_uint, c_ulong, c_void};
 
@@ -16,7 +17,7 @@ use libc::{
 
 use crate::api::zlib::ZStream;
 use crate::api::{clocks, epoll, evp, io, libdeflate, locks, openssl, process, zlib};
-use crate::hook::{self, When, hooks};
+use crate::hook::{self, Outcome, When, hooks};
 use crate::original::Original;
 
 /// A thread's first function.
@@ -25,10 +26,10 @@ pub(crate) type ThreadStart = unsafe extern "C-unwind" fn(*mut c_void) -> *mut c
 hooks! {
     loop fn epoll_create(size: c_int) -> c_int => epoll::create, then epoll::created;
     loop fn epoll_create1(flags: c_int) -> c_int => epoll::create1, then epoll::created;
-    loop fn epoll_ctl(epfd: c_int, op: c_int, fd: c_int, event: *mut epoll_event) -> c_int => epoll::control;
-    loop fn epoll_wait(epfd: c_int, events: *mut epoll_event, max: c_int, timeout: c_int) -> c_int => @wait epoll::wait, maps epoll::waited;
-    loop fn epoll_pwait(epfd: c_int, events: *mut epoll_event, max: c_int, timeout: c_int, mask: *const sigset_t) -> c_int => @wait epoll::pwait, maps epoll::pwaited;
-    loop fn epoll_pwait2(epfd: c_int, events: *mut epoll_event, max: c_int, timeout: *const timespec, mask: *const sigset_t) -> c_int => @wait epoll::pwait2, maps epoll::pwaited2;
+    loop fn epoll_ctl(epfd: c_int, op: c_int, fd: c_int, event: *mut epoll_event) -> c_int => epoll::control, or epoll::control_alone;
+    loop fn epoll_wait(epfd: c_int, events: *mut epoll_event, max: c_int, timeout: c_int) -> c_int => @wait epoll::wait, maps epoll::waited, or epoll::interrupted4;
+    loop fn epoll_pwait(epfd: c_int, events: *mut epoll_event, max: c_int, timeout: c_int, mask: *const sigset_t) -> c_int => @wait epoll::pwait, maps epoll::pwaited, or epoll::interrupted5;
+    loop fn epoll_pwait2(epfd: c_int, events: *mut epoll_event, max: c_int, timeout: *const timespec, mask: *const sigset_t) -> c_int => @wait epoll::pwait2, maps epoll::pwaited2, or epoll::interrupted5;
     loop fn poll(fds: *mut pollfd, n: c_ulong, timeout: c_int) -> c_int => epoll::poll;
     loop fn ppoll(fds: *mut pollfd, n: c_ulong, timeout: *const timespec, mask: *const sigset_t) -> c_int => epoll::ppoll;
     loop fn select(n: c_int, r: *mut fd_set, w: *mut fd_set, e: *mut fd_set, timeout: *mut timeval) -> c_int => epoll::select;

@@ -26,7 +26,7 @@ use crate::cancel::NotCancelled;
 use crate::epolls::{self, Epoll};
 use crate::scheduler::{Answer, Question};
 use crate::signals::{Pending, WindingDown};
-use crate::{context, page, start};
+use crate::{context, hook, page, start};
 
 /// A thread with an event loop.
 pub(crate) struct Thread {
@@ -34,7 +34,7 @@ pub(crate) struct Thread {
     pub(crate) settings: &'static Settings,
     /// Has this thread offloaded, or wanted to? Until then its loop costs next to nothing.
     pub(crate) armed: Cell<bool>,
-    /// Its stack cannot be sliced: nothing is ever parked.
+    /// Its stack cannot be sliced, or something has panicked: nothing is ever parked.
     pub(crate) unsliceable: Cell<bool>,
     /// The epoll instance of its loop's latest wait; -1 before the first.
     pub(crate) loop_epfd: Cell<RawFd>,
@@ -205,6 +205,7 @@ fn rules(settings: &Settings) -> Rules {
         shared,
         timers: _,
         cycles: _,
+        ambient: _,
     } = settings.rules;
     Rules { own_fd, linked_fds, locks, objects, order, identity, shared }
 }
@@ -225,7 +226,7 @@ fn end_with_thread(thread: &'static Thread) {
 }
 
 unsafe extern "C" fn thread_ended(_: *mut c_void) {
-    Thread::end();
+    hook::guarded(Thread::end);
 }
 
 fn make_engine(settings: &Settings) -> Option<Box<dyn Engine>> {
@@ -294,10 +295,12 @@ fn pool_slot() -> Option<MutexGuard<'static, Option<(u32, Cores)>>> {
 /// At `exit`: libraries clean up after themselves now, so no helper may be inside one. Registered
 /// with the first pool, which is later than OpenSSL's own handler, and so it runs before that.
 extern "C" fn at_exit() {
-    let pool = try_pool().and_then(|slot| slot.clone());
-    if let Some((_, cores)) = pool.filter(|(owner, _)| *owner == std::process::id()) {
-        cores.stop();
-    }
+    hook::guarded(|| {
+        let pool = try_pool().and_then(|slot| slot.clone());
+        if let Some((_, cores)) = pool.filter(|(owner, _)| *owner == std::process::id()) {
+            cores.stop();
+        }
+    });
 }
 
 /// The helper threads of this process; a child after fork has none of its parent's.

@@ -8,6 +8,8 @@ use std::process::Command;
 
 /// The library's file name.
 const LIBRARY: &str = "libinterlude.so";
+/// The same with fail points (`shim/src/fail.rs`), for tests: it lies beside it.
+const FAIL_POINTS: &str = "libinterlude_fail_points.so";
 /// The variable that names another library than the one built with this program.
 const VARIABLE: &str = "INTERLUDE_LIB";
 
@@ -47,6 +49,18 @@ impl Shim {
             HarnessError::new(LIBRARY, format!("not found; build the workspace or set {VARIABLE}"))
         })?;
         Ok(Self { library, variables: Vec::new() })
+    }
+
+    /// The library with fail points, ordered to panic at `place` (`shim/src/fail.rs`).
+    ///
+    /// # Errors
+    /// When there is none beside this one.
+    pub fn failing(mut self, place: &str) -> Result<Self, HarnessError> {
+        self.library.set_file_name(FAIL_POINTS);
+        if self.library.is_file() {
+            return Ok(self.with("INTERLUDE_FAIL", place));
+        }
+        Err(HarnessError::new(self.library.display(), "not found; build the workspace"))
     }
 
     /// With one more variable; a later value of the same name wins.

@@ -239,6 +239,26 @@ impl InterestList {
         }
     }
 
+    /// Events that were fetched may be lost: ends every hold, and returns how to ask about all that the
+    /// kernel would not report again by itself. (A one-shot registration whose event the server has
+    /// is not armed for it.)
+    pub fn ask_again(&mut self) -> Vec<Operation> {
+        let mut operations = Vec::new();
+        for (index, slot) in self.by_fd.iter_mut().enumerate() {
+            let (Some(registration), Ok(fd)) = (slot, i32::try_from(index)) else { continue };
+            let Registration { generation, mask, hold, .. } = *registration;
+            let (fd, once) = (Fd(fd), mask & (EXCLUSIVE | ONESHOT) != 0);
+            let token = Token::new(fd, generation);
+            registration.hold = Hold::No;
+            match hold {
+                Hold::Removed => operations.push(Operation::Add(fd, mask, token)),
+                Hold::No if once || mask & EDGE == 0 => {}
+                _ => operations.push(Operation::Modify(fd, mask, token)),
+            }
+        }
+        operations
+    }
+
     /// Before the server's own `EPOLL_CTL_MOD` or `DEL` of an fd that a hold took out of the
     /// kernel's list: how to put it back first, so that the call answers as it should.
     pub fn restore(&mut self, fd: Fd) -> Option<Operation> {
@@ -287,3 +307,6 @@ pub struct Resolved {
     /// The fd; `None` for an orphan, whose number may mean something else now.
     pub fd: Option<Fd>,
 }
+
+#[cfg(test)]
+mod tests;

@@ -147,7 +147,7 @@ pub struct Jobs {
     pub check: Check,
 }
 
-/// `[rules]`: rules of conflict (C1 to C9 in ARCHITECTURE.md). All are on in real use.
+/// `[rules]`: rules of conflict (C1 to C9 in ARCHITECTURE.md, and what is each coroutine's own). All are on in real use.
 #[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
 #[serde(default, deny_unknown_fields)]
 pub struct Rules {
@@ -170,6 +170,8 @@ pub struct Rules {
     pub shared: bool,
     /// C9: of coroutines that wait for one another, one goes on.
     pub cycles: bool,
+    /// What a thread has one of (`errno`, the handled exceptions) is each coroutine's own.
+    pub ambient: bool,
 }
 
 impl Default for Cores {
@@ -228,6 +230,7 @@ impl Default for Rules {
             identity: true,
             shared: true,
             cycles: true,
+            ambient: true,
         }
     }
 }

@@ -150,7 +150,7 @@ pub const VARIABLES: &[Variable] = &[
     Variable {
         name: "INTERLUDE_RULES_OFF",
         key: "rules",
-        help: "comma list of own_fd, linked_fds, locks, objects, timers, order, identity, shared, cycles: rules switched off, for tests only",
+        help: "comma list of own_fd, linked_fds, locks, objects, timers, order, identity, shared, cycles, ambient: rules switched off, for tests only",
         apply: rules_off,
     },
 ];
@@ -225,9 +225,10 @@ fn rules_off(settings: &mut Settings, text: &str) -> Result<(), &'static str> {
             "identity" => &mut rules.identity,
             "shared" => &mut rules.shared,
             "cycles" => &mut rules.cycles,
+            "ambient" => &mut rules.ambient,
             _ => {
                 return Err(
-                    "knows own_fd, linked_fds, locks, objects, timers, order, identity, shared and cycles",
+                    "knows own_fd, linked_fds, locks, objects, timers, order, identity, shared, cycles and ambient",
                 );
             }
         };

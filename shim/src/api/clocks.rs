@@ -23,7 +23,7 @@ pub(crate) fn get(
     time: *mut timespec,
 ) -> Outcome<c_int> {
     // SAFETY: the caller's own arguments.
-    let result = unsafe { (call.original)(id, time) };
+    let result = call.made(unsafe { (call.original)(id, time) });
     if result == 0
         && let Some(clock) = of(id)
     {
@@ -38,7 +38,7 @@ pub(crate) fn get_base(
     base: c_int,
 ) -> Outcome<c_int> {
     // SAFETY: the caller's own arguments.
-    let result = unsafe { (call.original)(time, base) };
+    let result = call.made(unsafe { (call.original)(time, base) });
     if result == TIME_UTC {
         show(Clock::Real, time);
     }
@@ -61,7 +61,7 @@ pub(crate) fn get_day(
     zone: *mut c_void,
 ) -> Outcome<c_int> {
     // SAFETY: the caller's own arguments.
-    let result = unsafe { (call.original)(time, zone) };
+    let result = call.made(unsafe { (call.original)(time, zone) });
     // SAFETY: the contract of gettimeofday(2): a valid place, or null.
     let Some(time) = (unsafe { time.as_mut() }).filter(|_| result == 0) else {
         return Outcome::Handled(result);
@@ -80,7 +80,7 @@ pub(crate) fn get_seconds(
     time: *mut time_t,
 ) -> Outcome<time_t> {
     // SAFETY: the caller's own argument.
-    let real = unsafe { (call.original)(time) };
+    let real = call.made(unsafe { (call.original)(time) });
     let value = shown(Clock::Seconds, nanos(real, 0)).div_euclid(SECOND);
     // SAFETY: the contract of time(2): a valid place, or null.
     if let Some(time) = unsafe { time.as_mut() } {

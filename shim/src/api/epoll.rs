@@ -15,7 +15,7 @@ use crate::api::objects;
 use crate::bypass::Bypass;
 use crate::context;
 use crate::epolls::{self, Epoll};
-use crate::hook::{Call, Outcome};
+use crate::hook::{Call, Outcome, set_errno};
 use crate::scheduler::{self, Timeout, WaitCall};
 use crate::signals;
 use crate::start;
@@ -41,7 +41,30 @@ pub(crate) fn created(fd: c_int, _: c_int) {
 
 /// `epoll_ctl`: the kernel gets a token where the server gave its `data`.
 pub(crate) fn control<F>(
-    _: &Call<F>,
+    call: &Call<F>,
+    epfd: c_int,
+    operation: c_int,
+    fd: c_int,
+    event: *mut epoll_event,
+) -> Outcome<c_int> {
+    if let Some(thread) = context::in_event().filter(|_| epolls::of(epfd).is_some()) {
+        let mut claims = thread.claims.borrow_mut();
+        if operation == libc::EPOLL_CTL_DEL {
+            claims.ends(Fd(fd))
+        } else {
+            claims.touch(Fd(fd))
+        }
+        drop(claims);
+        thread.fence.borrow_mut().acts();
+    }
+    match control_alone(epfd, operation, fd, event) {
+        Outcome::Handled(result) => Outcome::Handled(call.made(result)),
+        passed => passed,
+    }
+}
+
+/// As [`control`], for a coroutine that claims nothing.
+pub(crate) fn control_alone(
     epfd: c_int,
     operation: c_int,
     fd: c_int,
@@ -51,16 +74,6 @@ pub(crate) fn control<F>(
         return Outcome::PassThrough(Bypass::UnknownEpoll);
     };
     let fd = Fd(fd);
-    if let Some(thread) = context::in_event() {
-        let mut claims = thread.claims.borrow_mut();
-        if operation == libc::EPOLL_CTL_DEL {
-            claims.ends(fd)
-        } else {
-            claims.touch(fd)
-        }
-        drop(claims);
-        thread.fence.borrow_mut().acts();
-    }
     if operation == libc::EPOLL_CTL_DEL {
         return Outcome::Handled(delete(&epoll, epfd, fd));
     }
@@ -132,14 +145,14 @@ fn delete(epoll: &Epoll, epfd: c_int, fd: Fd) -> c_int {
 }
 
 pub(crate) fn wait<F>(
-    _: &Call<F>,
+    call: &Call<F>,
     epfd: c_int,
     events: *mut epoll_event,
     max: c_int,
     timeout: c_int,
 ) -> Outcome<c_int> {
     let timeout = u64::try_from(timeout).ok().map(Duration::from_millis);
-    serve(epfd, events, max, timeout, std::ptr::null())
+    serve(call, epfd, events, max, timeout, std::ptr::null())
 }
 
 pub(crate) fn pwait<F>(
@@ -150,13 +163,12 @@ pub(crate) fn pwait<F>(
     timeout: c_int,
     mask: *const sigset_t,
 ) -> Outcome<c_int> {
-    let _ = call;
     let timeout = u64::try_from(timeout).ok().map(Duration::from_millis);
-    serve(epfd, events, max, timeout, mask)
+    serve(call, epfd, events, max, timeout, mask)
 }
 
 pub(crate) fn pwait2<F>(
-    _: &Call<F>,
+    call: &Call<F>,
     epfd: c_int,
     events: *mut epoll_event,
     max: c_int,
@@ -176,10 +188,11 @@ pub(crate) fn pwait2<F>(
             }
         }
     };
-    serve(epfd, events, max, timeout, mask)
+    serve(call, epfd, events, max, timeout, mask)
 }
 
-fn serve(
+fn serve<F>(
+    call: &Call<F>,
     epfd: c_int,
     events: *mut epoll_event,
     max: c_int,
@@ -204,12 +217,13 @@ fn serve(
     let depth = std::ptr::from_ref(&here).addr();
     let idle = thread.claims.borrow().parked_len() == 0;
     let kind = thread.nesting.borrow_mut().classify(Place { epfd, depth }, idle);
-    let call = WaitCall { epfd, events, max, timeout, mask, depth };
+    let wait = WaitCall { epfd, events, max, timeout, mask, depth };
     // A thread's first wait under the scheduler has to be its loop's.
     let begun = !thread.fiber.get().is_null();
     if thread.is_armed() && (begun || kind == WaitKind::Loop) {
         thread.winding_down.waits();
-        if let Some(result) = scheduler::wait(thread, call, kind) {
+        if let Some(result) = scheduler::wait(thread, wait, kind) {
+            call.made(result);
             // The handlers run here, on the server's own stack.
             signals::send_again(thread);
             return Outcome::Handled(result);
@@ -231,6 +245,24 @@ fn translate(result: c_int, epfd: c_int, events: *mut epoll_event) -> c_int {
     let Some(thread) = Thread::of_this() else { return result };
     let kept = thread.with_epoll(epfd, |epoll| resolve(&mut epoll.interest(), events, count));
     kept.map_or(result, |kept| c_int::try_from(kept).unwrap_or(c_int::MAX))
+}
+
+/// The wait of a thread on which something has panicked is interrupted, as by a signal. Events that
+/// were on their way to it come again.
+fn interrupted(epfd: c_int) -> Outcome<c_int> {
+    if let Some(epoll) = epolls::of(epfd) {
+        epoll.ask_again();
+    }
+    set_errno(libc::EINTR);
+    Outcome::Handled(-1)
+}
+
+pub(crate) fn interrupted4<A, B, C>(epfd: c_int, _: A, _: B, _: C) -> Outcome<c_int> {
+    interrupted(epfd)
+}
+
+pub(crate) fn interrupted5<A, B, C, D>(epfd: c_int, _: A, _: B, _: C, _: D) -> Outcome<c_int> {
+    interrupted(epfd)
 }
 
 /// The first `count` of `events`, as the server knows them; returns how many are left.

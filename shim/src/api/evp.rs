@@ -16,9 +16,9 @@ use interlude_settings::Check;
 use crate::api::objects;
 use crate::api::signature::Signer;
 use crate::bypass::Bypass;
-use crate::counters::count;
 use crate::errors::{self, Errors};
-use crate::hook::{Call, Outcome};
+use crate::fail;
+use crate::hook::{self, Call, Outcome};
 use crate::offload::{self, Load, Plan};
 use crate::original::Original;
 use crate::thread::Thread;
@@ -126,9 +126,13 @@ impl Operation {
         (!is_right).then(|| self.again(signer.ctx()))
     }
 
-    /// The results that the server gets.
+    /// The results that the server gets: those that there are, if looking at them panics.
     fn checked(self, thread: &'static Thread, kind: JobKind) -> Self {
-        match self.right_one(kind, offload::check(thread)) {
+        let right = hook::guarded(|| {
+            fail::point("evp.checking");
+            self.right_one(kind, offload::check(thread))
+        });
+        match right.flatten() {
             Some(right) => {
                 offload::was_wrong(thread, kind);
                 offload::redone();
@@ -177,7 +181,7 @@ fn with_input(
 ) -> Outcome<c_int> {
     let in_place = || {
         // SAFETY: the caller's own arguments.
-        Outcome::Handled(unsafe { (call.original)(ctx, out, len, data, data_len) })
+        Outcome::Handled(call.made(unsafe { (call.original)(ctx, out, len, data, data_len) }))
     };
     if ctx.is_null() || out.is_null() || len.is_null() || (data.is_null() && data_len > 0) {
         return in_place();
@@ -199,7 +203,7 @@ fn with_input(
     }
     let done = offload::carry_out(thread, load, operation);
     let outcome = match done {
-        Some(done) => Outcome::Handled(finish(&done.checked(thread, kind), out, len)),
+        Some(done) => Outcome::Handled(finish(call, done.checked(thread, kind), out, len)),
         None => in_place(),
     };
     objects::leave(ctx.addr());
@@ -215,7 +219,7 @@ pub(crate) fn derive(
 ) -> Outcome<c_int> {
     let in_place = || {
         // SAFETY: the caller's own arguments.
-        Outcome::Handled(unsafe { (call.original)(ctx, secret, len) })
+        Outcome::Handled(call.made(unsafe { (call.original)(ctx, secret, len) }))
     };
     if ctx.is_null() || secret.is_null() || len.is_null() {
         return in_place();
@@ -233,7 +237,7 @@ pub(crate) fn derive(
     let operation = Operation::new(function, ctx, Vec::new(), capacity);
     let done = offload::carry_out(thread, load, operation);
     let outcome = match done {
-        Some(done) => Outcome::Handled(finish(&done.checked(thread, load.kind), secret, len)),
+        Some(done) => Outcome::Handled(finish(call, done.checked(thread, load.kind), secret, len)),
         None => in_place(),
     };
     objects::leave(ctx.addr());
@@ -244,14 +248,15 @@ pub(crate) fn derive(
 const MOST_OUTPUT: usize = 64 * 1024;
 
 /// Copies results to where the caller wants them.
-fn finish(done: &Operation, out: *mut c_uchar, len: *mut usize) -> c_int {
+fn finish<F>(call: &Call<F>, done: Operation, out: *mut c_uchar, len: *mut usize) -> c_int {
     let result = done.result.unwrap_or(-1);
-    done.errors.raise();
     let results = done.results();
     // SAFETY: the caller's buffer holds what it said, which is no less than the job's.
     unsafe { std::ptr::copy_nonoverlapping(results.as_ptr(), out, results.len()) };
     // SAFETY: the caller's length, checked for null at the door.
     unsafe { *len = done.len };
+    call.made(result);
+    done.errors.raise();
     result
 }
 
@@ -263,14 +268,14 @@ pub(crate) fn keygen(
 ) -> Outcome<c_int> {
     let in_place = || {
         // SAFETY: the caller's own arguments.
-        Outcome::Handled(unsafe { (call.original)(ctx, key) })
+        Outcome::Handled(call.made(unsafe { (call.original)(ctx, key) }))
     };
     if ctx.is_null() || key.is_null() {
         return in_place();
     }
     if has_callback(ctx) {
-        count(Bypass::Callback.counter());
-        return in_place();
+        // Outside of the shim: it may throw.
+        return Outcome::PassThrough(Bypass::Callback);
     }
     errors::in_use();
     let load = Load { kind: JobKind::Keygen, size: key_size(ctx), bytes: 0 };
@@ -288,10 +293,11 @@ pub(crate) fn keygen(
     let outcome = match done.and_then(|done| done.result.map(|result| (done, result))) {
         Some((done, result)) => {
             // A key that is wrong would be a key: there is nothing to check it by.
-            offload::was_right(thread, load.kind);
-            done.errors.raise();
             // SAFETY: as above.
             unsafe { *key = done.key.0 };
+            call.made(result);
+            offload::was_right(thread, load.kind);
+            done.errors.raise();
             Outcome::Handled(result)
         }
         None => in_place(),

@@ -393,7 +393,7 @@ pub(crate) fn close_range(
     for fd in kept {
         if fd > next {
             // SAFETY: the caller's own call, on a part of its range.
-            let result = unsafe { (call.original)(next, fd - 1, flags) };
+            let result = call.made(unsafe { (call.original)(next, fd - 1, flags) });
             if result != 0 {
                 return Outcome::Handled(result);
             }
@@ -404,7 +404,7 @@ pub(crate) fn close_range(
         return Outcome::Handled(0);
     }
     // SAFETY: as above.
-    Outcome::Handled(unsafe { (call.original)(next, last, flags) })
+    Outcome::Handled(call.made(unsafe { (call.original)(next, last, flags) }))
 }
 
 pub(crate) fn close_from(call: &Call<CloseFrom>, first: c_int) -> Outcome<()> {
@@ -418,6 +418,7 @@ pub(crate) fn close_from(call: &Call<CloseFrom>, first: c_int) -> Outcome<()> {
     }
     // SAFETY: the caller's own call, on the rest of its range.
     unsafe { (call.original)(highest.cast_signed() + 1) };
+    call.made(());
     Outcome::Handled(())
 }
 

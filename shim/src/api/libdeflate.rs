@@ -95,7 +95,9 @@ pub(crate) fn compress(
 ) -> Outcome<usize> {
     let in_place = || {
         // SAFETY: the caller's own arguments.
-        Outcome::Handled(unsafe { (call.original)(compressor, data, len, out, available) })
+        Outcome::Handled(
+            call.made(unsafe { (call.original)(compressor, data, len, out, available) }),
+        )
     };
     if compressor.is_null() || data.is_null() || out.is_null() {
         return in_place();
@@ -119,12 +121,13 @@ pub(crate) fn compress(
             match done {
                 Some(done) => match done.checked(thread) {
                     Some(results) => {
-                        offload::was_right(thread, load.kind);
                         let to = out.cast::<u8>();
                         // SAFETY: at most `available` bytes, which the caller's buffer has room for.
                         unsafe {
                             std::ptr::copy_nonoverlapping(results.as_ptr(), to, results.len())
                         };
+                        call.made(results.len());
+                        offload::was_right(thread, load.kind);
                         Outcome::Handled(results.len())
                     }
                     None => {

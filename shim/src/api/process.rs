@@ -22,7 +22,7 @@ pub(crate) fn fork(call: &Call<Fork>) -> Outcome<pid_t> {
     count(Counter::ProcessForks);
     let (child, error) = epolls::across_fork(|| {
         // SAFETY: no preconditions.
-        let child = unsafe { (call.original)() };
+        let child = call.made(unsafe { (call.original)() });
         (child, errno())
     });
     if child == 0 {
@@ -78,12 +78,12 @@ pub(crate) fn signal_action(
         return Outcome::PassThrough(Bypass::Observed);
     }
     // SAFETY: the caller's own arguments.
-    Outcome::Handled(unsafe { signals::set(call.original, signal, action, before) })
+    Outcome::Handled(call.made(unsafe { signals::set(call.original, signal, action, before) }))
 }
 
 /// `signal`: as `sigaction`.
 pub(crate) fn signal<F>(
-    _: &Call<F>,
+    call: &Call<F>,
     signal: c_int,
     handler: libc::sighandler_t,
 ) -> Outcome<libc::sighandler_t> {
@@ -92,7 +92,7 @@ pub(crate) fn signal<F>(
         return Outcome::PassThrough(Bypass::Observed);
     };
     // SAFETY: the caller's own arguments.
-    Outcome::Handled(unsafe { signals::set_simply(original, signal, handler) })
+    Outcome::Handled(call.made(unsafe { signals::set_simply(original, signal, handler) }))
 }
 
 fn parks() -> bool {
@@ -122,7 +122,7 @@ pub(crate) fn create_thread(
     count(Counter::ProcessThreads);
     let start = Box::into_raw(Box::new(Start { function, argument }));
     // SAFETY: the caller's own arguments, but for the function and its argument.
-    let result = unsafe { (call.original)(thread, attributes, below, start.cast()) };
+    let result = call.made(unsafe { (call.original)(thread, attributes, below, start.cast()) });
     if result != 0 {
         // SAFETY: made above, and the thread that would have taken it does not exist.
         drop(unsafe { Box::from_raw(start) });

@@ -180,7 +180,7 @@ const STREAM_ERROR: c_int = -2;
 pub(crate) fn deflate(call: &Call<Deflate>, stream: *mut ZStream, flush: c_int) -> Outcome<c_int> {
     let in_place = || {
         // SAFETY: the caller's own arguments.
-        Outcome::Handled(unsafe { (call.original)(stream, flush) })
+        Outcome::Handled(call.made(unsafe { (call.original)(stream, flush) }))
     };
     // SAFETY: the API's contract: a stream, or null, which is the original's to refuse.
     let Some(here) = (unsafe { stream.cast_const().as_ref() }) else { return in_place() };
@@ -200,7 +200,7 @@ pub(crate) fn deflate(call: &Call<Deflate>, stream: *mut ZStream, flush: c_int) 
     let load = Load { kind: JobKind::Deflate, size: Size::of_input(bytes), bytes };
     let outcome = match offload::plan(load) {
         Plan::InPlace(watch) => watch.over(in_place),
-        Plan::Job(thread) => match job(thread, load, call.original, stream, flush) {
+        Plan::Job(thread) => match job(thread, load, call, stream, flush) {
             Some(result) => Outcome::Handled(result),
             None => in_place(),
         },
@@ -213,7 +213,7 @@ pub(crate) fn deflate(call: &Call<Deflate>, stream: *mut ZStream, flush: c_int) 
 fn job(
     thread: &'static Thread,
     load: Load,
-    function: Deflate,
+    call: &Call<Deflate>,
     stream: *mut ZStream,
     flush: c_int,
 ) -> Option<c_int> {
@@ -231,7 +231,7 @@ fn job(
         input.extend_from_slice(bytes);
     }
     let job = Stream {
-        function,
+        function: call.original,
         flush,
         stream: Box::new(here),
         owner: stream,
@@ -243,9 +243,8 @@ fn job(
         before: None,
     };
     let mut done = offload::carry_out(thread, load, job)?;
-    if done.fits(&here, offload::check(thread) == Check::None) {
-        offload::was_right(thread, load.kind);
-    } else {
+    let is_right = done.fits(&here, offload::check(thread) == Check::None);
+    if !is_right {
         offload::was_wrong(thread, load.kind);
         if !done.do_again() {
             // Neither is there a result, nor a way to get one any more.
@@ -265,6 +264,10 @@ fn job(
     after.next_out = unsafe { here.next_out.add(produced) };
     // SAFETY: the caller's stream, which nobody else has touched (C4).
     unsafe { *stream = after };
+    call.made(result);
+    if is_right {
+        offload::was_right(thread, load.kind);
+    }
     Some(result)
 }
 

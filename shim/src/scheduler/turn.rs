@@ -14,6 +14,7 @@
 //! Invariants: at most one coroutine runs; the loop's slice is that of the latest wait; whatever
 //! lies on the server's stack when another slice is laid back has been saved or has ended.
 
+mod rescue;
 mod rest;
 
 use std::convert::Infallible;
@@ -30,11 +31,12 @@ use interlude_offload::Ticket;
 
 use super::parked::{Forced, Parked, ParkedSet, Waiting};
 use super::{Answer, Question, WaitCall, kernel};
-use crate::ambient::Ambient;
+use crate::ambient::{Ambient, LoopAmbient};
 use crate::counters::{Counter, count, count_by, count_slice};
 use crate::epolls::Epoll;
 use crate::thread::Thread;
-use crate::{clocks, context, log, offload};
+use crate::{clocks, context, fail, log, offload};
+use rescue::Asked;
 
 /// How far the loop itself may lie below the stack's base, in bytes.
 const LOOP_DEEPEST: usize = 1024 * 1024;
@@ -63,7 +65,7 @@ struct Scheduler<'a> {
     wait: WaitCall,
     epoll: Option<Arc<Epoll>>,
     loop_slice: Slice,
-    loop_ambient: interlude_fiber::Ambient,
+    loop_ambient: LoopAmbient,
     began: Option<Instant>,
     /// When the kernel has last answered, by the monotonic clock.
     asked: i64,
@@ -72,6 +74,10 @@ struct Scheduler<'a> {
     on_stack: OnStack,
     /// Has the running coroutine parked before?
     has_parked: bool,
+    /// Who was laid back goes on with this.
+    going: Option<Answer>,
+    /// How often a turn has panicked.
+    panics: usize,
     buffer: Vec<libc::epoll_event>,
     done: Vec<Ticket>,
 }
@@ -107,12 +113,14 @@ impl<'a> Scheduler<'a> {
             wait: first,
             epoll: None,
             loop_slice: Slice::new(),
-            loop_ambient: interlude_fiber::Ambient::save(),
+            loop_ambient: LoopAmbient::save(),
             began: None,
             asked: 0,
             is_late: false,
             on_stack: OnStack::Other,
             has_parked: false,
+            going: None,
+            panics: 0,
             buffer: Vec::new(),
             done: Vec::new(),
         }
@@ -120,10 +128,10 @@ impl<'a> Scheduler<'a> {
 
     fn serve(mut self, mut question: Question) -> Infallible {
         loop {
-            let is_job = matches!(question, Question::Job);
-            let asker = self.thread.current.get();
+            let asked = Asked::of(&question);
+            let asker = CoroutineId(self.thread.current.get());
             let answer = catch_unwind(AssertUnwindSafe(|| self.answer(question)));
-            let answer = answer.unwrap_or_else(|_| rescue(self.thread, asker, is_job));
+            let answer = answer.unwrap_or_else(|_| self.rescue(asker, asked));
             question = self.seat.resume(answer);
         }
     }
@@ -133,8 +141,14 @@ impl<'a> Scheduler<'a> {
             self.parked.forget();
             self.ready.clear();
         }
+        fail::point("scheduler.asked");
         match question {
-            Question::Wait(call) => self.ended(call),
+            Question::Wait(call) => {
+                self.ended(call);
+                if context::is_stopped() && self.parked.is_empty() && !self.thread.signals.any() {
+                    return self.retire();
+                }
+            }
             Question::Nested(call) if self.parked.is_empty() => return self.wait_nested(&call),
             Question::Nested(call) => {
                 count(Counter::CoroutineDrained);
@@ -203,7 +217,7 @@ impl<'a> Scheduler<'a> {
         let beside = !self.parked.is_empty();
         self.thread.fence.borrow_mut().announce(call.timeout, beside, clocks::real);
         self.seat.save(&mut self.loop_slice);
-        self.loop_ambient = interlude_fiber::Ambient::save();
+        self.loop_ambient = LoopAmbient::save();
         self.on_stack = OnStack::Loop;
     }
 
@@ -226,10 +240,12 @@ impl<'a> Scheduler<'a> {
         if self.wait.timeout.is_some_and(|timeout| !timeout.is_zero()) {
             self.began.get_or_insert_with(Instant::now);
         }
-        let (wait, ambient) = (self.wait, Ambient::take());
+        let ambient = self.thread.settings.rules.ambient.then(Ambient::take);
+        let wait = self.wait;
         self.parked.insert(id, Parked { slice, ambient, events, wait, waiting });
         self.thread.parked.set(self.parked.len());
         self.on_stack = OnStack::Other;
+        fail::point("scheduler.parked");
     }
 
     fn next(&mut self) -> Answer {
@@ -243,7 +259,8 @@ impl<'a> Scheduler<'a> {
                 continue;
             }
             // A signal may have reached the server while a coroutine was on its way to park.
-            let told = self.thread.winding_down.is_told() && !self.parked.is_empty();
+            let is_ending = self.thread.winding_down.is_told() || context::is_stopped();
+            let told = is_ending && !self.parked.is_empty();
             if told || self.timer_is_due() || self.is_draining() || self.thread.signals.any() {
                 if self.parked.is_empty() {
                     return self.fail(libc::EINTR);
@@ -293,31 +310,45 @@ impl<'a> Scheduler<'a> {
         // `begin_wait`, or was saved in `park`, or has ended.
         unsafe { self.seat.lay_back(&parked.slice) };
         self.on_stack = OnStack::Other;
-        self.parked.recycle(parked.slice);
         self.thread.parked.set(self.parked.len());
-        parked.ambient.put();
+        if let Some(ambient) = parked.ambient {
+            ambient.put();
+        }
+        let is_forced = matches!(answer, Answer::Forced);
+        self.going = Some(match parked.waiting {
+            Waiting::Loop(_) | Waiting::Nested(_) => Answer::Failed(libc::EINTR),
+            _ => answer,
+        });
+        self.thread.current.set(id.0);
+        context::local().set_in_event(true);
+        fail::point("scheduler.resumed");
+        self.parked.recycle(parked.slice);
         self.thread.claims.borrow_mut().resume(id);
         self.thread.fence.borrow_mut().goes_on();
         self.thread.backlog.set(!self.ready.is_empty());
-        count(Counter::CoroutineResumed);
         if let Waiting::Loop(call) = parked.waiting {
             self.finish();
             self.begin_wait(call);
+            self.going = None;
+            count(Counter::CoroutineResumed);
             return None;
         }
         if parked.wait.events == self.wait.events {
             self.lay_back_events(&parked.wait, &parked.events);
         }
         self.thread.delivery.replace(parked.events);
-        self.thread.current.set(id.0);
-        context::local().set_in_event(true);
         self.has_parked = true;
-        if matches!(answer, Answer::Forced) {
+        count(Counter::CoroutineResumed);
+        if is_forced {
             count(Counter::CoroutineForced);
         }
         match parked.waiting {
-            Waiting::Nested(call) => Some(self.wait_nested(&call)),
-            _ => Some(answer),
+            Waiting::Nested(call) => {
+                let answer = self.wait_nested(&call);
+                self.going = None;
+                Some(answer)
+            }
+            _ => self.going.take(),
         }
     }
 
@@ -382,6 +413,7 @@ impl<'a> Scheduler<'a> {
                 epoll.apply(operation);
             }
         }
+        fail::point("scheduler.picked");
         count_by(Counter::EventHeld, self.pick.held);
         count_by(Counter::EventStale, self.pick.stale);
         let events = self.pick.events.len();
@@ -411,6 +443,7 @@ impl<'a> Scheduler<'a> {
         drop(delivery);
         self.lay_loop();
         context::local().set_in_event(true);
+        fail::point("scheduler.begun");
         Answer::Events(count)
     }
 
@@ -419,7 +452,9 @@ impl<'a> Scheduler<'a> {
             // SAFETY: saved by this seat in `begin_wait`; what lies on the stack was saved in
             // `park` or has ended.
             unsafe { self.seat.lay_back(&self.loop_slice) };
-            self.loop_ambient.restore();
+            if self.thread.settings.rules.ambient {
+                self.loop_ambient.restore();
+            }
         }
         // From here on it runs, and what was saved stays for the next event.
         self.on_stack = OnStack::Other;
@@ -437,22 +472,4 @@ impl<'a> Scheduler<'a> {
         self.begin_event();
         Answer::Failed(errno)
     }
-}
-
-/// A turn panicked: nothing is offloaded from now on. The server's wait is interrupted, as by a
-/// signal; a coroutine that was about to park waits for its job where it is.
-#[cold]
-fn rescue(thread: &Thread, asker: u64, is_job: bool) -> Answer {
-    context::stop_offloading();
-    count(Counter::Panics);
-    log::line(format_args!("the scheduler panicked: nothing is offloaded from now on"));
-    if !is_job {
-        return Answer::Failed(libc::EINTR);
-    }
-    let mut done: Vec<Ticket> = Vec::new();
-    while !done.contains(&Ticket(asker)) {
-        thread.with_engine(|engine| engine.sleep(Instant::now()));
-        offload::poll(thread, 1, &mut done);
-    }
-    Answer::Done
 }

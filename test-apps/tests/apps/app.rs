@@ -31,6 +31,14 @@ pub(crate) fn coroutine(settings: &[(&str, &str)]) -> Preload {
     }
 }
 
+/// As [`coroutine`], with a panic at `place` (`shim/src/fail.rs`).
+pub(crate) fn failing(place: &str) -> Preload {
+    match preload("coroutine") {
+        Preload::Shim(shim) => Preload::Shim(shim.failing(place).unwrap()),
+        Preload::Stock => unreachable!("the shim was asked for"),
+    }
+}
+
 /// A running server of ours.
 pub(crate) struct App {
     process: Process,
@@ -41,6 +49,15 @@ pub(crate) struct App {
 impl App {
     /// Starts it, and waits for its port.
     pub(crate) fn start(program: &str, args: &[&str], preload: &Preload) -> Self {
+        Self::try_start(program, args, preload).unwrap_or_else(|said| panic!("{program}: {said}"))
+    }
+
+    /// As [`App::start`], or what one that ended without a port has printed.
+    pub(crate) fn try_start(
+        program: &str,
+        args: &[&str],
+        preload: &Preload,
+    ) -> Result<Self, String> {
         let (mut process, output) = spawn(program, args, preload);
         let mut port = None;
         let mut ended = None;
@@ -49,10 +66,10 @@ impl App {
             port = announced(output.path());
             port.is_some() || ended.is_some()
         });
-        let Some(port) = port else {
-            panic!("{program} ({preload}): {ended:?} {}", text(output.path()));
-        };
-        Self { process, output, port }
+        match port {
+            Some(port) => Ok(Self { process, output, port }),
+            None => Err(format!("({preload}) {ended:?} {}", text(output.path()))),
+        }
     }
 
     /// Where it listens on 127.0.0.1.
@@ -69,6 +86,11 @@ impl App {
     pub(crate) fn await_parked(&self, count: u64) {
         let parked = || self.counter("coroutine.parked") - self.counter("coroutine.resumed");
         assert!(wait::until(PATIENCE, || parked() >= count), "{} are parked", parked());
+    }
+
+    /// What it has printed until now.
+    pub(crate) fn output(&self) -> String {
+        text(self.output.path())
     }
 
     /// Its open file descriptors.

@@ -51,6 +51,20 @@ impl Conversation {
         self.rounds(rounds, |_| (vec![message(text)], vec![answer.to_owned()]))
     }
 
+    /// A verb and a text of its own on every connection, `rounds` times; each must be answered with
+    /// that text. `verb` gets the numbers of the connection and of the round.
+    pub(crate) fn echo(
+        &mut self,
+        rounds: usize,
+        verb: impl Fn(usize, usize) -> &'static str,
+    ) -> Outcome {
+        self.rounds(rounds, |value| {
+            let mut numbers = value.split('.').map(|number| number.parse().unwrap());
+            let verb = verb(numbers.next().unwrap(), numbers.next().unwrap());
+            (vec![message(&format!("{verb} {value}"))], vec![value])
+        })
+    }
+
     /// One message on every connection; nobody waits for an answer.
     pub(crate) fn say(&mut self, text: &str) {
         for stream in &mut self.streams {
@@ -72,6 +86,14 @@ impl Conversation {
     pub(crate) fn answered(&mut self) -> usize {
         let read = |stream: &mut TcpStream| stream.read_exact(&mut [0; MESSAGE]).is_ok();
         self.streams.iter_mut().map(read).filter(|answered| *answered).count()
+    }
+
+    /// The same message again and again on the first connection, until the server ends that.
+    pub(crate) fn say_until_ended(&mut self, text: &str) {
+        let Some(stream) = self.streams.first_mut() else { return };
+        let mut answer = [0; MESSAGE];
+        stream.set_read_timeout(None).unwrap();
+        while stream.write_all(&message(text)).is_ok() && stream.read_exact(&mut answer).is_ok() {}
     }
 
     /// What each connection is answered to `text`.

@@ -5,7 +5,7 @@ use crate::app::{self, App, MODES, coroutine, preload};
 use interlude_test_apps::Preload;
 use std::sync::LazyLock;
 
-const PROGRAM: &str = env!("APP_HOOK_CALLS");
+pub(crate) const PROGRAM: &str = env!("APP_HOOK_CALLS");
 
 /// Sections with a test of their own.
 const APART: [&str; 2] = ["epoll-duplicates", "thread-cancels"];

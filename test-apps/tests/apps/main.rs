@@ -5,18 +5,21 @@
 
 mod app;
 mod at_work;
+mod backtraces;
 mod children;
 mod conversation;
 mod crossed_locks;
 mod echo;
 mod ends;
 mod epoll_kernel;
+mod exceptions;
 mod handlers;
 mod hook_calls;
 mod leaving;
 mod meanwhile;
 mod mio_server;
 mod mutex_across;
+mod panics;
 mod relay;
 mod reused_number;
 mod shared_buffer;
