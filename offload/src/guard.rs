@@ -89,6 +89,8 @@ pub struct Guard<E: Engine + ?Sized> {
     /// The highest number that was answered, and when the latest answer came.
     answered: Option<(u64, Instant)>,
     trust: Trust,
+    /// Was a job given up since the latest answer came?
+    is_silent: bool,
     strikes: [u8; JobKind::ALL.len()],
     tally: Tally,
     done: Vec<Completion>,
@@ -106,6 +108,7 @@ impl<E: Engine + ?Sized> Guard<E> {
             earliest: now,
             answered: None,
             trust: Trust::Full,
+            is_silent: false,
             strikes: [0; JobKind::ALL.len()],
             tally: Tally::default(),
             done: Vec::new(),
@@ -131,6 +134,13 @@ impl<E: Engine + ?Sized> Guard<E> {
                 is_over
             }
         }
+    }
+
+    /// Has it been silent for so long that a job was given up? Whoever is in haste had better give it
+    /// none: the next one may take as long, and so on until it is in quarantine.
+    #[must_use]
+    pub fn is_silent(&self) -> bool {
+        self.is_silent
     }
 
     /// Hands a job over.
@@ -187,6 +197,7 @@ impl<E: Engine + ?Sized> Guard<E> {
         }
         let highest = self.answered.map_or(number, |(highest, _)| highest.max(number));
         self.answered = Some((highest, now));
+        self.is_silent = false;
         if let Some(flight) = self.flights.remove(index) {
             into.push(flight.ticket);
             if left == Left::NotRun {
@@ -218,6 +229,7 @@ impl<E: Engine + ?Sized> Guard<E> {
                 index += 1;
             } else if let Some(flight) = self.flights.remove(index) {
                 self.tally.late += 1;
+                self.is_silent = true;
                 into.push(flight.ticket);
                 self.strike(flight.kind, now);
             }

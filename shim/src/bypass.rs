@@ -38,6 +38,9 @@ pub(crate) enum Bypass {
     Unowned,
     /// The coroutine uses a connection to a peer, and it is not known for whom that works (C2).
     Linked,
+    /// The call is one of many in a turn by which the server catches up with its timers (C5), or such a
+    /// turn waits for it, and the engine does not answer.
+    Late,
     /// The server ends or restarts (see `signals`).
     WindingDown,
     /// Something panicked earlier.
@@ -65,6 +68,7 @@ impl Bypass {
             Self::Multiplexed => Counter::BypassMultiplexed,
             Self::Unowned => Counter::BypassUnowned,
             Self::Linked => Counter::BypassLinked,
+            Self::Late => Counter::BypassLate,
             Self::WindingDown => Counter::BypassWindingDown,
             Self::Panicked => Counter::BypassPanicked,
             Self::OtherWait => Counter::BypassOtherWait,

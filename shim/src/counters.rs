@@ -72,6 +72,7 @@ counters! {
     BypassMultiplexed = "bypass.multiplexed",
     BypassUnowned = "bypass.unowned",
     BypassLinked = "bypass.linked",
+    BypassLate = "bypass.late",
     BypassWindingDown = "bypass.winding_down",
     BypassPanicked = "bypass.panicked",
     BypassOtherWait = "bypass.other_wait",

@@ -108,9 +108,11 @@ fn choose(load: Load) -> Result<&'static Thread, Bypass> {
         return Err(Bypass::Small);
     }
     // An engine that cannot be made takes nothing.
-    let is_open = {
+    let (is_open, is_silent) = {
         let _whole = NotCancelled::new();
-        thread.with_engine(|engine| engine.is_open(Instant::now)).ok_or(Bypass::Refused)?
+        let ask =
+            |engine: &mut Guard<dyn Engine>| (engine.is_open(Instant::now), engine.is_silent());
+        thread.with_engine(ask).ok_or(Bypass::Refused)?
     };
     if !is_open {
         return Err(Bypass::Quarantine);
@@ -119,6 +121,9 @@ fn choose(load: Load) -> Result<&'static Thread, Bypass> {
         Mode::Off | Mode::Inline => Err(Bypass::Settings),
         Mode::Block | Mode::Spin => Ok(thread),
         Mode::Coroutine if thread.winding_down.is_on() => Err(Bypass::WindingDown),
+        Mode::Coroutine if thread.catches_up.get() || (is_silent && thread.drains.get()) => {
+            Err(Bypass::Late)
+        }
         Mode::Coroutine if context::local().in_event() && is_unowned(thread, compresses) => {
             Err(Bypass::Unowned)
         }

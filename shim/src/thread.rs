@@ -58,6 +58,10 @@ pub(crate) struct Thread {
     pub(crate) fence: RefCell<Fence>,
     /// Are there events that the server has yet to see, besides those of the running coroutine?
     pub(crate) backlog: Cell<bool>,
+    /// Is the running coroutine one of many events that have waited long enough?
+    pub(crate) catches_up: Cell<bool>,
+    /// Does anything wait until nobody is parked?
+    pub(crate) drains: Cell<bool>,
     /// How many coroutines are parked; a signal handler may ask.
     pub(crate) parked: Cell<usize>,
     /// Signals kept back meanwhile.
@@ -93,6 +97,8 @@ impl Thread {
             costs: RefCell::new(Costs::new(JobKind::ALL.len())),
             fence: RefCell::new(Fence::default()),
             backlog: Cell::new(false),
+            catches_up: Cell::new(false),
+            drains: Cell::new(false),
             parked: Cell::new(0),
             signals: Pending::default(),
             winding_down: WindingDown::default(),
@@ -174,6 +180,8 @@ impl Thread {
         *self.claims.borrow_mut() = Claims::new(rules(self.settings));
         *self.fence.borrow_mut() = Fence::default();
         self.backlog.set(false);
+        self.catches_up.set(false);
+        self.drains.set(false);
         self.forked.set(true);
         self.parked.set(0);
         // What was kept back was sent to the parent.

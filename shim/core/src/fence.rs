@@ -44,9 +44,10 @@ use std::time::Duration;
 const MILLISECOND: i64 = 1_000_000;
 const SECOND: i64 = 1_000_000_000;
 
-/// How long the clocks may stand below a limit that real time has passed, in nanoseconds, while there
-/// are events to be delivered.
-pub const GRACE: i64 = 2 * MILLISECOND;
+/// How long the clocks may stand below a limit that real time has passed, in nanoseconds, before
+/// nothing more is delivered: as long as that took the last time, so that a server over a slow engine
+/// serves for half of the time at least; but no less and no more than this.
+pub const GRACE: (i64, i64) = (2 * MILLISECOND, 50 * MILLISECOND);
 /// The number of the first turn that we see: what the server has read before it is not known.
 const FIRST: u64 = 1;
 /// How long the clocks may stand without any limit, in nanoseconds.
@@ -163,6 +164,10 @@ pub struct Fence {
     stuck_since: i64,
     /// A turn has waited for the clock: it may see real time.
     free: bool,
+    /// How long it may stand below a limit, within [`GRACE`].
+    grace: i64,
+    /// Since when, and until when, nothing was delivered for a timer's sake; `None`: taken note of.
+    drained: Option<(i64, i64)>,
 }
 
 impl Default for Fence {
@@ -180,6 +185,8 @@ impl Default for Fence {
             stuck: 0,
             stuck_since: 0,
             free: false,
+            grace: GRACE.0,
+            drained: None,
         }
     }
 }
@@ -211,6 +218,9 @@ impl Fence {
     pub fn parked(&mut self, first: bool, real: impl Fn(Clock) -> i64) {
         if first {
             self.moved = self.woke;
+            if let Some((since, until)) = self.drained.take() {
+                self.grace = (until - since).clamp(GRACE.0, GRACE.1);
+            }
         }
         if self.frozen.is_none() {
             self.frozen = Some(self.woke);
@@ -333,15 +343,23 @@ impl Fence {
     #[must_use]
     pub fn is_due(&self, now: i64) -> bool {
         self.is_reached(|| now)
-            || self.due.is_some_and(|due| now >= due.saturating_add(GRACE))
+            || self.due.is_some_and(|due| now >= due.saturating_add(self.grace))
             || (self.is_seen() && now >= self.moved.saturating_add(STAND))
     }
 
-    /// How long it is until a timer is due, beside parked coroutines. `None`: there is none.
+    /// Nothing was delivered from `since` to `until`, by the real monotonic clock, while the parked
+    /// coroutines ended for a timer's sake.
+    pub fn drained(&mut self, since: i64, until: i64) {
+        let began = self.drained.map_or(since, |(began, _)| began);
+        self.drained = Some((began, until));
+    }
+
+    /// How long it is until nothing more is to be delivered, since a timer is due, beside parked
+    /// coroutines. `None`: there is no timer.
     #[must_use]
     pub fn left(&self, now: i64) -> Option<Duration> {
         self.due.map(|due| {
-            let left = due.saturating_sub(now).max(0);
+            let left = due.saturating_add(self.grace).saturating_sub(now).max(0);
             Duration::from_nanos(left.unsigned_abs())
         })
     }

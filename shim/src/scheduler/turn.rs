@@ -176,6 +176,7 @@ impl<'a> Scheduler<'a> {
 
     fn finish(&mut self) {
         context::local().set_in_event(false);
+        self.thread.catches_up.set(false);
         self.thread.claims.borrow_mut().begin([]);
         if self.has_parked || self.ready.held_len() > 0 {
             self.release_held();
@@ -430,6 +431,7 @@ impl<'a> Scheduler<'a> {
 
     /// A new coroutine takes the picked events (none, after a timeout) in the loop's slice.
     fn begin_event(&mut self) -> Answer {
+        self.thread.drains.set(false);
         let now = clocks::now();
         self.thread.fence.borrow_mut().turn(now);
         self.thread.backlog.set(!self.ready.is_empty() || self.has_to_ask(now));

@@ -213,7 +213,8 @@ fn without_timers_or_without_seen_clocks() {
     let mut unseen = Bench::at(0);
     unseen.park().announce(Some(100)).pass(99);
     assert_eq!((unseen.is_due(), unseen.is_reached()), (false, false));
-    assert_eq!(unseen.fence.left(unseen.clocks.now), Some(Duration::from_nanos(1)));
+    let left = Duration::from_nanos(1 + GRACE.0.unsigned_abs());
+    assert_eq!(unseen.fence.left(unseen.clocks.now), Some(left));
     unseen.pass(1);
     assert!(unseen.is_due() && unseen.is_reached());
     unseen.announce(Some(0)).pass(100);
@@ -414,5 +415,23 @@ proptest! {
                 Step::Resume => {}
             }
         }
+    }
+}
+
+#[test]
+fn after_a_long_drain_it_serves_for_as_long() {
+    let left_after = |drained: i64| {
+        let mut bench = Bench::at(0);
+        bench.see(Clock::Monotonic);
+        let (since, until) = (bench.clocks.now, bench.clocks.now + drained);
+        bench.fence.drained(since, since + drained / 2);
+        bench.fence.drained(until - drained / 2, until);
+        bench.park().announce(Some(100));
+        bench.fence.left(bench.clocks.now).unwrap()
+    };
+    let most = left_after(SECOND);
+    for (drained, grace) in [(0, GRACE.0), (20 * MILLISECOND, 20 * MILLISECOND)] {
+        let less = Duration::from_nanos((GRACE.1 - grace).unsigned_abs());
+        assert_eq!(left_after(drained), most - less);
     }
 }

@@ -3,8 +3,8 @@
 use super::*;
 
 /// How long parked coroutines may keep the server from its timers before all events are given to it
-/// at once, in nanoseconds: a twentieth of the shortest timeouts in use.
-const LATE: i64 = 50_000_000;
+/// at once, in nanoseconds: a tenth of the shortest timeouts in use.
+const LATE: i64 = 100_000_000;
 
 impl Scheduler<'_> {
     /// Asks the kernel for events; sleeps if there is nothing to do meanwhile.
@@ -61,16 +61,14 @@ impl Scheduler<'_> {
         if !fenced && left.is_some_and(|left| left.is_zero()) {
             return Some(self.time_out());
         }
-        let left = left.into_iter().chain(due).min();
+        // Beside parked coroutines the server's timers wait, and it for them.
+        let left = due.or(left);
         let wake = self.arm()?;
         count(Counter::LoopSlept);
         let slept = if left.is_some_and(|left| left.is_zero()) {
             // The server's next timer is due. It may free what a parked coroutine uses, so those
             // come first (C5).
-            count(Counter::CoroutineDrained);
-            let slept = kernel::sleep_for_completion(&self.wait, wake, self.until_late());
-            self.look_at_clock();
-            slept
+            self.sleep_in_drain(wake)
         } else {
             let until_late = self.until_late();
             let soonest = left.into_iter().chain(until_late).min();
@@ -109,8 +107,8 @@ impl Scheduler<'_> {
     /// Timers are due since long, and nobody is parked any more: the server gets all events that are
     /// there, at once, as after any other long turn. Given one by one, with a clock that still stands,
     /// new connections would get timeouts that have nearly passed; with one that goes on, those whose
-    /// events wait would time out between them.
-    /// `None` if there are none.
+    /// events wait would time out between them. Nothing parks in this turn: its events would come one
+    /// after the other, each as late as the engine is slow. `None` if there are none.
     pub(super) fn catch_up(&mut self) -> Option<Answer> {
         self.is_late = false;
         let call = self.wait;
@@ -122,14 +120,13 @@ impl Scheduler<'_> {
             }
         }
         match self.ask(&call, &epoll, Some(Duration::ZERO)) {
-            Ok(_) => self.deliver(true),
+            Ok(_) => {
+                let answer = self.deliver(true);
+                self.thread.catches_up.set(answer.is_some());
+                answer
+            }
             Err(errno) => Some(self.fail(errno)),
         }
-    }
-
-    /// Takes note of how long the server's timers have been kept waiting.
-    fn look_at_clock(&mut self) {
-        self.is_late |= self.thread.fence.borrow().lateness(clocks::now()) > LATE;
     }
 
     /// Nothing new begins: waits for one of the parked to be able to go on.
@@ -138,13 +135,26 @@ impl Scheduler<'_> {
             self.unlock_cycle();
             return;
         }
-        count(Counter::CoroutineDrained);
         if let Some(wake) = self.arm() {
             // A signal may cut it short; there will be another turn.
-            let _ = kernel::sleep_for_completion(&self.wait, wake, self.until_late());
+            let _ = self.sleep_in_drain(wake);
             self.thread.with_engine(|engine| engine.disarm());
-            self.look_at_clock();
         }
+    }
+
+    fn sleep_in_drain(&mut self, wake: RawFd) -> Result<(), i32> {
+        count(Counter::CoroutineDrained);
+        self.thread.drains.set(true);
+        let since = clocks::now();
+        let slept = kernel::sleep_for_completion(&self.wait, wake, self.until_late());
+        let now = clocks::now();
+        let mut fence = self.thread.fence.borrow_mut();
+        let lateness = fence.lateness(now);
+        self.is_late |= lateness > LATE;
+        if lateness > 0 {
+            fence.drained(since, now);
+        }
+        slept
     }
 
     /// How long the engine has until a job is late, which is then to be done in place.
