@@ -60,6 +60,8 @@ pub struct Soak {
     pub reload: bool,
     /// nginx's workers.
     pub workers: u32,
+    /// Chaos delays each job by so many milliseconds at most.
+    pub delay_max_ms: u32,
     /// What the load and the chaos are drawn from.
     pub seed: u32,
 }
@@ -85,9 +87,8 @@ impl fmt::Display for Below {
 }
 
 impl Below {
-    /// Every heavy call is a job. Chaos delays each by up to 60 ms and does one or two of a hundred
-    /// wrongly in each way.
-    fn preload(self, seed: u32) -> Result<Preload, HarnessError> {
+    /// Every heavy call is a job. Chaos does one or two of a hundred wrongly in each way.
+    fn preload(self, delay_max_ms: u32, seed: u32) -> Result<Preload, HarnessError> {
         let Self::Engine(engine) = self else { return Ok(Preload::Stock) };
         let settings = [
             ("INTERLUDE_MODE", "coroutine"),
@@ -96,14 +97,15 @@ impl Below {
             ("INTERLUDE_CHECK", "all"),
             ("INTERLUDE_DEADLINE_MS", "100"),
             ("INTERLUDE_QUARANTINE_MS", "200"),
-            ("INTERLUDE_CHAOS_DELAY_MAX_US", "60000"),
             ("INTERLUDE_CHAOS_FAIL", "2"),
             ("INTERLUDE_CHAOS_HANG", "1"),
             ("INTERLUDE_CHAOS_LATE", "1"),
             ("INTERLUDE_CHAOS_TWICE", "2"),
             ("INTERLUDE_CHAOS_WRONG", "2"),
         ];
-        let shim = Shim::find()?.with("INTERLUDE_CHAOS_SEED", seed.max(1));
+        let shim = Shim::find()?
+            .with("INTERLUDE_CHAOS_SEED", seed.max(1))
+            .with("INTERLUDE_CHAOS_DELAY_MAX_US", delay_max_ms * 1000);
         let shim = settings.iter().fold(shim, |shim, (name, value)| shim.with(name, value));
         Ok(Preload::Shim(shim))
     }

@@ -66,6 +66,8 @@ pub struct Claims {
     fd_owners: FdCounts,
     /// How many parked coroutines hold each lock.
     locks: LockCounts,
+    /// Do the server's clocks stand, so that the time of a new connection would begin too early?
+    late: bool,
     /// Locks that a coroutine has besides the one that has taken them, once for each such coroutine.
     lent: Vec<usize>,
     /// Where each fd was last read into, by number; empty where nothing is known.
@@ -272,13 +274,20 @@ impl Claims {
         self.fd_linked.forget(fd);
     }
 
+    /// Beside parked coroutines, do the clocks show a time that has passed? Until they do not, nobody
+    /// is accepted: what time a server gives to a new connection, it reckons from that.
+    pub fn set_late(&mut self, late: bool) {
+        self.late = late;
+    }
+
     /// Must an event of `fd` wait? A parked coroutine owns it (C1) or what it is linked to (C2), or
-    /// uses the memory that it was last read into (C8).
+    /// uses the memory that it was last read into (C8); or it is a listener's, and comes late (C5).
     #[must_use]
     pub fn is_busy(&self, fd: Fd) -> bool {
         // Without C1 no event is held at all.
         self.is_owned(fd)
             || self.fd_linked.of(fd) > 0
+            || (self.late && self.links.is_listener(fd))
             || (self.rules.own_fd
                 && self.rules.shared
                 && !self.written.is_empty()

@@ -63,8 +63,8 @@ pub(crate) struct ParkedSet {
 pub(crate) enum Forced {
     /// Nobody was there.
     Nobody,
-    /// One that waited for a region, which may be nobody's any more, or to be alone.
-    PastNothing,
+    /// One that waited for a region, which may be nobody's any more.
+    PastRegion,
     /// One that waited for something that another has.
     PastClaim,
 }
@@ -145,22 +145,24 @@ impl ParkedSet {
 
     /// Nobody can go on and no job is in flight (C9): the oldest waiter goes on without. One that
     /// waits for a region comes first: regions are claimed until their coroutine ends, and may have
-    /// been freed and given to another since, so that two wait for each other over nothing. So does
-    /// one that waits to be alone. One that waits for a lock comes last.
+    /// been freed and given to another since, so that two wait for each other over nothing. One that
+    /// waits for a lock comes late, and last one that waits to be alone: it may be about to end the
+    /// server.
     pub(crate) fn force_oldest(&mut self) -> Forced {
         let rank = |parked: &Parked| match parked.waiting {
-            Waiting::Want(Want::Region(_) | Want::Alone) => 0,
+            Waiting::Want(Want::Region(_)) => 0,
             Waiting::Want(Want::Lock(..)) => 2,
+            Waiting::Want(Want::Alone) | Waiting::Loop(_) | Waiting::Nested(_) => 3,
             _ => 1,
         };
         let by_rank = self.by_id.iter_mut().min_by_key(|(id, parked)| (rank(parked), **id));
         let Some((id, parked)) = by_rank else { return Forced::Nobody };
-        let is_light = rank(parked) == 0;
+        let is_region = rank(parked) == 0;
         if matches!(parked.waiting, Waiting::Want(_)) {
             parked.waiting = Waiting::Nothing;
         }
         self.ready.push_back((*id, Answer::Forced));
-        if is_light { Forced::PastNothing } else { Forced::PastClaim }
+        if is_region { Forced::PastRegion } else { Forced::PastClaim }
     }
 
     /// Takes one out, whether or not it can go on.

@@ -191,6 +191,7 @@ impl<'a> Scheduler<'a> {
     }
 
     fn release_held(&mut self) {
+        self.look_at_clock();
         let Some(epoll) = &self.epoll else { return };
         let mut interest = epoll.interest();
         let operations = self.ready.release(&mut interest, &self.thread.claims.borrow());
@@ -404,6 +405,7 @@ impl<'a> Scheduler<'a> {
         if self.ready.is_empty() {
             return None;
         }
+        self.look_at_clock();
         let epoll = self.epoll.as_ref()?;
         {
             let mut interest = epoll.interest();
@@ -421,7 +423,10 @@ impl<'a> Scheduler<'a> {
         if events == 0 {
             // Events of an fd that was closed while a duplicate keeps its file open come again at
             // once. The server must not be kept from its timers by them.
-            let only_stale = self.pick.stale > 0 && self.pick.held == 0 && self.ready.is_empty();
+            let only_stale = self.pick.stale > 0
+                && self.pick.held == 0
+                && self.ready.is_empty()
+                && self.wait.timeout.is_some();
             return only_stale.then(|| self.time_out());
         }
         count_by(Counter::EventDelivered, events);

@@ -25,6 +25,9 @@ struct Options {
     /// What the jobs go to: chaos, cores, inline; or stock, for the servers without the shim.
     #[arg(long, default_value = "chaos")]
     engine: Below,
+    /// Chaos delays each job by so many milliseconds at most.
+    #[arg(long, default_value_t = 20, value_parser = clap::value_parser!(u32).range(0..=60_000))]
+    delay_max_ms: u32,
     /// nginx's workers.
     #[arg(long, default_value_t = 2, value_parser = clap::value_parser!(u32).range(1..=64))]
     workers: u32,
@@ -54,6 +57,7 @@ fn run(options: &Options) -> Result<Report, HarnessError> {
         below: options.engine,
         reload: options.reload,
         workers: options.workers,
+        delay_max_ms: options.delay_max_ms,
         seed: options.seed.unwrap_or(now.subsec_nanos() | 1),
     };
     let dir = tempfile::tempdir().map_err(|e| HarnessError::new("certificates", e))?;

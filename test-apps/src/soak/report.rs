@@ -55,11 +55,12 @@ pub(super) struct OfServer {
 
 impl Report {
     pub(super) fn new(soak: &Soak, fronts: &[Front]) -> Self {
-        let Soak { time, below, workers, seed, reload } = soak;
+        let Soak { time, below, workers, seed, reload, delay_max_ms } = soak;
         let reload = if *reload { ", reloaded every second" } else { "" };
         let (time, total) = (time.as_secs(), workers);
-        let head =
-            format!("soak: {time} s over {below}, seed {seed}, {total} workers of nginx{reload}");
+        let head = format!(
+            "soak: {time} s over {below} ({delay_max_ms} ms at most), seed {seed}, {total} workers of nginx{reload}"
+        );
         Self {
             head,
             elapsed: Duration::ZERO,

@@ -129,6 +129,14 @@ impl Scheduler<'_> {
         }
     }
 
+    /// Do the server's clocks stand behind real time, for the sake of those that are parked?
+    pub(super) fn look_at_clock(&self) {
+        let late = !self.parked.is_empty()
+            && self.thread.settings.rules.timers
+            && self.thread.fence.borrow().lateness(clocks::now()) > 0;
+        self.thread.claims.borrow_mut().set_late(late);
+    }
+
     /// Nothing new begins: waits for one of the parked to be able to go on.
     pub(super) fn drain(&mut self) {
         if self.parked.in_flight() == 0 {
