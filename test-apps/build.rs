@@ -8,7 +8,7 @@ use std::path::{Path, PathBuf};
 use std::process::{Command, exit};
 
 /// One program: its name and its source files, relative to `c/`.
-const PROGRAMS: [(&str, &[&str]); 9] = [
+const PROGRAMS: [(&str, &[&str]); 10] = [
     ("two-messages", &["two-messages.c"]),
     ("relay", &["relay.c"]),
     ("meanwhile", &["meanwhile.c"]),
@@ -17,6 +17,10 @@ const PROGRAMS: [(&str, &[&str]); 9] = [
     ("threads", &["threads.c"]),
     ("timers", &["timers.c"]),
     ("epoll-kernel", &["epoll-kernel.c"]),
+    (
+        "epoll-held",
+        &["epoll-held/main.c", "epoll-held/files.c", "epoll-held/ledger.c", "epoll-held/job.c"],
+    ),
     (
         "hook-calls",
         &[

@@ -6,6 +6,7 @@
 mod app;
 mod conversation;
 mod echo;
+mod epoll_held;
 mod epoll_kernel;
 mod hook_calls;
 mod meanwhile;
