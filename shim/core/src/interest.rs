@@ -21,7 +21,9 @@
 //! goes on reporting it, and a server that duplicates fds sees those events. They are *orphans*:
 //! what is fetched after the close is delivered as the kernel says it; what was fetched before the
 //! close and not yet delivered is dropped, because the server may have freed what its `data` points
-//! to since (without Interlude it would have had the event before it closed).
+//! to since (without Interlude it would have had the event before it closed). So is what was fetched
+//! before the server changed or deleted the registration by a number that came back. A hold ends
+//! before the close: the kernel goes on as the server told it.
 //!
 //! Must not: call the kernel. Each change returns the [`Operation`] that the shim carries out.
 
@@ -309,3 +311,6 @@ pub struct Resolved {
     /// The fd; `None` for an orphan, whose number may mean something else now.
     pub fd: Option<Fd>,
 }
+
+#[cfg(test)]
+mod tests;
