@@ -18,6 +18,7 @@ PACKAGES=(
     nginx lighttpd lighttpd-mod-openssl lighttpd-mod-deflate redis-server    # what is accelerated
     wrk redis-tools curl nghttp2-client openssl                              # clients, certificates
     gcc binutils pkg-config libc6-dev libssl-dev zlib1g-dev libdeflate-dev   # what is built with
+    valgrind                                                                 # scripts/sanitize.sh
 )
 # Packages of those with a service, and the service's name.
 declare -A SERVICES=([nginx]=nginx [lighttpd]=lighttpd [redis-server]=redis-server)
