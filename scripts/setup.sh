@@ -17,7 +17,8 @@ set -euo pipefail
 PACKAGES=(
     nginx lighttpd lighttpd-mod-openssl lighttpd-mod-deflate redis-server    # what is accelerated
     wrk redis-tools curl nghttp2-client openssl                              # clients, certificates
-    gcc g++ gdb binutils pkg-config libc6-dev libssl-dev zlib1g-dev libdeflate-dev   # what is built with
+    gcc g++ binutils pkg-config libc6-dev libssl-dev zlib1g-dev libdeflate-dev   # to build with
+    gdb valgrind                                                             # to look closely with
 )
 # Packages of those with a service, and the service's name.
 declare -A SERVICES=([nginx]=nginx [lighttpd]=lighttpd [redis-server]=redis-server)

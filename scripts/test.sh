@@ -53,6 +53,7 @@ fi
 if [ $# -eq 0 ]; then
     step scripts/abi.sh
     step models
+    step scripts/sanitize.sh --short
 fi
 
 count=$(total failed)

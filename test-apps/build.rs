@@ -27,6 +27,10 @@ const PROGRAMS: &[(&str, &[&str])] = &[
     ("leaving", &["leaving.c"]),
     ("exceptions", &["exceptions/main.c", "exceptions/handlers.cpp"]),
     (
+        "epoll-held",
+        &["epoll-held/main.c", "epoll-held/files.c", "epoll-held/ledger.c", "epoll-held/job.c"],
+    ),
+    (
         "hook-calls",
         &[
             "hook-calls/main.c",

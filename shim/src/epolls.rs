@@ -157,14 +157,18 @@ pub(crate) fn of(fd: RawFd) -> Option<Arc<Epoll>> {
     registry().iter().find(|(known, _)| *known == fd).map(|(_, epoll)| Arc::clone(epoll))
 }
 
-/// An fd is closed, or becomes another file: nothing registered under its number holds any more.
+/// An fd is about to be closed, or to become another file: nothing registered under its number holds
+/// any more.
 pub(crate) fn closed(fd: Fd) {
     unmark(fd.0);
     let epolls = registry();
     let mut is_epoll = false;
     for (number, epoll) in epolls.iter() {
         is_epoll |= *number == fd.0;
-        epoll.interest().closed(fd);
+        let mut interest = epoll.interest();
+        if let Some(operation) = interest.closed(fd) {
+            epoll.apply(operation);
+        }
     }
     drop(epolls);
     if is_epoll {

@@ -12,6 +12,8 @@ const LIBRARY: &str = "libinterlude.so";
 const FAIL_POINTS: &str = "libinterlude_fail_points.so";
 /// The variable that names another library than the one built with this program.
 const VARIABLE: &str = "INTERLUDE_LIB";
+/// The variable that names a library to be loaded before it: a sanitizer's, which must come first.
+const BEFORE: &str = "INTERLUDE_LIB_BEFORE";
 
 /// How a server is started.
 #[derive(Debug, Clone, Default)]
@@ -117,7 +119,12 @@ impl Preload {
         }
         command.env_remove("LD_PRELOAD");
         if let Self::Shim(shim) = self {
-            command.env("LD_PRELOAD", &shim.library);
+            let mut libraries = env::var_os(BEFORE).unwrap_or_default();
+            if !libraries.is_empty() {
+                libraries.push(":");
+            }
+            libraries.push(&shim.library);
+            command.env("LD_PRELOAD", libraries);
             command.envs(shim.variables.iter().map(|(name, value)| (name, value)));
         }
     }

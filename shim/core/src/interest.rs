@@ -21,7 +21,9 @@
 //! goes on reporting it, and a server that duplicates fds sees those events. They are *orphans*:
 //! what is fetched after the close is delivered as the kernel says it; what was fetched before the
 //! close and not yet delivered is dropped, because the server may have freed what its `data` points
-//! to since (without Interlude it would have had the event before it closed).
+//! to since (without Interlude it would have had the event before it closed). So is what was fetched
+//! before the server changed or deleted the registration by a number that came back. A hold ends
+//! before the close: the kernel goes on as the server told it.
 //!
 //! Must not: call the kernel. Each change returns the [`Operation`] that the shim carries out.
 
@@ -93,9 +95,11 @@ struct Registration {
 /// A registration whose fd was closed.
 #[derive(Debug, Clone, Copy)]
 struct Orphan {
+    fd: Fd,
     generation: u32,
     mask: u32,
     data: u64,
+    /// What was fetched until then is not delivered.
     closed_at: Fetch,
 }
 
@@ -154,18 +158,38 @@ impl InterestList {
         }
     }
 
-    /// Forgets `fd`: its `EPOLL_CTL_DEL`. True if it was here.
-    pub fn remove(&mut self, fd: Fd) -> bool {
-        self.take(fd).is_some()
+    /// Forgets `fd`: an `EPOLL_CTL_DEL` that the kernel accepted.
+    pub fn remove(&mut self, fd: Fd) {
+        if self.take(fd).is_none() {
+            self.taken_up(fd);
+        }
     }
 
-    /// The number `fd` ends, by `close` or `dup2`.
-    pub fn closed(&mut self, fd: Fd) {
-        let Some(Registration { generation, mask, data, .. }) = self.take(fd) else { return };
+    /// The kernel has accepted an `EPOLL_CTL_MOD` or `DEL` of `fd`, which was not registered here:
+    /// the number has come back as another one of the same file, and that orphan is none any more.
+    /// Which of those with this number it was is not known; of all of them, only what is fetched
+    /// from now on counts.
+    pub fn taken_up(&mut self, fd: Fd) {
+        for orphan in self.orphans.iter_mut().filter(|orphan| orphan.fd == fd) {
+            orphan.closed_at = self.last_fetch;
+        }
+    }
+
+    /// The number `fd` is about to end, by `close` or `dup2`. Returns what makes the kernel's
+    /// registration the server's own again, in case that a duplicate keeps it.
+    pub fn closed(&mut self, fd: Fd) -> Option<Operation> {
+        let Registration { generation, mask, data, hold } = self.take(fd)?;
         if self.orphans.len() == ORPHANS {
             self.orphans.pop_front();
         }
-        self.orphans.push_back(Orphan { generation, mask, data, closed_at: self.last_fetch });
+        self.orphans.push_back(Orphan { fd, generation, mask, data, closed_at: self.last_fetch });
+        let token = Token::new(fd, generation);
+        match hold {
+            // A dropped event was fetched before the close.
+            Hold::No | Hold::Dropped => None,
+            Hold::Quieted => Some(Operation::Modify(fd, mask, token)),
+            Hold::Removed => Some(Operation::Add(fd, mask, token)),
+        }
     }
 
     /// Events are about to be fetched from the kernel: their number.
@@ -259,7 +283,7 @@ impl InterestList {
         operations
     }
 
-    /// Before the server's own `EPOLL_CTL_MOD` or `DEL` of an fd that a hold took out of the
+    /// Before the server's own `epoll_ctl` for an fd that a hold took out of the
     /// kernel's list: how to put it back first, so that the call answers as it should.
     pub fn restore(&mut self, fd: Fd) -> Option<Operation> {
         let registration = self.registration_mut(fd)?;

@@ -91,7 +91,17 @@ pub(crate) fn control_alone(
 }
 
 fn add(epoll: &Epoll, epfd: c_int, fd: Fd, mask: u32, data: u64) -> c_int {
-    register(&mut epoll.interest(), epfd, libc::EPOLL_CTL_ADD, fd, mask, data)
+    let mut interest = epoll.interest();
+    restore(epoll, &mut interest, fd);
+    register(&mut interest, epfd, libc::EPOLL_CTL_ADD, fd, mask, data)
+}
+
+/// What a hold took out of the kernel's list is there again, so that the kernel answers the server as
+/// it should.
+fn restore(epoll: &Epoll, interest: &mut InterestList, fd: Fd) {
+    if let Some(operation) = interest.restore(fd) {
+        epoll.apply(operation);
+    }
 }
 
 /// Makes a registration, if the kernel accepts it.
@@ -117,9 +127,7 @@ fn register(
 
 fn modify(epoll: &Epoll, epfd: c_int, fd: Fd, mask: u32, data: u64) -> c_int {
     let mut interest = epoll.interest();
-    if let Some(operation) = interest.restore(fd) {
-        epoll.apply(operation);
-    }
+    restore(epoll, &mut interest, fd);
     if let Some(token) = interest.token(fd) {
         let result = epolls::control(epfd, libc::EPOLL_CTL_MOD, fd, mask, token.0);
         if result == 0 {
@@ -129,14 +137,16 @@ fn modify(epoll: &Epoll, epfd: c_int, fd: Fd, mask: u32, data: u64) -> c_int {
     }
     // The number may have been closed and given to a duplicate of the same file: then the kernel
     // has the registration still, and this call takes it up.
-    register(&mut interest, epfd, libc::EPOLL_CTL_MOD, fd, mask, data)
+    let result = register(&mut interest, epfd, libc::EPOLL_CTL_MOD, fd, mask, data);
+    if result == 0 {
+        interest.taken_up(fd);
+    }
+    result
 }
 
 fn delete(epoll: &Epoll, epfd: c_int, fd: Fd) -> c_int {
     let mut interest = epoll.interest();
-    if let Some(operation) = interest.restore(fd) {
-        epoll.apply(operation);
-    }
+    restore(epoll, &mut interest, fd);
     let result = epolls::control(epfd, libc::EPOLL_CTL_DEL, fd, 0, 0);
     if result == 0 {
         interest.remove(fd);

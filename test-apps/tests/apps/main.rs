@@ -11,6 +11,7 @@ mod conversation;
 mod crossed_locks;
 mod echo;
 mod ends;
+mod epoll_held;
 mod epoll_kernel;
 mod exceptions;
 mod handlers;

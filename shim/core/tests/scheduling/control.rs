@@ -19,7 +19,11 @@ impl Machine {
         self.restore(fd)?;
         let control = |token| Control::Modify(fd, mask, token);
         let Some(token) = self.interest.token(Fd(fd)) else {
-            return Ok(self.register(fd, mask, data, control));
+            let answer = self.register(fd, mask, data, control);
+            if answer.is_ok() {
+                self.interest.taken_up(Fd(fd));
+            }
+            return Ok(answer);
         };
         let answer = self.kernel.control(&self.files, control(token.0));
         if answer.is_ok() {

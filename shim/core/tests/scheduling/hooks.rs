@@ -5,7 +5,6 @@
 
 use interlude_core::Fd;
 use interlude_core::claims::Want;
-use interlude_core::interest::EDGE;
 
 use crate::files::{ERR, HUP, IN, OUT, RDHUP};
 use crate::kernel::Control;
@@ -212,7 +211,7 @@ impl Machine {
         if self.polite {
             self.control(Some(Control::Delete(fd)))?;
         }
-        self.forget(fd);
+        self.forget(fd)?;
         if let Some(file) = self.files.close(fd) {
             self.kernel.file_ended(file);
             self.stock.file_ended(file);
@@ -221,23 +220,19 @@ impl Machine {
     }
 
     /// The number ends, and its registration is an orphan if another keeps the file open.
-    fn forget(&mut self, fd: i32) {
-        self.interest.closed(Fd(fd));
+    fn forget(&mut self, fd: i32) -> Done {
+        if let Some(operation) = self.interest.closed(Fd(fd)) {
+            self.ledger.saw("held orphan");
+            self.apply(operation)?;
+        }
         self.claims.closed(Fd(fd));
         self.habits.closed(Fd(fd));
         let now = self.tick();
-        let Some(key) = self.files.file(fd).map(|file| (file, fd)) else { return };
-        let Some(registration) = self.stock.registration(key) else { return };
+        let Some(key) = self.files.file(fd).map(|file| (file, fd)) else { return Ok(()) };
+        let Some(registration) = self.stock.registration(key) else { return Ok(()) };
         let fetched = self.ledger.last_fetched(registration.serial);
-        let is_edge = registration.is_edge();
-        let is_quieted = self.kernel.mask(key).is_none_or(|mask| (mask & EDGE != 0) != is_edge);
         self.stock.closed(key, fetched, now);
-        if is_quieted {
-            // A known gap: it was held, and nobody can ask for it any more.
-            self.ledger.saw("quieted orphan");
-            self.stock.end(key);
-            self.kernel.forget(key);
-        }
+        Ok(())
     }
 
     fn dup(&mut self, co: &mut Coroutine, fd: Option<i32>) -> Done {
@@ -253,7 +248,7 @@ impl Machine {
             return Ok(());
         }
         let Some(to) = self.usable(co, Some(to))? else { return Ok(()) };
-        self.forget(to);
+        self.forget(to)?;
         if let Some(file) = self.files.dup2(from, to) {
             self.kernel.file_ended(file);
             self.stock.file_ended(file);

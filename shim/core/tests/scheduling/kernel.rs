@@ -192,11 +192,6 @@ impl Epoll {
         gone.into_iter().for_each(|key| self.drop_item(key));
     }
 
-    /// The mask of an item; nothing but how it is reported is left of a disarmed one's.
-    pub(crate) fn mask(&self, key: Key) -> Option<u32> {
-        self.items.get(&key).map(|item| item.mask)
-    }
-
     /// Takes an item out, however it got lost.
     pub(crate) fn forget(&mut self, key: Key) {
         self.drop_item(key);

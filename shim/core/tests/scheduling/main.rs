@@ -82,6 +82,7 @@ fn the_cases_reach_every_situation() {
         "alone",
         "batch",
         "orphan",
+        "held orphan",
         "stale",
         "quieted",
         "taken out",

@@ -52,7 +52,7 @@ impl Registration {
     }
 
     /// Is it edge-triggered?
-    pub(crate) fn is_edge(&self) -> bool {
+    fn is_edge(&self) -> bool {
         self.mask & EDGE != 0
     }
 
@@ -108,10 +108,10 @@ impl Stock {
         control.check(self.by_key.get(&key).map(|r| r.mask))?;
         let is_orphan = self.registration(key).is_some_and(|r| r.closed.is_some());
         match control {
-            Control::Delete(_) => self.end(key),
+            Control::Delete(_) => drop(self.by_key.remove(&key)),
             // A number came back, and so does its registration.
             Control::Modify(_, mask, data) if is_orphan => {
-                self.end(key);
+                self.by_key.remove(&key);
                 self.put(files, key, mask, data, now);
             }
             Control::Add(_, mask, data) => self.put(files, key, mask, data, now),
