@@ -63,8 +63,8 @@ pub(crate) struct ParkedSet {
 pub(crate) enum Forced {
     /// Nobody was there.
     Nobody,
-    /// One that waited for a region, which may be nobody's any more.
-    PastRegion,
+    /// One that waited for a region, which may be nobody's any more; or to be alone, after a panic.
+    PastNothing,
     /// One that waited for something that another has.
     PastClaim,
 }
@@ -147,22 +147,23 @@ impl ParkedSet {
     /// waits for a region comes first: regions are claimed until their coroutine ends, and may have
     /// been freed and given to another since, so that two wait for each other over nothing. One that
     /// waits for a lock comes late, and last one that waits to be alone: it may be about to end the
-    /// server.
-    pub(crate) fn force_oldest(&mut self) -> Forced {
+    /// server. `after_panic`: that one comes first, since it is who has panicked, and may hold a lock.
+    pub(crate) fn force_oldest(&mut self, after_panic: bool) -> Forced {
         let rank = |parked: &Parked| match parked.waiting {
             Waiting::Want(Want::Region(_)) => 0,
+            Waiting::Want(Want::Alone) if after_panic => 0,
             Waiting::Want(Want::Lock(..)) => 2,
             Waiting::Want(Want::Alone) | Waiting::Loop(_) | Waiting::Nested(_) => 3,
             _ => 1,
         };
         let by_rank = self.by_id.iter_mut().min_by_key(|(id, parked)| (rank(parked), **id));
         let Some((id, parked)) = by_rank else { return Forced::Nobody };
-        let is_region = rank(parked) == 0;
+        let is_light = rank(parked) == 0;
         if matches!(parked.waiting, Waiting::Want(_)) {
             parked.waiting = Waiting::Nothing;
         }
         self.ready.push_back((*id, Answer::Forced));
-        if is_region { Forced::PastRegion } else { Forced::PastClaim }
+        if is_light { Forced::PastNothing } else { Forced::PastClaim }
     }
 
     /// Takes one out, whether or not it can go on.
