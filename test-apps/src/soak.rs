@@ -119,7 +119,7 @@ impl Soak {
     pub fn run(
         &self,
         place: &Workplace,
-        mut progress: impl FnMut(&Report),
+        mut progress: impl FnMut(&mut Report),
     ) -> Result<Report, HarnessError> {
         let stage = Stage::set(self, place)?;
         let mut report = Report::new(self, &stage.fronts);
@@ -132,7 +132,7 @@ impl Soak {
                 into.rest(front);
             }
             report.elapsed = begun.elapsed();
-            progress(&report);
+            progress(&mut report);
         }
         report.end();
         Ok(report)

@@ -63,5 +63,8 @@ fn run(options: &Options) -> Result<Report, HarnessError> {
     let dir = tempfile::tempdir().map_err(|e| HarnessError::new("certificates", e))?;
     let place = Workplace::new(dir.path())?;
     println!("soak: {} s over {}, seed {}", options.seconds, soak.below, soak.seed);
-    soak.run(&place, |report| println!("{}", report.line()))
+    soak.run(&place, |report| {
+        println!("{}", report.line());
+        report.news().iter().for_each(|line| println!("  ! {line}"));
+    })
 }

@@ -33,3 +33,22 @@ pub(super) fn strange(log: &str, from: usize) -> (Vec<String>, usize) {
 fn allowed(line: &str) -> bool {
     ALLOWED.iter().any(|sign| line.contains(sign)) && !line.contains("exited on signal")
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn only_what_stock_writes_too_is_allowed() {
+        let log = "\
+2026/11/22 10:00:00 [notice] 1#1: signal process started
+2026/11/22 10:00:00 [alert] 1#1: worker process 2 exited on signal 11
+2026/11/22 10:00:00 [alert] 3#3: *7 open socket #16 left in connection 10
+
+2026/11/22 10:00:00 [notice] 1#1: worker process 2 exited on signal 6
+";
+        let (strange, lines) = strange(log, 0);
+        assert_eq!((strange.len(), lines), (3, 5));
+        assert!(super::strange(log, lines).0.is_empty());
+    }
+}

@@ -49,6 +49,8 @@ pub(super) struct OfServer {
     pub(super) counters: BTreeMap<u32, Snapshot>,
     findings: u64,
     words: Vec<String>,
+    /// How many of them were told while it ran.
+    told: usize,
     lines: usize,
     alive: bool,
 }
@@ -81,6 +83,16 @@ impl Report {
     #[must_use]
     pub fn findings(&self) -> u64 {
         self.fronts.iter().map(|front| front.findings).sum()
+    }
+
+    /// What was found since this was last asked, a line each.
+    pub fn news(&mut self) -> Vec<String> {
+        let news = |front: &mut OfServer| {
+            let from = std::mem::replace(&mut front.told, front.words.len());
+            let name = front.name;
+            front.words.iter().skip(from).map(|line| format!("{name}: {line}")).collect::<Vec<_>>()
+        };
+        self.fronts.iter_mut().flat_map(news).collect()
     }
 
     /// A line on how far it is.
@@ -116,6 +128,7 @@ impl OfServer {
             counters: BTreeMap::new(),
             findings: 0,
             words: Vec::new(),
+            told: 0,
             lines: 0,
             alive: true,
         }
