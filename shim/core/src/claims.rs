@@ -115,6 +115,8 @@ impl Claims {
 
     /// The running coroutine has waited for events itself, and is given one of `fd`.
     pub fn takes(&mut self, fd: Fd) {
+        // It has had an event of its own, whose edge will not come again.
+        self.is_first_of_newcomer(fd);
         self.is_given(fd);
         self.touch(fd);
     }
@@ -259,6 +261,7 @@ impl Claims {
             *closes = closes.wrapping_add(1);
         }
         self.links.closed(fd);
+        self.is_first_of_newcomer(fd);
         self.running.fds.retain(|known| *known != fd);
         self.running.events.retain(|known| *known != fd);
         self.running.linked.retain(|known| *known != fd);

@@ -218,6 +218,10 @@ impl<'a> Scheduler<'a> {
         self.began = None;
         let beside = !self.parked.is_empty();
         self.thread.fence.borrow_mut().announce(call.timeout, beside, clocks::real);
+        if self.ready.held_len() > 0 {
+            // Listeners, if the clocks are no longer late.
+            self.release_held();
+        }
         self.seat.save(&mut self.loop_slice);
         self.loop_ambient = LoopAmbient::save();
         self.on_stack = OnStack::Loop;
@@ -372,6 +376,10 @@ impl<'a> Scheduler<'a> {
         let outer = std::mem::take(&mut self.ready);
         let fetched = self.ask(call, &epoll, call.timeout);
         let events = self.pick_for(&epoll, call.max);
+        // What was held of these is nobody's to release: it is asked for again at once.
+        for operation in self.ready.give_back(&mut epoll.interest()) {
+            epoll.apply(operation);
+        }
         self.ready = outer;
         match fetched {
             Ok(_) => Answer::Nested(events),
@@ -384,6 +392,9 @@ impl<'a> Scheduler<'a> {
         let mut claims = self.thread.claims.borrow_mut();
         let mut interest = epoll.interest();
         self.ready.pick(&mut interest, &claims, None, max, &mut self.pick);
+        for operation in self.pick.operations.drain(..) {
+            epoll.apply(operation);
+        }
         count_by(Counter::EventDelivered, self.pick.events.len());
         for event in &self.pick.events {
             claims.takes(event.fd);

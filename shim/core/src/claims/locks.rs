@@ -18,11 +18,12 @@ impl Claims {
     /// them waits for what the other holds. The thread has taken the lock once, and must release it
     /// once. False where there is no room to remember that.
     pub fn lend(&mut self, lock: usize, access: Access) -> bool {
-        let lent = push_within(&mut self.lent, lock);
-        if lent {
-            self.locked(lock, access);
+        let locks = &mut self.running.locks;
+        let has_room = locks.len() < locks.capacity() && push_within(&mut self.lent, lock);
+        if has_room {
+            locks.push((lock, access));
         }
-        lent
+        has_room
     }
 
     /// The running coroutine releases a lock that another has, too: the lock stays taken.

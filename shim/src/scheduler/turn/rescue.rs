@@ -67,7 +67,8 @@ impl Scheduler<'_> {
             Asked::Job => Answer::Done,
             Asked::Want if self.panics <= RETRIES => Answer::Granted,
             Asked::Want => Answer::Forced,
-            Asked::Wait if self.parked.is_empty() => self.retire(),
+            // An order that was kept back comes with the interruption.
+            Asked::Wait if self.parked.is_empty() && !self.thread.signals.any() => self.retire(),
             Asked::Wait | Asked::Nested => Answer::Failed(libc::EINTR),
         }
     }
