@@ -18,8 +18,8 @@ use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 
 use interlude_fiber::OfThread;
 
-use crate::page;
 use crate::thread::Thread;
+use crate::{page, signals};
 
 /// What the shim keeps of an OS thread.
 pub(crate) struct Local {
@@ -27,8 +27,6 @@ pub(crate) struct Local {
     inside: Cell<usize>,
     /// Is a coroutine running: may it park?
     in_event: Cell<bool>,
-    /// How many handlers of signals are running.
-    handlers: Cell<u8>,
     thread: Cell<*const Thread>,
     stack_base: Cell<usize>,
     /// Its shard of the counters, counted from 1; 0 for the one that threads share.
@@ -103,13 +101,12 @@ impl Local {
     /// Did somebody jump out of the frame that entered?
     #[cold]
     fn was_left(&self, entered: usize, slack: usize) -> bool {
-        // A handler may run on a stack that lies in a frame further up, and has left nothing.
-        if self.handlers.get() > 0 {
-            return false;
-        }
         let here = 0u8;
         let here = std::ptr::from_ref(&here).addr();
-        let left = here + slack > entered && here < self.stack_base.get();
+        // The handler of a signal may run on a stack that lies in a frame further up.
+        let left = here + slack > entered
+            && here < self.stack_base.get()
+            && !signals::is_on_alternate_stack();
         if left {
             self.inside.set(0);
         }
@@ -153,14 +150,12 @@ impl Local {
     /// A handler of the server's begins, whatever it has interrupted: it is part of no event, so it
     /// may not park. Returns what its end needs.
     pub(crate) fn handler_begins(&self) -> bool {
-        self.handlers.set(self.handlers.get().saturating_add(1));
         self.in_event.replace(false)
     }
 
     /// A handler has ended. (One that jumps away does not come here: what is left of its event does
     /// not park.)
     pub(crate) fn handler_ended(&self, was_in_event: bool) {
-        self.handlers.set(self.handlers.get().saturating_sub(1));
         self.in_event.set(was_in_event);
     }
 

@@ -202,6 +202,14 @@ unsafe extern "C-unwind" fn deliver(signal: c_int, info: *mut siginfo_t, context
     context::local().handler_ended(was_in_event);
 }
 
+/// Does the calling thread run on the stack that it has set aside for handlers, right now?
+pub(crate) fn is_on_alternate_stack() -> bool {
+    let mut stack = libc::stack_t { ss_sp: std::ptr::null_mut(), ss_flags: 0, ss_size: 0 };
+    // SAFETY: asks only; a valid place for the answer. `sigaltstack(2)` is no hook of ours.
+    let known = unsafe { libc::sigaltstack(std::ptr::null(), &raw mut stack) } == 0;
+    known && stack.ss_flags & libc::SS_ONSTACK != 0
+}
+
 /// Once nobody is parked any more: sends what was kept back to this thread again.
 pub(crate) fn send_again(thread: &Thread) {
     while thread.parked.get() == 0

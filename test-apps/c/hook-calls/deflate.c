@@ -276,11 +276,15 @@ static void jump_out(int signal)
 	siglongjmp(way_out, 1);
 }
 
-/* A file that shrinks while it is compressed, and a server that jumps out of the call (lighttpd
- * does): what comes after it is as it was. */
-void deflate_jumps(struct transcript *t)
+static void pass_on(int signal)
 {
-	struct sigaction action = {.sa_handler = jump_out}, before;
+	(void)signal;
+	raise(SIGALRM);
+}
+
+static void jumps_from(struct transcript *t, void (*handler)(int))
+{
+	struct sigaction action = {.sa_handler = handler}, before;
 	FILE *file = tmpfile();
 	int fd = fileno(file), epfd = epoll_create1(EPOLL_CLOEXEC), ends[2];
 	unsigned char *out = malloc(OUT), *in;
@@ -315,4 +319,16 @@ void deflate_jumps(struct transcript *t)
 	close(epfd);
 	fclose(file);
 	free(out);
+}
+
+/* A file that shrinks while it is compressed, and a server that jumps out of the call (lighttpd
+ * does), from the handler of the fault or of another signal: what comes after it is as it was. */
+void deflate_jumps(struct transcript *t)
+{
+	struct sigaction action = {.sa_handler = jump_out}, before;
+	sigaction(SIGALRM, &action, &before);
+	jumps_from(t, pass_on);
+	jumps_from(t, jump_out);
+	jumps_from(t, pass_on);
+	sigaction(SIGALRM, &before, NULL);
 }
