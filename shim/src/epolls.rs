@@ -1,7 +1,8 @@
 //! The epoll instances of this process, by number: each with the interest list that the hooks keep.
 //!
-//! Shared by all threads. Lock order: the registry, then the lists (several at once only at a fork). The kernel is told under the
-//! list's lock, so that a token and the kernel's idea of it never differ for another thread.
+//! Shared by all threads. Lock order: the registry, then the lists (several at once only at a fork).
+//! The kernel is told under the list's lock, so that a token and the kernel's idea of it never differ
+//! for another thread.
 
 use std::os::fd::RawFd;
 use std::sync::atomic::{AtomicI32, AtomicU64, AtomicUsize, Ordering};
@@ -187,16 +188,18 @@ fn delist(fd: RawFd) {
 }
 
 /// Forks with every lock of this module held, so that the child finds all of them free and what they
-/// guard whole.
-pub(crate) fn across_fork<T>(fork: impl FnOnce() -> T) -> T {
+/// guard whole. `is_child` tells by the fork's result whether this is the child.
+pub(crate) fn across_fork<T>(fork: impl FnOnce() -> T, is_child: impl Fn(&T) -> bool) -> T {
     let registry = registry_mut();
     let mut instances: Vec<&Arc<Epoll>> = registry.iter().map(|(_, epoll)| epoll).collect();
     instances.sort_unstable_by_key(|epoll| Arc::as_ptr(epoll));
     // One that has two numbers is there twice.
     instances.dedup_by(|a, b| Arc::ptr_eq(a, b));
-    let lists: Vec<MutexGuard<'_, InterestList>> =
+    let mut lists: Vec<MutexGuard<'_, InterestList>> =
         instances.iter().map(|epoll| epoll.interest()).collect();
     let result = fork();
-    drop(lists);
+    if is_child(&result) {
+        lists.iter_mut().for_each(|list| list.forget_holds());
+    }
     result
 }

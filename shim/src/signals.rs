@@ -199,7 +199,9 @@ unsafe extern "C-unwind" fn deliver(signal: c_int, info: *mut siginfo_t, context
     let was_in_event = context::local().handler_begins();
     // SAFETY: the kernel's own arguments.
     unsafe { handler(signal, info, context) };
-    context::local().handler_ended(was_in_event);
+    // A child that the handler has forked is in no event of its parent's.
+    let is_child = context::thread().is_some_and(|thread| thread.forked.get());
+    context::local().handler_ended(was_in_event && !is_child);
 }
 
 /// Does the calling thread run on the stack that it has set aside for handlers, right now?

@@ -263,6 +263,14 @@ impl InterestList {
         }
     }
 
+    /// In a child after fork, whose instance is its parent's: what is held is held by the parent, which
+    /// asks the kernel again.
+    pub fn forget_holds(&mut self) {
+        for registration in self.by_fd.iter_mut().flatten() {
+            registration.hold = Hold::No;
+        }
+    }
+
     /// Events that were fetched may be lost: ends every hold, and returns how to ask about all that the
     /// kernel would not report again by itself. (A one-shot registration whose event the server has
     /// is not armed for it.)

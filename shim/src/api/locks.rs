@@ -15,13 +15,13 @@ use crate::context;
 use crate::hook::{Call, Outcome};
 
 #[inline]
-fn want<T>(lock: *mut T, access: Access) -> Outcome<c_int> {
+fn want<F, T>(call: &Call<F>, lock: *mut T, access: Access) -> Outcome<c_int> {
     if let Some(thread) = context::in_event()
         && !objects::wait_for(thread, || Want::Lock(lock.addr(), access))
         && thread.claims.borrow_mut().lend(lock.addr(), access)
     {
         // To the original, this thread has the lock already: it would never come back.
-        return Outcome::Handled(0);
+        return Outcome::Handled(call.made(0));
     }
     Outcome::PassThrough(Bypass::Observed)
 }
@@ -46,8 +46,8 @@ fn have<T>(result: c_int, lock: *mut T, access: Access) {
     }
 }
 
-pub(crate) fn take<F, T>(_: &Call<F>, lock: *mut T) -> Outcome<c_int> {
-    want(lock, Access::Exclusive)
+pub(crate) fn take<F, T>(call: &Call<F>, lock: *mut T) -> Outcome<c_int> {
+    want(call, lock, Access::Exclusive)
 }
 
 pub(crate) fn try_take<F, T>(_: &Call<F>, lock: *mut T) -> Outcome<c_int> {
@@ -58,8 +58,8 @@ pub(crate) fn taken<T>(result: c_int, lock: *mut T) {
     have(result, lock, Access::Exclusive);
 }
 
-pub(crate) fn take_until<F, T>(_: &Call<F>, lock: *mut T, _: *const timespec) -> Outcome<c_int> {
-    want(lock, Access::Exclusive)
+pub(crate) fn take_until<F, T>(call: &Call<F>, lock: *mut T, _: *const timespec) -> Outcome<c_int> {
+    want(call, lock, Access::Exclusive)
 }
 
 pub(crate) fn taken_until<T>(result: c_int, lock: *mut T, _: *const timespec) {
@@ -67,20 +67,20 @@ pub(crate) fn taken_until<T>(result: c_int, lock: *mut T, _: *const timespec) {
 }
 
 pub(crate) fn take_by_clock<F, T>(
-    _: &Call<F>,
+    call: &Call<F>,
     lock: *mut T,
     _: c_int,
     _: *const timespec,
 ) -> Outcome<c_int> {
-    want(lock, Access::Exclusive)
+    want(call, lock, Access::Exclusive)
 }
 
 pub(crate) fn taken_by_clock<T>(result: c_int, lock: *mut T, _: c_int, _: *const timespec) {
     have(result, lock, Access::Exclusive);
 }
 
-pub(crate) fn share<F, T>(_: &Call<F>, lock: *mut T) -> Outcome<c_int> {
-    want(lock, Access::Shared)
+pub(crate) fn share<F, T>(call: &Call<F>, lock: *mut T) -> Outcome<c_int> {
+    want(call, lock, Access::Shared)
 }
 
 pub(crate) fn try_share<F, T>(_: &Call<F>, lock: *mut T) -> Outcome<c_int> {
@@ -91,8 +91,12 @@ pub(crate) fn shared<T>(result: c_int, lock: *mut T) {
     have(result, lock, Access::Shared);
 }
 
-pub(crate) fn share_until<F, T>(_: &Call<F>, lock: *mut T, _: *const timespec) -> Outcome<c_int> {
-    want(lock, Access::Shared)
+pub(crate) fn share_until<F, T>(
+    call: &Call<F>,
+    lock: *mut T,
+    _: *const timespec,
+) -> Outcome<c_int> {
+    want(call, lock, Access::Shared)
 }
 
 pub(crate) fn shared_until<T>(result: c_int, lock: *mut T, _: *const timespec) {
@@ -100,21 +104,23 @@ pub(crate) fn shared_until<T>(result: c_int, lock: *mut T, _: *const timespec) {
 }
 
 pub(crate) fn share_by_clock<F, T>(
-    _: &Call<F>,
+    call: &Call<F>,
     lock: *mut T,
     _: c_int,
     _: *const timespec,
 ) -> Outcome<c_int> {
-    want(lock, Access::Shared)
+    want(call, lock, Access::Shared)
 }
 
 pub(crate) fn shared_by_clock<T>(result: c_int, lock: *mut T, _: c_int, _: *const timespec) {
     have(result, lock, Access::Shared);
 }
 
-pub(crate) fn release<F, T>(_: &Call<F>, lock: *mut T) -> Outcome<c_int> {
+pub(crate) fn release<F, T>(call: &Call<F>, lock: *mut T) -> Outcome<c_int> {
     match context::in_event() {
-        Some(thread) if thread.claims.borrow_mut().gives_back(lock.addr()) => Outcome::Handled(0),
+        Some(thread) if thread.claims.borrow_mut().gives_back(lock.addr()) => {
+            Outcome::Handled(call.made(0))
+        }
         _ => Outcome::PassThrough(Bypass::Observed),
     }
 }

@@ -20,11 +20,12 @@ type Fork = unsafe extern "C-unwind" fn() -> pid_t;
 /// `fork`: the child has one thread, no engine, and nothing parked.
 pub(crate) fn fork(call: &Call<Fork>) -> Outcome<pid_t> {
     count(Counter::ProcessForks);
-    let (child, error) = epolls::across_fork(|| {
+    let fork = || {
         // SAFETY: no preconditions.
         let child = call.made(unsafe { (call.original)() });
         (child, errno())
-    });
+    };
+    let (child, error) = epolls::across_fork(fork, |(child, _)| *child == 0);
     if child == 0 {
         page::after_fork();
         if let Some(thread) = context::thread() {

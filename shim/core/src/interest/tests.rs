@@ -69,3 +69,12 @@ fn only_what_the_kernel_would_not_report_by_itself_is_asked_for_again() {
         assert_eq!(interest.release(token), None, "the hold is over");
     }
 }
+
+#[test]
+fn what_a_parent_holds_its_child_leaves_alone() {
+    let mut list = InterestList::default();
+    let token = list.add(FD, IN, 1).unwrap().token;
+    assert!(list.hold(token).is_some());
+    list.forget_holds();
+    assert_eq!((list.release(token), list.closed(FD)), (None, None));
+}
