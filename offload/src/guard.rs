@@ -6,6 +6,7 @@
 //!              |  flights: what is out, and since when
 //! poll   <-- Guard <------------ completion --------- engine
 //!              |<-- deadline: given up, or its results found in its memory
+//!              |<-- recall:   taken back before it was begun, because the submitter has time
 //! ```
 //!
 //! Invariants: every job that `submit` takes comes out of `poll` exactly once, when the engine
@@ -21,7 +22,7 @@
 //!
 //! Must not: read a clock. The submitter says what time it is.
 
-use std::collections::VecDeque;
+use std::collections::{BTreeSet, VecDeque};
 use std::os::fd::RawFd;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
@@ -32,6 +33,9 @@ use crate::{Capabilities, Completion, Engine, Job, JobKind, Left, Refused, Task,
 /// machine under load or a single lost answer; five are not chance, and cost five deadlines at most
 /// where they are borne one after another.
 pub const STRIKES: u8 = 5;
+
+/// Jobs taken back of which the engine may yet say something, at most: an engine that hangs never does.
+const RECALLED: usize = 1024;
 
 /// What a guard allows.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -84,6 +88,8 @@ pub struct Guard<E: Engine + ?Sized> {
     /// By number, which is the order in which they were submitted.
     flights: VecDeque<Flight>,
     next: u64,
+    /// Jobs taken back whose answers are yet to come.
+    recalled: BTreeSet<u64>,
     /// No flight is late before this.
     earliest: Instant,
     /// The highest number that was answered, and when the latest answer came.
@@ -105,6 +111,7 @@ impl<E: Engine + ?Sized> Guard<E> {
             terms,
             flights: VecDeque::new(),
             next: 0,
+            recalled: BTreeSet::new(),
             earliest: now,
             answered: None,
             trust: Trust::Full,
@@ -186,7 +193,7 @@ impl<E: Engine + ?Sized> Guard<E> {
 
     fn answer(&mut self, number: u64, now: Instant, into: &mut Vec<Ticket>) {
         let Ok(index) = self.flights.binary_search_by_key(&number, |flight| flight.number) else {
-            self.tally.dropped += 1;
+            self.tally.dropped += u64::from(!self.recalled.remove(&number));
             return;
         };
         // An answer to a call that is being run tells nothing.
@@ -236,6 +243,23 @@ impl<E: Engine + ?Sized> Guard<E> {
         }
         let since = self.flights.iter().map(|flight| flight.since).min();
         self.earliest = since.map_or(now, |since| since + self.terms.deadline);
+    }
+
+    /// Takes the oldest job back that is not being run: the submitter has nothing else to do, and does
+    /// it itself, if its results are not there already. That is no fault of the engine's.
+    pub fn recall(&mut self) -> Option<Ticket> {
+        let is_free = |flight: &Flight| flight.task.give_up() != Left::Running;
+        let index = self.flights.iter().position(is_free)?;
+        let flight = self.flights.remove(index)?;
+        self.recalled.insert(flight.number);
+        if self.recalled.len() > RECALLED {
+            self.recalled.pop_first();
+        }
+        if self.trust == Trust::Trial(true) {
+            // Nothing was learnt of it.
+            self.trust = Trust::Trial(false);
+        }
+        Some(flight.ticket)
     }
 
     /// How long the submitter may sleep before a job is late; `None`: nothing is out.

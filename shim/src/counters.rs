@@ -54,6 +54,7 @@ counters! {
     EngineDropped = "engine.dropped",
     EngineWrong = "engine.wrong",
     EngineRedone = "engine.redone",
+    EngineRecalled = "engine.recalled",
     EngineQuarantined = "engine.quarantined",
     EngineReturned = "engine.returned",
     BypassObserved = "bypass.observed",

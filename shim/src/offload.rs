@@ -55,6 +55,11 @@ pub(crate) struct Load {
 pub(crate) struct Watch(Option<(&'static Thread, Load)>);
 
 impl Watch {
+    /// Over a call that was to be a job.
+    pub(crate) fn of(thread: &'static Thread, load: Load) -> Self {
+        Self(Some((thread, load)).filter(|_| thread.settings.jobs.min_us > 0))
+    }
+
     /// Makes the call.
     pub(crate) fn over<T>(self, call: impl FnOnce() -> T) -> T {
         let Some((thread, load)) = self.0 else { return call() };
@@ -74,9 +79,9 @@ pub(crate) fn plan(load: Load) -> Plan {
             count(reason.counter());
             count_job(load.kind, JobEvent::InPlace, 1);
             count_job(load.kind, JobEvent::Bytes, load.bytes);
-            let thread = context::thread().filter(|thread| thread.settings.jobs.min_us > 0);
             let tells = matches!(reason, Bypass::Small | Bypass::NoLoop);
-            Plan::InPlace(Watch(thread.filter(|_| tells).map(|thread| (thread, load))))
+            let thread = context::thread().filter(|_| tells);
+            Plan::InPlace(thread.map_or(Watch(None), |thread| Watch::of(thread, load)))
         }
     }
 }
@@ -187,14 +192,16 @@ pub(crate) fn carry_out<C: Call + 'static>(
     let task = Arc::clone(&work);
     let job = Job { ticket: Ticket(thread.current.get()), kind, bytes, task };
     // Should it panic on the way: the call has been run, or is not run any more once it is taken.
-    let is_taken = hook::guarded(|| run(thread, job)).unwrap_or(true);
+    let way = hook::guarded(|| run(thread, job)).unwrap_or(Way::Answered);
     let done = work.take();
     hook::guarded(|| {
         fail::point("job.taken");
         let Some(done) = &done else {
             count_job(kind, JobEvent::InPlace, 1);
-            if is_taken {
-                redone();
+            match way {
+                Way::Refused => {}
+                Way::Answered => redone(),
+                Way::Recalled => count(Counter::EngineRecalled),
             }
             return;
         };
@@ -204,31 +211,42 @@ pub(crate) fn carry_out<C: Call + 'static>(
     done.map(|done| done.call)
 }
 
-/// Gives a job to the engine and waits until it is done, or will not be done. False if the engine
-/// did not take it.
-fn run(thread: &'static Thread, job: Job) -> bool {
+/// What the engine did with a job.
+#[derive(Clone, Copy)]
+enum Way {
+    /// It did not take it.
+    Refused,
+    /// It has done it, or will not.
+    Answered,
+    /// It was to do it, and had not begun when nothing else could be done any more.
+    Recalled,
+}
+
+/// Gives a job to the engine and waits until it is done, or will not be done.
+fn run(thread: &'static Thread, job: Job) -> Way {
     let kind = job.kind;
     let submitted = thread.with_engine(|engine| {
         let submitted = engine.submit(job, Instant::now());
         (submitted, engine.capabilities())
     });
-    let Some((submitted, capabilities)) = submitted else { return false };
+    let Some((submitted, capabilities)) = submitted else { return Way::Refused };
     if submitted.is_err() {
         count(Counter::EngineCoresRefused);
         count(Bypass::Refused.counter());
-        return false;
+        return Way::Refused;
     }
     count_job(kind, JobEvent::Submitted, 1);
     fail::point("job.submitted");
     let inline = !capabilities.asynchronous;
     count(if inline { Counter::EngineInlineSubmitted } else { Counter::EngineCoresSubmitted });
+    let mut is_recalled = false;
     match thread.settings.mode {
-        Mode::Coroutine if !inline => scheduler::park_for_job(thread),
+        Mode::Coroutine if !inline => is_recalled = scheduler::park_for_job(thread),
         Mode::Spin => wait(thread, |_| hint::spin_loop()),
         _ => wait(thread, |engine| engine.sleep(Instant::now())),
     }
     count(if inline { Counter::EngineInlineCompleted } else { Counter::EngineCoresCompleted });
-    true
+    if is_recalled { Way::Recalled } else { Way::Answered }
 }
 
 /// Waits for the thread's only job in flight.

@@ -146,6 +146,13 @@ impl Bench {
             .collect()
     }
 
+    /// Takes one back: the ticket, and whether it was run.
+    fn recall(&mut self) -> Option<(u64, bool)> {
+        let ticket = self.guard.recall()?;
+        let work = self.works.remove(&ticket).expect("it came out before, or never went in");
+        Some((ticket.0, work.take().is_some()))
+    }
+
     fn tally(&mut self) -> Tally {
         self.guard.take_tally().unwrap_or_default()
     }
@@ -315,6 +322,43 @@ fn an_engine_that_lies_about_one_kind_of_job_is_found_out_beside_others() {
 }
 
 #[test]
+fn what_is_taken_back_is_the_oldest_and_no_fault() {
+    let mut bench = Bench::new();
+    assert_eq!(bench.recall(), None);
+    for _ in 0..3 {
+        bench.submit();
+    }
+    bench.engine().held[1].task.run();
+    assert_eq!(bench.recall(), Some((1000, false)));
+    assert_eq!(bench.recall(), Some((1001, true)), "its results are there");
+    let late = bench.engine().answer(0).unwrap();
+    assert_eq!(bench.poll(), []);
+    assert_eq!(
+        bench.guard.take_tally(),
+        None,
+        "an answer to what was taken back is none for nobody"
+    );
+    bench.engine().say(late.ticket);
+    assert_eq!(bench.poll(), []);
+    assert_eq!(bench.tally(), Tally { dropped: 1, ..Tally::default() }, "a second one is");
+    assert_eq!(bench.guard.time_left(bench.now), Some(DEADLINE), "the third is still out");
+}
+
+#[test]
+fn a_trial_that_is_taken_back_is_followed_by_another() {
+    let mut bench = Bench::new();
+    for _ in 0..STRIKES {
+        bench.submit();
+        bench.engine().fail(0);
+        bench.poll();
+    }
+    bench.pass(QUARANTINE);
+    assert!(bench.submit() && !bench.submit());
+    assert_eq!(bench.recall().map(|(_, was_run)| was_run), Some(false));
+    assert!(bench.submit(), "still on trial");
+}
+
+#[test]
 fn a_sleep_ends_with_the_next_deadline() {
     let mut bench = Bench::new();
     let now = bench.now;
@@ -334,6 +378,7 @@ enum Deed {
     Nonsense(u64),
     Pass(u64),
     Poll,
+    Recall,
 }
 
 fn deed() -> impl Strategy<Value = Deed> {
@@ -346,6 +391,7 @@ fn deed() -> impl Strategy<Value = Deed> {
         1 => (0..40u64).prop_map(Deed::Nonsense),
         2 => (0..60u64).prop_map(Deed::Pass),
         4 => Just(Deed::Poll),
+        1 => Just(Deed::Recall),
     ]
 }
 
@@ -373,6 +419,10 @@ proptest! {
                 Deed::Nonsense(number) => bench.engine().say(Ticket(number)),
                 Deed::Pass(millis) => bench.pass(Duration::from_millis(millis)),
                 Deed::Poll => drop(bench.poll()),
+                Deed::Recall => {
+                    let is_any = !bench.works.is_empty();
+                    prop_assert_eq!(bench.recall().is_some(), is_any);
+                }
             }
             // A sleep is never longer than a deadline while something is out.
             let left = bench.guard.time_left(bench.now);

@@ -19,7 +19,7 @@ use crate::bypass::Bypass;
 use crate::errors::{self, Errors};
 use crate::fail;
 use crate::hook::{self, Call, Outcome};
-use crate::offload::{self, Load, Plan};
+use crate::offload::{self, Load, Plan, Watch};
 use crate::original::Original;
 use crate::thread::Thread;
 
@@ -204,7 +204,7 @@ fn with_input(
     let done = offload::carry_out(thread, load, operation);
     let outcome = match done {
         Some(done) => Outcome::Handled(finish(call, done.checked(thread, kind), out, len)),
-        None => in_place(),
+        None => Watch::of(thread, load).over(in_place),
     };
     objects::leave(ctx.addr());
     outcome
@@ -238,7 +238,7 @@ pub(crate) fn derive(
     let done = offload::carry_out(thread, load, operation);
     let outcome = match done {
         Some(done) => Outcome::Handled(finish(call, done.checked(thread, load.kind), secret, len)),
-        None => in_place(),
+        None => Watch::of(thread, load).over(in_place),
     };
     objects::leave(ctx.addr());
     outcome
@@ -300,7 +300,7 @@ pub(crate) fn keygen(
             done.errors.raise();
             Outcome::Handled(result)
         }
-        None => in_place(),
+        None => Watch::of(thread, load).over(in_place),
     };
     objects::leave(ctx.addr());
     outcome

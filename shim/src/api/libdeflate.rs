@@ -11,7 +11,7 @@ use interlude_settings::Check;
 
 use crate::api::objects;
 use crate::hook::{Call, Outcome};
-use crate::offload::{self, Load, Plan};
+use crate::offload::{self, Load, Plan, Watch};
 use crate::thread::Thread;
 
 type Compress =
@@ -136,7 +136,7 @@ pub(crate) fn compress(
                         in_place()
                     }
                 },
-                None => in_place(),
+                None => Watch::of(thread, load).over(in_place),
             }
         }
     };

@@ -20,7 +20,7 @@ use crate::api::objects::{self, Gone};
 use crate::bypass::Bypass;
 use crate::counters::count;
 use crate::hook::{Call, Outcome};
-use crate::offload::{self, Load, Plan};
+use crate::offload::{self, Load, Plan, Watch};
 use crate::table::originals;
 use crate::thread::Thread;
 
@@ -202,7 +202,7 @@ pub(crate) fn deflate(call: &Call<Deflate>, stream: *mut ZStream, flush: c_int) 
         Plan::InPlace(watch) => watch.over(in_place),
         Plan::Job(thread) => match job(thread, load, call, stream, flush) {
             Some(result) => Outcome::Handled(result),
-            None => in_place(),
+            None => Watch::of(thread, load).over(in_place),
         },
     };
     objects::leave(stream.addr());

@@ -69,6 +69,10 @@ pub(crate) enum Forced {
     PastClaim,
 }
 
+fn is_of_job(answer: &Answer) -> bool {
+    matches!(answer, Answer::Done | Answer::Recalled)
+}
+
 /// Slices kept for the next parks.
 const SPARE_SLICES: usize = 256;
 
@@ -105,13 +109,13 @@ impl ParkedSet {
         self.by_id.insert(id, parked);
     }
 
-    /// The job of `id` is done, or will not be.
-    pub(crate) fn completed(&mut self, id: CoroutineId) {
+    /// The job of `id` is done, or will not be: `answer` is one to a `Job`.
+    pub(crate) fn completed(&mut self, id: CoroutineId, answer: Answer) {
         let Some(parked) = self.by_id.get_mut(&id) else { return };
         if matches!(parked.waiting, Waiting::Job) {
             parked.waiting = Waiting::Nothing;
             self.in_flight -= 1;
-            self.ready.push_back((id, Answer::Done));
+            self.ready.push_back((id, answer));
         }
     }
 
@@ -169,8 +173,7 @@ impl ParkedSet {
     /// Takes one out, whether or not it can go on.
     pub(crate) fn remove(&mut self, id: CoroutineId) -> Option<Parked> {
         let parked = self.by_id.remove(&id)?;
-        let is_done =
-            |ready: &(CoroutineId, Answer)| ready.0 == id && matches!(ready.1, Answer::Done);
+        let is_done = |ready: &(CoroutineId, Answer)| ready.0 == id && is_of_job(&ready.1);
         let has_job = matches!(parked.waiting, Waiting::Job);
         self.in_flight -= usize::from(has_job);
         self.waiters -= usize::from(!has_job && !self.ready.iter().any(is_done));
@@ -187,7 +190,7 @@ impl ParkedSet {
     pub(crate) fn pop_ready(&mut self) -> Option<(CoroutineId, Parked, Answer)> {
         let (id, answer) = self.ready.pop_front()?;
         let parked = self.by_id.remove(&id)?;
-        self.waiters -= usize::from(!matches!(answer, Answer::Done));
+        self.waiters -= usize::from(!is_of_job(&answer));
         Some((id, parked, answer))
     }
 

@@ -271,7 +271,8 @@ impl<'a> Scheduler<'a> {
                 if self.parked.is_empty() {
                     return self.fail(libc::EINTR);
                 }
-                self.drain();
+                // A signal may cut it short; there will be another turn.
+                let _ = self.drain();
                 continue;
             }
             if self.is_late
@@ -306,7 +307,7 @@ impl<'a> Scheduler<'a> {
         }
         offload::poll(self.thread, COLLECT_MAX, &mut self.done);
         for ticket in self.done.drain(..) {
-            self.parked.completed(CoroutineId(ticket.0));
+            self.parked.completed(CoroutineId(ticket.0), Answer::Done);
         }
     }
 

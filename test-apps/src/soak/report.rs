@@ -12,7 +12,7 @@ use std::time::Duration;
 /// Findings that are kept in words, of each server.
 const WORDS: usize = 30;
 /// Counters of the summary.
-const COUNTERS: [&str; 12] = [
+const COUNTERS: [&str; 13] = [
     "event.delivered",
     "coroutine.parked",
     "coroutine.drained",
@@ -22,6 +22,7 @@ const COUNTERS: [&str; 12] = [
     "engine.dropped",
     "engine.wrong",
     "engine.redone",
+    "engine.recalled",
     "engine.quarantined",
     "bypass.quarantine",
     "panics",

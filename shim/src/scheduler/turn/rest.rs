@@ -63,24 +63,29 @@ impl Scheduler<'_> {
         }
         // Beside parked coroutines the server's timers wait, and it for them.
         let left = due.or(left);
-        let wake = self.arm()?;
-        count(Counter::LoopSlept);
         let slept = if left.is_some_and(|left| left.is_zero()) {
             // The server's next timer is due. It may free what a parked coroutine uses, so those
             // come first (C5).
-            self.sleep_in_drain(wake)
+            self.drain()
         } else {
-            let until_late = self.until_late();
-            let soonest = left.into_iter().chain(until_late).min();
-            kernel::sleep(&self.wait, wake, soonest)
+            self.sleep(left)
         };
-        self.thread.with_engine(|engine| engine.disarm());
         match slept {
             // A signal that is kept back interrupts when nobody is parked any more.
             Err(_) if self.thread.signals.any() => None,
             Err(errno) => Some(self.fail(errno)),
             Ok(()) => None,
         }
+    }
+
+    /// Until there is an event or a completion, a job is late, or the time is up.
+    fn sleep(&mut self, left: kernel::Timeout) -> Result<(), i32> {
+        let Some(wake) = self.arm() else { return Ok(()) };
+        count(Counter::LoopSlept);
+        let soonest = left.into_iter().chain(self.until_late()).min();
+        let slept = kernel::sleep(&self.wait, wake, soonest);
+        self.thread.with_engine(|engine| engine.disarm());
+        slept
     }
 
     /// May a timer of the server's run in the next coroutine, beside parked ones, or has one waited
@@ -137,24 +142,30 @@ impl Scheduler<'_> {
         self.thread.claims.borrow_mut().set_late(late);
     }
 
-    /// Nothing new begins: waits for one of the parked to be able to go on.
-    pub(super) fn drain(&mut self) {
+    /// Nothing new begins: sees to it that one of the parked can go on. What the engine has not begun
+    /// is done by this thread, which has nothing else to do: so a drain takes no longer than the calls
+    /// would have taken in place. It waits only for what is being run.
+    pub(super) fn drain(&mut self) -> Result<(), i32> {
         if self.parked.in_flight() == 0 {
             self.unlock_cycle();
-            return;
+            return Ok(());
         }
-        if let Some(wake) = self.arm() {
-            // A signal may cut it short; there will be another turn.
-            let _ = self.sleep_in_drain(wake);
-            self.thread.with_engine(|engine| engine.disarm());
-        }
-    }
-
-    fn sleep_in_drain(&mut self, wake: RawFd) -> Result<(), i32> {
+        let Some(wake) = self.arm() else { return Ok(()) };
         count(Counter::CoroutineDrained);
         self.thread.drains.set(true);
         let since = clocks::now();
-        let slept = kernel::sleep_for_completion(&self.wait, wake, self.until_late());
+        let recalled = self.thread.with_engine(|engine| engine.recall()).flatten();
+        let slept = match recalled {
+            Some(ticket) => {
+                self.parked.completed(CoroutineId(ticket.0), Answer::Recalled);
+                Ok(())
+            }
+            None => {
+                count(Counter::LoopSlept);
+                kernel::sleep_for_completion(&self.wait, wake, self.until_late())
+            }
+        };
+        self.thread.with_engine(|engine| engine.disarm());
         let now = clocks::now();
         let mut fence = self.thread.fence.borrow_mut();
         let lateness = fence.lateness(now);
