@@ -95,13 +95,13 @@ hooks! {
     tls fn SSL_accept(ssl: *mut c_void) -> c_int => @in_event openssl::enter1, then openssl::left1;
     tls fn SSL_connect(ssl: *mut c_void) -> c_int => @in_event openssl::enter1, then openssl::left1;
     tls fn SSL_shutdown(ssl: *mut c_void) -> c_int => @in_event openssl::enter1, then openssl::left1;
-    tls fn SSL_read(ssl: *mut c_void, buf: *mut c_void, n: c_int) -> c_int => @in_event openssl::read3, then openssl::left3;
-    tls fn SSL_peek(ssl: *mut c_void, buf: *mut c_void, n: c_int) -> c_int => @in_event openssl::read3, then openssl::left3;
+    tls fn SSL_read(ssl: *mut c_void, buf: *mut c_void, n: c_int) -> c_int => @in_event openssl::read3, then openssl::has_read3;
+    tls fn SSL_peek(ssl: *mut c_void, buf: *mut c_void, n: c_int) -> c_int => @in_event openssl::read3, then openssl::has_read3;
     tls fn SSL_write(ssl: *mut c_void, buf: *const c_void, n: c_int) -> c_int => @in_event openssl::write, then openssl::left3;
-    tls fn SSL_read_ex(ssl: *mut c_void, buf: *mut c_void, n: size_t, done: *mut size_t) -> c_int => @in_event openssl::read4, then openssl::left4;
-    tls fn SSL_peek_ex(ssl: *mut c_void, buf: *mut c_void, n: size_t, done: *mut size_t) -> c_int => @in_event openssl::read4, then openssl::left4;
+    tls fn SSL_read_ex(ssl: *mut c_void, buf: *mut c_void, n: size_t, done: *mut size_t) -> c_int => @in_event openssl::read4, then openssl::has_read4;
+    tls fn SSL_peek_ex(ssl: *mut c_void, buf: *mut c_void, n: size_t, done: *mut size_t) -> c_int => @in_event openssl::read4, then openssl::has_read4;
     tls fn SSL_write_ex(ssl: *mut c_void, buf: *const c_void, n: size_t, done: *mut size_t) -> c_int => @in_event openssl::write_ex, then openssl::left4;
-    tls fn SSL_read_early_data(ssl: *mut c_void, buf: *mut c_void, n: size_t, done: *mut size_t) -> c_int => @in_event openssl::read4, then openssl::left4;
+    tls fn SSL_read_early_data(ssl: *mut c_void, buf: *mut c_void, n: size_t, done: *mut size_t) -> c_int => @in_event openssl::read4, then openssl::has_read4;
     tls fn SSL_write_early_data(ssl: *mut c_void, buf: *const c_void, n: size_t, done: *mut size_t) -> c_int => @in_event openssl::write_ex, then openssl::left4;
     tls fn SSL_free(ssl: *mut c_void) -> () => @in_event openssl::free;
 

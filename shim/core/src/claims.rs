@@ -352,6 +352,14 @@ impl Claims {
         }
     }
 
+    /// The call that writes the region from `start` on has returned.
+    pub fn filled(&mut self, start: usize) {
+        let regions = self.running.regions.iter_mut();
+        regions
+            .filter(|region| region.range.start == start)
+            .for_each(|region| region.filled = true);
+    }
+
     /// `fd` is there: makes room for what [`Claims::fills`] will tell of it.
     pub fn know(&mut self, fd: Fd) {
         let Some(index) = fd.index() else { return };
@@ -439,7 +447,7 @@ impl Claims {
             self.strays += usize::from(possessions.stray);
         }
         self.locks.add(&possessions.locks);
-        for region in possessions.regions.iter().filter(|region| region.written) {
+        for region in possessions.regions.iter().filter(|region| region.written && region.filled) {
             let Range { start, end } = region.range;
             let (until, claims) = self.written.entry(start).or_default();
             *until = end.max(*until);
@@ -483,7 +491,7 @@ impl Claims {
         self.fd_owners.take(&possessions.fds);
         self.fd_linked.take(&possessions.linked);
         self.locks.take(&possessions.locks);
-        for region in possessions.regions.iter().filter(|region| region.written) {
+        for region in possessions.regions.iter().filter(|region| region.written && region.filled) {
             let Some((_, claims)) = self.written.get_mut(&region.range.start) else { continue };
             *claims = claims.saturating_sub(1);
             if *claims == 0 {

@@ -125,22 +125,40 @@ pub(crate) fn piece(start: *const c_void, len: usize) -> iovec {
 /// A call uses memory that may be shared between connections: waits until no parked coroutine
 /// uses it, and keeps it from the others until this coroutine has ended.
 pub(crate) fn claim_region(start: usize, len: usize, written: bool) {
+    claim(Region { range: start..start.saturating_add(len), written, filled: true });
+}
+
+fn claim(region: Region) {
     let Some(thread) = in_event() else { return };
-    if len == 0 || is_on_stack(start) {
+    if region.range.is_empty() || is_on_stack(region.range.start) {
         return;
     }
-    let region = Region { range: start..start.saturating_add(len), written };
     wait_for(thread, || Want::Region(region.clone()));
     thread.claims.borrow_mut().uses(region);
 }
 
 /// A call reads `fd` into memory that may be shared between connections.
 pub(crate) fn fill(fd: Fd, start: usize, len: usize) {
-    let Some(thread) = in_event() else { return };
+    expect(start, len, true);
+    filled(fd, start, len);
+}
+
+/// A call will read into memory that may be shared between connections. `filled`: something of this
+/// one's may be there already.
+pub(crate) fn expect(start: usize, len: usize, filled: bool) {
     // Switched off with C1: a connection's own buffer would stand in for its fd.
+    if in_event().is_some_and(|thread| thread.settings.rules.own_fd) {
+        claim(Region { range: start..start.saturating_add(len), written: true, filled });
+    }
+}
+
+/// What [`expect`] announced has come, or is about to.
+pub(crate) fn filled(fd: Fd, start: usize, len: usize) {
+    let Some(thread) = in_event() else { return };
     if thread.settings.rules.own_fd {
-        claim_region(start, len, true);
-        thread.claims.borrow_mut().fills(fd, start..start.saturating_add(len));
+        let mut claims = thread.claims.borrow_mut();
+        claims.filled(start);
+        claims.fills(fd, start..start.saturating_add(len));
     }
 }
 

@@ -12,7 +12,7 @@ use crate::bypass::Bypass;
 use crate::context;
 use crate::errors;
 use crate::hook::{Call, Outcome};
-use crate::original;
+use crate::original::{self, Original};
 
 type GetBio = unsafe extern "C" fn(*const c_void) -> *mut c_void;
 type GetFd = unsafe extern "C" fn(*const c_void) -> c_int;
@@ -87,14 +87,38 @@ fn enter_on(ssl: *mut c_void, fd: Fd) -> Outcome<c_int> {
     Outcome::PassThrough(Bypass::Observed)
 }
 
-/// As [`enter`], for a call that reads into a buffer which connections may share (C8).
+/// As [`enter`], for a call that reads into a buffer which connections may share (C8). While the
+/// handshake is being made, nothing of the connection is there yet: lighttpd takes the buffer from a
+/// pool, and gives it back if nothing came, so others may well have been read into it before.
 fn fill(ssl: *mut c_void, buffer: *mut c_void, len: usize) -> Outcome<c_int> {
     let fd = fd_of(ssl);
     if io::touch(fd).is_err() {
         return FAILED;
     }
-    objects::fill(fd, buffer.addr(), len);
+    if is_in_handshake(ssl) {
+        objects::expect(buffer.addr(), len, false);
+    } else {
+        objects::fill(fd, buffer.addr(), len);
+    }
     enter_on(ssl, fd)
+}
+
+type InInit = unsafe extern "C" fn(*const c_void) -> c_int;
+
+/// False where that cannot be told.
+fn is_in_handshake(ssl: *mut c_void) -> bool {
+    // SAFETY: libssl's function of that name has this type.
+    static IN_INIT: Original<InInit> = unsafe { Original::new(c"SSL_in_init") };
+    // SAFETY: the caller's `SSL`.
+    !ssl.is_null() && IN_INIT.function().is_some_and(|in_init| unsafe { in_init(ssl) } != 0)
+}
+
+/// A call that reads has returned, with something or without.
+fn has_read(result: c_int, ssl: *mut c_void, buffer: *mut c_void, len: usize) {
+    if result > 0 {
+        objects::filled(fd_of(ssl), buffer.addr(), len);
+    }
+    left(ssl);
 }
 
 fn left(ssl: *mut c_void) {
@@ -155,6 +179,16 @@ pub(crate) fn read4<F, A>(
     _: A,
 ) -> Outcome<c_int> {
     fill(ssl, buffer, len)
+}
+
+/// `SSL_read`, `SSL_peek`.
+pub(crate) fn has_read3(result: c_int, ssl: *mut c_void, buffer: *mut c_void, len: c_int) {
+    has_read(result, ssl, buffer, usize::try_from(len).unwrap_or(0));
+}
+
+/// Those with `_ex`, and `SSL_read_early_data`.
+pub(crate) fn has_read4<A>(result: c_int, ssl: *mut c_void, buffer: *mut c_void, len: usize, _: A) {
+    has_read(result, ssl, buffer, len);
 }
 
 pub(crate) fn left3<A, B>(_: c_int, ssl: *mut c_void, _: A, _: B) {

@@ -83,7 +83,7 @@ fn objects_are_busy_only_while_a_call_is_inside() {
 
 #[test]
 fn regions_conflict_where_they_overlap_and_one_writes() {
-    let region = |range: Range<usize>, written| Region { range, written };
+    let region = |range: Range<usize>, written| Region { range, written, filled: true };
     for (theirs, mine, waits) in [
         (region(0..10, true), region(9..20, true), true),
         (region(0..10, true), region(10..20, true), false),
@@ -102,7 +102,7 @@ fn an_fd_is_busy_while_what_it_was_read_into_is_in_use() {
     (0..8).for_each(|fd| claims.know(Fd(fd)));
     claims.fills(Fd(3), 109..200);
     claims.fills(Fd(4), 300..400);
-    let region = Region { range: 100..200, written: true };
+    let region = Region { range: 100..200, written: true, filled: true };
     parked(&mut claims, 1, |c| c.uses(region.clone()));
     assert!(claims.is_busy(Fd(3)) && !claims.is_busy(Fd(4)) && !claims.is_busy(Fd(5)));
     claims.fills(Fd(4), 0..101);
@@ -112,6 +112,22 @@ fn an_fd_is_busy_while_what_it_was_read_into_is_in_use() {
     assert!(!claims.is_busy(Fd(3)));
     claims.park(CoroutineId(1));
     assert!(claims.is_busy(Fd(3)) && !claims.is_busy(Fd(4)));
+}
+
+#[test]
+fn what_has_yet_to_be_filled_keeps_others_off_but_holds_no_event() {
+    let mut claims = Claims::new(Rules::default());
+    claims.know(Fd(3));
+    claims.fills(Fd(3), 100..200);
+    let region = Region { range: 100..200, written: true, filled: false };
+    parked(&mut claims, 1, |c| c.uses(region.clone()));
+    assert!(!claims.is_busy(Fd(3)) && claims.conflicts(&Want::Region(region)));
+    claims.resume(CoroutineId(1));
+    claims.filled(100);
+    claims.park(CoroutineId(1));
+    assert!(claims.is_busy(Fd(3)));
+    claims.resume(CoroutineId(1));
+    assert!(!claims.is_busy(Fd(3)));
 }
 
 #[test]

@@ -53,6 +53,9 @@ pub struct Region {
     pub range: Range<usize>,
     /// Is it written?
     pub written: bool,
+    /// Is anything of the coroutine's in it? Not where a call that writes it has yet to return, and
+    /// nothing was there before.
+    pub filled: bool,
 }
 
 impl Region {

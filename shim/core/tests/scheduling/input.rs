@@ -117,7 +117,7 @@ fn region() -> impl Strategy<Value = Region> {
     (0usize..4, prop::bool::ANY, prop::bool::ANY).prop_map(|(block, is_long, written)| {
         let start = block * BLOCK;
         let length = if is_long { BLOCK + BLOCK / 2 } else { BLOCK };
-        Region { range: start..start + length, written }
+        Region { range: start..start + length, written, filled: true }
     })
 }
 

@@ -77,7 +77,7 @@ impl Machine {
         }
         // To have an order, regions must not overlap halfway.
         let end = if self.setting.orderly { start + BLOCK } else { region.range.end };
-        let region = Region { range: start..end, written: region.written };
+        let region = Region { range: start..end, ..region.clone() };
         self.must_wait(co, Want::Region(region.clone()))?;
         self.claims.uses(region.clone());
         co.regions.push(region);
