@@ -182,7 +182,7 @@ impl Soak {
     fn reloads(&self, front: &Front, done: &AtomicBool) -> u64 {
         let mut count = 0;
         let mut last = Instant::now();
-        while front.is_reloaded && self.reload && !done.load(Ordering::Relaxed) {
+        while front.is_reloaded && !done.load(Ordering::Relaxed) {
             thread::sleep(Duration::from_millis(20));
             if last.elapsed() >= RELOAD && front.server.reload().is_ok() {
                 last = Instant::now();

@@ -141,7 +141,8 @@ impl Act {
             Self::Uploads => uploads(Transport::tls13(), "/up", ports.tls),
             Self::ProxiedUploads => uploads(Transport::Plain, "/proxied/up", ports.plain),
             Self::Http2 => {
-                http2::fetch(ports.tls, if seed.is_multiple_of(2) { site } else { proxied }, seed)
+                let pages = if seed.is_multiple_of(2) { site } else { proxied };
+                http2::fetch(ports.tls, pages, seed, front.is_reloaded)
             }
         }
     }

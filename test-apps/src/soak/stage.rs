@@ -24,7 +24,7 @@ pub(super) struct Front {
     pub(super) server: Server,
     /// Worker processes, or 1.
     pub(super) workers: usize,
-    /// Whether an operator reloads it while it serves.
+    /// Whether it is reloaded while it serves.
     pub(super) is_reloaded: bool,
     /// Whether it keeps uploads itself, below `/up`.
     pub(super) keeps: bool,
@@ -83,13 +83,18 @@ impl Stage {
             },
         ];
         let preload = soak.below.preload(soak.delay_max_ms, soak.seed)?;
-        let fronts = casts.iter().map(|cast| Front::new(cast, place, &preload));
+        let fronts = casts.iter().map(|cast| Front::new(cast, soak, place, &preload));
         Ok(Self { fronts: fronts.collect::<Result<_, _>>()?, _behind: behind })
     }
 }
 
 impl Front {
-    fn new(cast: &Cast, place: &Workplace, preload: &Preload) -> Result<Self, HarnessError> {
+    fn new(
+        cast: &Cast,
+        soak: &Soak,
+        place: &Workplace,
+        preload: &Preload,
+    ) -> Result<Self, HarnessError> {
         let stock = (cast.start)(1, &Preload::Stock)?;
         let take = |path| Reference::take_below(path, stock.ports().plain, &place.site, true);
         let (site, proxied) = (take("")?, take("/proxied")?);
@@ -98,7 +103,7 @@ impl Front {
             name: cast.name,
             server: (cast.start)(cast.workers, preload)?,
             workers: cast.workers as usize,
-            is_reloaded: cast.is_reloaded,
+            is_reloaded: cast.is_reloaded && soak.reload,
             keeps: cast.keeps,
             site,
             proxied,
