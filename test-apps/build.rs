@@ -23,6 +23,7 @@ const PROGRAMS: &[(&str, &[&str])] = &[
     ("cgi", &["cgi.c"]),
     ("children", &["children.c"]),
     ("ends", &["ends.c"]),
+    ("orders", &["orders.c"]),
     ("handlers", &["handlers.c"]),
     ("leaving", &["leaving.c"]),
     ("exceptions", &["exceptions/main.c", "exceptions/handlers.cpp"]),

@@ -90,6 +90,8 @@ struct Registration {
     mask: u32,
     data: u64,
     hold: Hold,
+    /// Orders come by it.
+    is_order: bool,
 }
 
 /// A registration whose fd was closed.
@@ -130,8 +132,22 @@ impl InterestList {
         self.last_generation = self.last_generation.wrapping_add(1);
         let generation = self.last_generation;
         let slot = self.by_fd.get_mut(index)?;
-        let before = slot.replace(Registration { generation, mask, data, hold: Hold::No });
+        let before =
+            slot.replace(Registration { generation, mask, data, hold: Hold::No, is_order: false });
         Some(Added { token: Token::new(fd, generation), before: Before(before) })
+    }
+
+    /// What comes by `fd`, which was just added, tells the server what to do: to end, to restart.
+    pub fn carries_orders(&mut self, fd: Fd) {
+        if let Some(registration) = self.registration_mut(fd) {
+            registration.is_order = true;
+        }
+    }
+
+    /// Do orders come by `fd`?
+    #[must_use]
+    pub fn is_order(&self, fd: Fd) -> bool {
+        self.registration(fd).is_some_and(|registration| registration.is_order)
     }
 
     /// Puts back what was there before an `add` that the kernel refused.
@@ -178,7 +194,7 @@ impl InterestList {
     /// The number `fd` is about to end, by `close` or `dup2`. Returns what makes the kernel's
     /// registration the server's own again, in case that a duplicate keeps it.
     pub fn closed(&mut self, fd: Fd) -> Option<Operation> {
-        let Registration { generation, mask, data, hold } = self.take(fd)?;
+        let Registration { generation, mask, data, hold, .. } = self.take(fd)?;
         if self.orphans.len() == ORPHANS {
             self.orphans.pop_front();
         }

@@ -2,8 +2,12 @@
 //!
 //! Events that will probably not park go together, as the kernel would give them; a parker goes
 //! alone, and after the others, which are short. So does a connection to a peer: together with a
-//! client's, it would not show which of them belong together. An event whose fd a parked coroutine owns is held
-//! (see [`crate::interest`]).
+//! client's, it would not show which of them belong together. An event whose fd a parked coroutine
+//! owns is held (see [`crate::interest`]).
+//!
+//! **Orders** (to end, to restart) come by pipes and the like. A server obeys them at the end of the turn
+//! in which they came, or in its next, whichever coroutine that is; and then it looks at all of its
+//! requests. So they go alone, and when nobody is parked.
 //!
 //! Must not: keep an event of a registration that is gone (C7): each is looked up when it is
 //! picked, not when it was fetched.
@@ -65,6 +69,8 @@ pub struct Ready {
     parkers: VecDeque<Fetched>,
     /// Taken from `fetched` because it is not known whom they concern: they wait for calm.
     strays: VecDeque<Fetched>,
+    /// Taken from `fetched`, each to go alone, with nobody parked.
+    orders: VecDeque<Fetched>,
     held: Vec<Token>,
 }
 
@@ -77,13 +83,21 @@ impl Ready {
     /// Are there events that were not yet looked at?
     #[must_use]
     pub fn is_empty(&self) -> bool {
-        self.fetched.is_empty() && self.parkers.is_empty() && self.strays.is_empty()
+        self.queues().iter().all(|queue| queue.is_empty())
+    }
+
+    fn queues(&self) -> [&VecDeque<Fetched>; 4] {
+        [&self.fetched, &self.parkers, &self.strays, &self.orders]
+    }
+
+    fn queues_mut(&mut self) -> [&mut VecDeque<Fetched>; 4] {
+        [&mut self.fetched, &mut self.parkers, &mut self.strays, &mut self.orders]
     }
 
     /// Does an event wait until those are gone that it may concern? Then nothing new may begin.
     #[must_use]
-    pub fn wants_calm(&self) -> bool {
-        !self.strays.is_empty()
+    pub fn wants_calm(&self, claims: &Claims) -> bool {
+        !self.orders.is_empty() || (!self.strays.is_empty() && claims.is_exposed())
     }
 
     /// How many fds are held.
@@ -103,12 +117,23 @@ impl Ready {
         pick: &mut Pick,
     ) {
         pick.clear();
+        while claims.parked_len() == 0 && pick.events.is_empty() {
+            let Some(event) = self.orders.pop_front() else { break };
+            self.admit(event, interest, claims, pick);
+        }
+        if !pick.events.is_empty() {
+            return;
+        }
         while let Some(event) = self.strays.pop_back() {
             self.fetched.push_front(event);
         }
         while pick.events.len() < max {
             let Some(event) = self.fetched.pop_front() else { break };
             let fd = event.token.fd();
+            if claims.rules().linked_fds && interest.is_order(fd) {
+                self.orders.push_back(event);
+                continue;
+            }
             let goes_alone =
                 |habits: &Habits| habits.is_parker(fd) || claims.links().is_connected(fd);
             if habits.is_some_and(goes_alone) && !claims.is_busy(fd) {
@@ -159,28 +184,28 @@ impl Ready {
     /// meanwhile goes, or it would come twice.
     pub fn release(&mut self, interest: &mut InterestList, claims: &Claims) -> Vec<Operation> {
         let mut operations = Vec::new();
-        let queues = &mut [&mut self.fetched, &mut self.parkers, &mut self.strays];
-        self.held.retain(|token| {
+        let mut held = std::mem::take(&mut self.held);
+        held.retain(|token| {
             let busy = claims.is_busy(token.fd());
             if !busy
                 && claims.rules().order
                 && let Some(operation) = interest.release(*token)
             {
                 operations.push(operation);
-                for queue in queues.iter_mut() {
+                for queue in self.queues_mut() {
                     queue.retain(|event| event.token != *token);
                 }
             }
             busy
         });
+        self.held = held;
         operations
     }
 
     /// Gives everything back to the kernel: its answer to the operations is what is still so. Only
     /// events of orphans are lost, whose numbers nobody can ask about.
     pub fn give_back(&mut self, interest: &mut InterestList) -> Vec<Operation> {
-        let queued = self.fetched.drain(..).chain(self.parkers.drain(..));
-        let queued = queued.chain(self.strays.drain(..));
+        let queued = self.queues_mut().into_iter().flat_map(|queue| queue.drain(..));
         let mut tokens: Vec<Token> = queued.map(|event| event.token).collect();
         let mut operations: Vec<Operation> =
             tokens.iter().filter_map(|token| interest.hold(*token)).collect();
@@ -191,9 +216,7 @@ impl Ready {
 
     /// Forgets everything: after a fork, in the child.
     pub fn clear(&mut self) {
-        self.fetched.clear();
-        self.parkers.clear();
-        self.strays.clear();
+        self.queues_mut().into_iter().for_each(VecDeque::clear);
         self.held.clear();
     }
 }

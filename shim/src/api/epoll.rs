@@ -3,6 +3,7 @@
 //! Followed: `epoll_ctl(2)`, `epoll_wait(2)`.
 
 use std::ffi::{c_int, c_ulong};
+use std::mem::MaybeUninit;
 use std::time::Duration;
 
 use interlude_core::Fd;
@@ -11,7 +12,7 @@ use interlude_core::nesting::{Place, WaitKind};
 use interlude_settings::Mode;
 use libc::{epoll_event, fd_set, pollfd, sigset_t, timespec, timeval};
 
-use crate::api::objects;
+use crate::api::{io, objects};
 use crate::bypass::Bypass;
 use crate::context;
 use crate::epolls::{self, Epoll};
@@ -121,8 +122,43 @@ fn register(
     let result = epolls::control(epfd, operation, fd, mask, added.token.0);
     if result != 0 {
         interest.undo_add(fd, added.before);
+    } else if carries_orders(fd) {
+        interest.carries_orders(fd);
     }
     result
+}
+
+/// May orders of the server's starter come by `fd`? By what it has before it serves anybody: pipes,
+/// pairs of sockets (nginx's workers), signalfds. (Connections, and pipes to programs that an event has
+/// started, are registered in events.)
+fn carries_orders(fd: Fd) -> bool {
+    let serves = |thread: &Thread| {
+        context::local().in_event() || thread.claims.borrow().links().is_connection(fd)
+    };
+    if context::thread().is_some_and(serves) {
+        return false;
+    }
+    let mut stat = MaybeUninit::<libc::stat>::zeroed();
+    // SAFETY: a place for the answer.
+    if unsafe { libc::fstat(fd.0, stat.as_mut_ptr()) } != 0 {
+        return false;
+    }
+    // SAFETY: all zero is valid, and the call has filled it.
+    match unsafe { stat.assume_init() }.st_mode & libc::S_IFMT {
+        libc::S_IFIFO => true,
+        libc::S_IFSOCK => {
+            io::option(fd.0, libc::SO_DOMAIN) == Some(libc::AF_UNIX)
+                && io::option(fd.0, libc::SO_ACCEPTCONN) == Some(0)
+        }
+        0 => is_signalfd(fd),
+        _ => false,
+    }
+}
+
+/// What has no type, the kernel knows by a name (`proc(5)`, `/proc/pid/fd`).
+fn is_signalfd(fd: Fd) -> bool {
+    let name = std::fs::read_link(format!("/proc/self/fd/{}", fd.0));
+    name.is_ok_and(|name| name.as_os_str() == "anon_inode:[signalfd]")
 }
 
 fn modify(epoll: &Epoll, epfd: c_int, fd: Fd, mask: u32, data: u64) -> c_int {

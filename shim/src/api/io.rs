@@ -317,13 +317,18 @@ pub(crate) fn connect<F, A, B>(call: &Call<F>, fd: c_int, a: A, b: B) -> Outcome
 }
 
 fn is_stream(fd: c_int) -> bool {
-    let mut kind: c_int = 0;
+    option(fd, libc::SO_TYPE) == Some(libc::SOCK_STREAM)
+}
+
+/// A number that `getsockopt(2)` tells of a socket.
+pub(super) fn option(fd: c_int, name: c_int) -> Option<c_int> {
+    let mut value: c_int = 0;
     let mut len = libc::socklen_t::try_from(size_of::<c_int>()).unwrap_or(0);
     // SAFETY: a place for an option of that length.
     let result = unsafe {
-        libc::getsockopt(fd, libc::SOL_SOCKET, libc::SO_TYPE, (&raw mut kind).cast(), &raw mut len)
+        libc::getsockopt(fd, libc::SOL_SOCKET, name, (&raw mut value).cast(), &raw mut len)
     };
-    result == 0 && kind == libc::SOCK_STREAM
+    (result == 0).then_some(value)
 }
 
 pub(crate) fn close<F>(_: &Call<F>, fd: c_int) -> Outcome<c_int> {

@@ -297,7 +297,7 @@ impl<'a> Scheduler<'a> {
     fn is_draining(&self) -> bool {
         self.parked.is_draining()
             || (!self.parked.is_empty()
-                && ((self.ready.wants_calm() && self.thread.claims.borrow().is_exposed())
+                && (self.ready.wants_calm(&self.thread.claims.borrow())
                     || !self.thread.claims.borrow().is_calm()))
     }
 

@@ -20,6 +20,7 @@ mod leaving;
 mod meanwhile;
 mod mio_server;
 mod mutex_across;
+mod orders;
 mod panics;
 mod relay;
 mod reused_number;

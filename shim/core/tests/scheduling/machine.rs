@@ -182,8 +182,7 @@ impl Machine {
     }
 
     fn is_draining(&self) -> bool {
-        !self.parked.is_empty()
-            && ((self.ready.wants_calm() && self.claims.is_exposed()) || !self.claims.is_calm())
+        !self.parked.is_empty() && (self.ready.wants_calm(&self.claims) || !self.claims.is_calm())
     }
 
     fn drain(&mut self) -> Result<Turn, Violation> {
