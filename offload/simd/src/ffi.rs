@@ -1,0 +1,114 @@
+//! The functions of `libcrypto_mb` that are used, as its headers declare them (version 2.3, interface
+//! 13.3), with contracts that were tried (`tests/`) where the headers say nothing.
+//!
+//! For all of them:
+//! - An array has a pointer for each lane. A lane with a null pointer is not touched, and its bits of
+//!   the status are to be ignored. No other lane suffers.
+//! - Bytes are big-endian for RSA and the NIST curves, little-endian for the two 25519 ones; limbs are
+//!   64-bit, the lowest first.
+//! - An input array may be read to the full length that the size or the curve implies, and no further.
+//! - Any number of threads may call at a time: the only state is which code to use, found at the first
+//!   call and always the same.
+
+use std::ffi::c_int;
+
+use crate::lanes::{Inputs, Outputs};
+use crate::status::Status;
+
+/// Opaque: how RSA is computed for one size.
+#[repr(C)]
+pub(crate) struct RsaMethod {
+    _private: [u8; 0],
+}
+
+/// Declares functions of the library; without the library, functions that refuse.
+macro_rules! library {
+    ($($(#[$doc:meta])* fn $name:ident($($arg:ident: $type:ty),* $(,)?) -> $result:ty = $absent:expr;)*) => {
+        #[cfg(crypto_mb)]
+        unsafe extern "C" {
+            $($(#[$doc])* pub(crate) fn $name($($arg: $type),*) -> $result;)*
+        }
+        $(
+            #[cfg(not(crypto_mb))]
+            $(#[$doc])*
+            #[allow(non_snake_case, clippy::too_many_arguments)]
+            pub(crate) unsafe fn $name($(_: $type),*) -> $result {
+                $absent
+            }
+        )*
+    };
+}
+
+/// Is the library linked?
+pub(crate) const LINKED: bool = cfg!(crypto_mb);
+
+library! {
+    /// What the processor has, in the library's own bits.
+    fn mbx_get_cpu_features() -> u64 = 0;
+    /// Is that enough for any of its code?
+    fn mbx_is_crypto_mb_applicable(features: u64) -> c_int = 0;
+
+    /// Private operation by the Chinese remainder theorem; null for a size that is not supported.
+    fn mbx_RSA_private_crt_Method(bits: c_int) -> *const RsaMethod = std::ptr::null();
+    /// Public operation with 65537.
+    fn mbx_RSA_pub65537_Method(bits: c_int) -> *const RsaMethod = std::ptr::null();
+    /// Bytes of scratch memory that a method wants.
+    fn mbx_RSA_Method_BufSize(method: *const RsaMethod) -> c_int = 0;
+    /// Bytes of scratch memory that `mbx_exp_mb8` wants.
+    fn mbx_exp_BufferSize(bits: c_int) -> c_int = 0;
+
+    /// `to = from^d mod pq`. Bytes of the modulus' length; the others half as many bits, in limbs.
+    /// Asks nothing of `from`, and checks nothing.
+    fn mbx_rsa_private_crt_mb8(
+        from: &Inputs<u8>, to: &Outputs<u8>,
+        p: &Inputs<u64>, q: &Inputs<u64>,
+        dp: &Inputs<u64>, dq: &Inputs<u64>, q_inverse: &Inputs<u64>,
+        bits: c_int, method: *const RsaMethod, scratch: *mut u8,
+    ) -> Status = Status::REFUSED;
+    /// `to = from^65537 mod n`.
+    fn mbx_rsa_public_mb8(
+        from: &Inputs<u8>, to: &Outputs<u8>, n: &Inputs<u64>,
+        bits: c_int, method: *const RsaMethod, scratch: *mut u8,
+    ) -> Status = Status::REFUSED;
+    /// `out = base^exponent mod modulus`, of odd moduli with exactly `bits` bits; the lowest
+    /// `exponent_bits` of each exponent count.
+    fn mbx_exp_mb8(
+        out: &Outputs<u64>, base: &Inputs<u64>, exponent: &Inputs<u64>, exponent_bits: c_int,
+        modulus: &Inputs<u64>, bits: c_int, scratch: *mut u8, scratch_bytes: c_int,
+    ) -> Status = Status::REFUSED;
+
+    /// X25519 of a private key and a peer's public one, 32 bytes each. Zeros and "low order" where the
+    /// result is zero. Clamps the private key, ignores the peer's highest bit.
+    fn mbx_x25519_mb8(
+        shared: &Outputs<u8>, private: &Inputs<u8>, peer: &Inputs<u8>,
+    ) -> Status = Status::REFUSED;
+    /// X25519 of a private key and the base point.
+    fn mbx_x25519_public_key_mb8(public: &Outputs<u8>, private: &Inputs<u8>)
+        -> Status = Status::REFUSED;
+}
+
+/// Does the library itself think that it can work here?
+pub(crate) fn is_applicable() -> bool {
+    // SAFETY: has no conditions.
+    let features = unsafe { mbx_get_cpu_features() };
+    // SAFETY: has no conditions.
+    let applicable = unsafe { mbx_is_crypto_mb_applicable(features) };
+    applicable != 0
+}
+
+/// Scratch memory for RSA of that many bits: for the private operation and for its check.
+pub(crate) fn rsa_scratch(bits: c_int) -> usize {
+    // SAFETY: has no conditions.
+    let private = unsafe { mbx_RSA_private_crt_Method(bits) };
+    // SAFETY: has no conditions.
+    let public = unsafe { mbx_RSA_pub65537_Method(bits) };
+    // SAFETY: has no conditions.
+    let check = unsafe { mbx_exp_BufferSize(bits) };
+    let method = |method: *const RsaMethod| match method.is_null() {
+        true => 0,
+        // SAFETY: a method that the library gave.
+        false => unsafe { mbx_RSA_Method_BufSize(method) },
+    };
+    let bytes = method(private).max(method(public)).max(check);
+    usize::try_from(bytes).unwrap_or_default()
+}

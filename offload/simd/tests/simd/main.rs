@@ -1,0 +1,8 @@
+//! Every operation beside OpenSSL's. On a machine without AVX-512 IFMA, or in a build without
+//! `libcrypto_mb`, the tests say so and pass.
+
+mod fixture;
+mod memory;
+mod rsa;
+mod rsa_key;
+mod x25519;
