@@ -12,7 +12,7 @@
 
 use std::ffi::c_int;
 
-use crate::lanes::{Inputs, Outputs};
+use crate::lanes::{Inputs, LANES, Outputs};
 use crate::status::Status;
 
 /// Opaque: how RSA is computed for one size.
@@ -85,6 +85,49 @@ library! {
     /// X25519 of a private key and the base point.
     fn mbx_x25519_public_key_mb8(public: &Outputs<u8>, private: &Inputs<u8>)
         -> Status = Status::REFUSED;
+
+    /// The public key of a seed.
+    fn mbx_ed25519_public_key_mb8(public: &Outputs<u8>, seed: &Inputs<u8>)
+        -> Status = Status::REFUSED;
+    /// R and S, of 32 bytes. Does not ask whether the public key belongs to the seed.
+    fn mbx_ed25519_sign_mb8(
+        r: &Outputs<u8>, s: &Outputs<u8>, message: &Inputs<u8>, lengths: &[u32; LANES],
+        seed: &Inputs<u8>, public: &Inputs<u8>,
+    ) -> Status = Status::REFUSED;
+
+    /// Signs a digest of exactly 32 bytes. Nonce, key and digest must be in [1, order), and are looked
+    /// at. The scratch memory is not used.
+    fn mbx_nistp256_ecdsa_sign_mb8(
+        r: &Outputs<u8>, s: &Outputs<u8>, digest: &Inputs<u8>,
+        nonce: &Inputs<u64>, private: &Inputs<u64>, scratch: *mut u8,
+    ) -> Status = Status::REFUSED;
+    /// The same for 48 bytes.
+    fn mbx_nistp384_ecdsa_sign_mb8(
+        r: &Outputs<u8>, s: &Outputs<u8>, digest: &Inputs<u8>,
+        nonce: &Inputs<u64>, private: &Inputs<u64>, scratch: *mut u8,
+    ) -> Status = Status::REFUSED;
+    /// The x coordinate of the product, or zeros and a status if the point is not on the curve.
+    /// Coordinates are taken modulo the prime, and are affine where no z is given.
+    fn mbx_nistp256_ecdh_mb8(
+        shared: &Outputs<u8>, private: &Inputs<u64>, x: &Inputs<u64>, y: &Inputs<u64>,
+        z: Option<&Inputs<u64>>, scratch: *mut u8,
+    ) -> Status = Status::REFUSED;
+    /// The same for P-384.
+    fn mbx_nistp384_ecdh_mb8(
+        shared: &Outputs<u8>, private: &Inputs<u64>, x: &Inputs<u64>, y: &Inputs<u64>,
+        z: Option<&Inputs<u64>>, scratch: *mut u8,
+    ) -> Status = Status::REFUSED;
+    /// The product with the base point, affine where no z is asked for. Takes scalars that are not
+    /// below the order.
+    fn mbx_nistp256_ecpublic_key_mb8(
+        x: &Outputs<u64>, y: &Outputs<u64>, z: Option<&Outputs<u64>>,
+        private: &Inputs<u64>, scratch: *mut u8,
+    ) -> Status = Status::REFUSED;
+    /// The same for P-384.
+    fn mbx_nistp384_ecpublic_key_mb8(
+        x: &Outputs<u64>, y: &Outputs<u64>, z: Option<&Outputs<u64>>,
+        private: &Inputs<u64>, scratch: *mut u8,
+    ) -> Status = Status::REFUSED;
 }
 
 /// Does the library itself think that it can work here?

@@ -24,6 +24,11 @@
 
 mod availability;
 mod batch;
+mod curve;
+mod ec_key;
+mod ecdh;
+mod ecdsa;
+mod ed25519;
 mod fault;
 mod ffi;
 mod lanes;
@@ -35,6 +40,11 @@ mod wipe;
 mod x25519;
 
 pub use availability::{Missing, availability};
+pub use curve::Curve;
+pub use ec_key::EcKey;
+pub use ecdh::{EcKeygenLane, EcdhLane};
+pub use ecdsa::EcdsaLane;
+pub use ed25519::{Ed25519Key, Ed25519Lane};
 pub use fault::Fault;
 pub use lanes::{LANES, Lanes, Outcomes, Random, empty};
 pub use rsa::{RsaKey, RsaLane, RsaParts};

@@ -47,6 +47,23 @@ pub(crate) fn is_below_bytes(a: &[u8], b: &[u8]) -> bool {
     borrow == 1
 }
 
+/// `a mod b` of an `a` below twice `b`, of the same length.
+pub(crate) fn reduce(a: &mut [u64], b: &[u64]) {
+    let keep = u64::from(is_below(a, b)).wrapping_sub(1);
+    let mut borrow = false;
+    for (a, b) in a.iter_mut().zip(b) {
+        let (difference, first) = a.overflowing_sub(b & keep);
+        let (difference, second) = difference.overflowing_sub(u64::from(borrow));
+        *a = difference;
+        borrow = first | second;
+    }
+}
+
+/// Is it zero?
+pub(crate) fn is_zero(limbs: &[u64]) -> bool {
+    limbs.iter().fold(0, |all, limb| all | limb) == 0
+}
+
 /// Are they equal? Of the same length.
 pub(crate) fn equal(a: &[u8], b: &[u8]) -> bool {
     a.len() == b.len() && a.iter().zip(b).fold(0, |all, (a, b)| all | (a ^ b)) == 0
@@ -83,6 +100,17 @@ mod tests {
         assert_eq!(limbs, [9]);
         assert!(from_bytes(&[], &mut limbs));
         assert_eq!((limbs, bits(&limbs)), ([0], 0));
+    }
+
+    #[test]
+    fn what_is_not_below_is_reduced_once() {
+        let b = [5, 1];
+        let cases =
+            [([4, 1], [4, 1]), ([5, 1], [0, 0]), ([3, 2], [u64::MAX - 1, 0]), ([9, 2], [4, 1])];
+        for (mut a, expected) in cases {
+            reduce(&mut a, &b);
+            assert_eq!(a, expected);
+        }
     }
 
     #[test]
