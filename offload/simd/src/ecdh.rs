@@ -3,7 +3,7 @@
 use crate::batch::{Batch, Lane};
 use crate::curve::Number;
 use crate::lanes::{LANES, no_inputs, no_outputs};
-use crate::wipe::wipe;
+use crate::wipe::{wipe, wipe_stack};
 use crate::{Curve, EcKey, Fault, Lanes, Outcomes, Random, Unit, ffi, limbs};
 
 /// One key agreement.
@@ -68,6 +68,7 @@ impl Unit {
             // the lanes, of keys that outlive the call, and of arrays here; what is written is borrowed
             // mutably and overlaps nothing. Z coordinates and scratch memory may be null.
             let status = unsafe { derive(&shared, &private, &x, &y, None, std::ptr::null_mut()) };
+            wipe_stack();
             // All that the library can still have against a lane is the point: scalars and
             // coordinates are in range.
             batch.judge(|index, _| status.of(index).map_err(|_| Fault::Peer));
@@ -103,6 +104,7 @@ impl Unit {
             };
             // SAFETY: as in `ecdh_derive`. Without Z coordinates the point comes affine.
             let status = unsafe { generate(&x, &y, None, &private, std::ptr::null_mut()) };
+            wipe_stack();
             batch.judge(|index, lane| {
                 status.of(index)?;
                 limbs::to_bytes(curve.used(&mut scalars[index]), lane.private);

@@ -3,7 +3,7 @@
 use crate::batch::{Batch, Lane};
 use crate::curve::{MOST_BYTES, Number};
 use crate::lanes::{LANES, no_inputs, no_outputs};
-use crate::wipe::wipe;
+use crate::wipe::{wipe, wipe_stack};
 use crate::{Curve, EcKey, Fault, Lanes, Outcomes, Random, Unit, ffi};
 
 /// One signature.
@@ -60,6 +60,7 @@ impl Unit {
             // the lanes, of keys that outlive the call, and of arrays here; what is written is borrowed
             // mutably and overlaps nothing. The scratch memory may be null.
             let status = unsafe { sign(&r, &s, &digest, &nonce, &private, std::ptr::null_mut()) };
+            wipe_stack();
             batch.judge(|index, _| status.of(index));
         }
         batch.finish()

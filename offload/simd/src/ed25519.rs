@@ -2,7 +2,7 @@
 
 use crate::batch::{Batch, Lane};
 use crate::lanes::{no_inputs, no_outputs};
-use crate::wipe::{Wiped, wipe};
+use crate::wipe::{Wiped, wipe, wipe_stack};
 use crate::{Fault, Lanes, Outcomes, Unit, ffi};
 
 /// A private key with the public one that belongs to it. Wiped when dropped.
@@ -28,6 +28,7 @@ impl Ed25519Key {
         public[0] = key.public.as_mut_ptr();
         // SAFETY: pointers are null or to 32 bytes that live here.
         let status = unsafe { ffi::mbx_ed25519_public_key_mb8(&public, &private) };
+        wipe_stack();
         status.of(0)?;
         Ok(key)
     }
@@ -76,6 +77,7 @@ impl Unit {
             // for as long as the lanes; what is written is borrowed mutably and overlaps nothing.
             let status =
                 unsafe { ffi::mbx_ed25519_sign_mb8(&r, &s, &message, &lengths, &seed, &public) };
+            wipe_stack();
             batch.judge(|index, _| status.of(index));
         }
         batch.finish()

@@ -139,19 +139,35 @@ pub(crate) fn is_applicable() -> bool {
     applicable != 0
 }
 
-/// Scratch memory for RSA of that many bits: for the private operation and for its check.
-pub(crate) fn rsa_scratch(bits: c_int) -> usize {
+/// How to compute with a private key of that many bits, and the scratch memory it takes.
+pub(crate) fn rsa_private(bits: usize) -> (*const RsaMethod, usize) {
     // SAFETY: has no conditions.
-    let private = unsafe { mbx_RSA_private_crt_Method(bits) };
+    with_scratch(unsafe { mbx_RSA_private_crt_Method(length(bits)) })
+}
+
+/// How to compute with the usual public exponent, and the scratch memory it takes.
+pub(crate) fn rsa_public(bits: usize) -> (*const RsaMethod, usize) {
     // SAFETY: has no conditions.
-    let public = unsafe { mbx_RSA_pub65537_Method(bits) };
+    with_scratch(unsafe { mbx_RSA_pub65537_Method(length(bits)) })
+}
+
+/// The scratch memory that `mbx_exp_mb8` takes.
+pub(crate) fn power_scratch(bits: usize) -> usize {
     // SAFETY: has no conditions.
-    let check = unsafe { mbx_exp_BufferSize(bits) };
-    let method = |method: *const RsaMethod| match method.is_null() {
-        true => 0,
-        // SAFETY: a method that the library gave.
-        false => unsafe { mbx_RSA_Method_BufSize(method) },
-    };
-    let bytes = method(private).max(method(public)).max(check);
+    let bytes = unsafe { mbx_exp_BufferSize(length(bits)) };
     usize::try_from(bytes).unwrap_or_default()
+}
+
+/// Bits and bytes as C has them.
+pub(crate) fn length(length: usize) -> c_int {
+    c_int::try_from(length).unwrap_or(c_int::MAX)
+}
+
+fn with_scratch(method: *const RsaMethod) -> (*const RsaMethod, usize) {
+    if method.is_null() {
+        return (method, 0);
+    }
+    // SAFETY: a method that the library gave.
+    let bytes = unsafe { mbx_RSA_Method_BufSize(method) };
+    (method, usize::try_from(bytes).unwrap_or_default())
 }

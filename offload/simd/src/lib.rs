@@ -16,8 +16,8 @@
 //! - Lanes are independent: whatever is in one changes neither the result nor the outcome of another.
 //! - A lane's outputs are written where its outcome is `Ok`, and are zeros where it is a [`Fault`].
 //! - No RSA result leaves before it was raised to the public exponent and compared with the input.
-//! - Nothing here branches on a secret or uses one as an index. Keys and scratch memory are wiped; the
-//!   stack that a pass ran on is not (see [`STACK_NEEDED`]).
+//! - Nothing here branches on a secret or uses one as an index. Keys, scratch memory and the stack that
+//!   the library used are wiped.
 //! - A pass allocates nothing, takes no lock and makes no system call.
 //!
 //! Must not: know OpenSSL, jobs or coroutines; decide when a batch is worth it.

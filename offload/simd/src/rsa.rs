@@ -11,7 +11,7 @@ pub use key::{RsaKey, RsaParts};
 
 use crate::batch::{Batch, Lane};
 use crate::lanes::{no_inputs, no_outputs};
-use crate::wipe::wipe;
+use crate::wipe::{wipe, wipe_stack};
 use crate::{Fault, Lanes, Outcomes, Unit, ffi, limbs};
 
 /// One private operation.
@@ -39,6 +39,7 @@ impl Unit {
         if let Some(bits) = size {
             self.compute(bits, &mut batch);
             self.check(bits, &mut batch);
+            wipe_stack();
         }
         batch.finish()
     }
@@ -57,9 +58,8 @@ impl Unit {
             q_inverse[index] = lane.key.q_inverse().as_ptr();
             Ok(())
         });
-        let mut scratch = self.scratch(ffi::rsa_scratch(bits as i32));
-        // SAFETY: has no conditions.
-        let method = unsafe { ffi::mbx_RSA_private_crt_Method(bits as i32) };
+        let (method, bytes) = ffi::rsa_private(bits);
+        let mut scratch = self.scratch(bytes);
         // SAFETY: pointers are null or to as many bytes as the modulus has (`accept`), and to limbs
         // of half its length (`RsaKey`), borrowed for as long as the lanes; the outputs are borrowed
         // mutably and overlap nothing; the scratch memory has the size that the method asks for.
@@ -72,7 +72,7 @@ impl Unit {
                 &dp,
                 &dq,
                 &q_inverse,
-                bits as i32,
+                ffi::length(bits),
                 method,
                 scratch.pointer(),
             )

@@ -18,8 +18,24 @@ impl Plain for u64 {
 /// Overwrites with zeros, and the compiler cannot leave it out.
 pub(crate) fn wipe<T: Plain>(memory: &mut [T]) {
     memory.fill(T::ZERO);
+    keep(memory);
+}
+
+/// As deep into the stack as the library goes, by what was measured (`tests/simd/memory.rs`), with some
+/// to spare.
+pub(crate) const REACH: usize = 32 << 10;
+
+/// Overwrites the stack below the caller's frame, where the library's frames were.
+#[inline(never)]
+pub(crate) fn wipe_stack() {
+    let mut below = [0u8; REACH];
+    keep(&mut below);
+}
+
+/// Makes sure that memory has been written at this point.
+fn keep<T>(memory: &mut [T]) {
     // SAFETY: no instruction. As far as the compiler knows it reads all memory that the pointer
-    // leads to, so the zeros must be there.
+    // leads to.
     unsafe {
         std::arch::asm!("/* {0} */", in(reg) memory.as_mut_ptr(), options(nostack, preserves_flags));
     }

@@ -10,7 +10,7 @@
 
 use crate::batch::{Batch, Lane};
 use crate::lanes::{no_inputs, no_outputs};
-use crate::wipe::wipe;
+use crate::wipe::{wipe, wipe_stack};
 use crate::{Fault, Lanes, Outcomes, Random, Unit, ffi};
 
 /// One key agreement.
@@ -64,6 +64,7 @@ impl Unit {
             // outputs are borrowed mutably, so they overlap nothing. A unit is open only where the
             // processor has what the library needs.
             let status = unsafe { ffi::mbx_x25519_mb8(&shared, &private, &peer) };
+            wipe_stack();
             batch.judge(|index, _| status.of(index));
         }
         batch.finish()
@@ -89,6 +90,7 @@ impl Unit {
         if batch.is_sound() {
             // SAFETY: as in `x25519_derive`.
             let status = unsafe { ffi::mbx_x25519_public_key_mb8(&public, &private) };
+            wipe_stack();
             batch.judge(|index, _| status.of(index));
         }
         batch.finish()

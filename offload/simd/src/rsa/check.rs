@@ -49,13 +49,12 @@ impl Unit {
         if !any {
             return;
         }
-        let mut scratch = self.scratch(ffi::rsa_scratch(bits as i32));
-        // SAFETY: has no conditions.
-        let method = unsafe { ffi::mbx_RSA_pub65537_Method(bits as i32) };
+        let (method, bytes) = ffi::rsa_public(bits);
+        let mut scratch = self.scratch(bytes);
         // SAFETY: pointers are null or to as many bytes and limbs as the modulus has, borrowed from
         // the lanes, or to a place in `back`; the scratch memory has the size that is asked for.
         let status = unsafe {
-            ffi::mbx_rsa_public_mb8(&from, &to, &n, bits as i32, method, scratch.pointer())
+            ffi::mbx_rsa_public_mb8(&from, &to, &n, ffi::length(bits), method, scratch.pointer())
         };
         batch.judge(|index, lane| {
             if !is_usual(lane) {
@@ -86,7 +85,7 @@ impl Unit {
         if exponent_bits == 0 {
             return;
         }
-        let mut scratch = self.scratch(ffi::rsa_scratch(bits as i32));
+        let mut scratch = self.scratch(ffi::power_scratch(bits));
         // SAFETY: pointers are null or to as many limbs as the modulus has: of the key, which has an
         // exponent of that length and an odd modulus of exactly `bits` bits, or to places in
         // `results` and `back`; the scratch memory is as long as is said, and as is asked for.
@@ -95,11 +94,11 @@ impl Unit {
                 &out,
                 &base,
                 &exponent,
-                exponent_bits as i32,
+                ffi::length(exponent_bits),
                 &n,
-                bits as i32,
+                ffi::length(bits),
                 scratch.pointer(),
-                scratch.bytes() as i32,
+                ffi::length(scratch.bytes()),
             )
         };
         batch.judge(|index, lane| {
