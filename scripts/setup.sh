@@ -7,6 +7,10 @@
 #
 # Exit codes: 0 everything is there, 1 something is missing, 2 bad usage or no Rust.
 #
+# The engine `simd` links Intel's libcrypto_mb.a, which no Debian package has. It is taken out of a
+# wheel that scripts/ipp-crypto.txt pins by its hash, and lies in third-party/ipp-crypto. Without it
+# everything builds and works but that engine: that it is missing is said, and is no failure.
+#
 # nginx, lighttpd and Redis come with services that would at once listen on ports 80 and 6379 of all
 # addresses. None is started: while packages are installed, /usr/sbin/policy-rc.d forbids it, and the
 # services of packages that were installed here are disabled, so that the next boot does not start
@@ -26,6 +30,11 @@ declare -A SERVICES=([nginx]=nginx [lighttpd]=lighttpd [redis-server]=redis-serv
 POLICY=/usr/sbin/policy-rc.d
 # By this line a policy is known as ours, even if an earlier run was killed and left it.
 MARK="# Made by Interlude's scripts/setup.sh for the time of an installation."
+
+THIRD_PARTY="$(cd "$(dirname "$0")/.." && pwd)/third-party"
+IPP_CRYPTO="$THIRD_PARTY/ipp-crypto"
+PINNED="$(cd "$(dirname "$0")" && pwd)/ipp-crypto.txt"
+WITHOUT="the engine simd will be missing"
 
 say() { echo "setup: $*" >&2; }
 fail() { say "$2"; exit "$1"; }
@@ -88,13 +97,60 @@ put_to_rest() {
     fi
 }
 
-main() {
+pip_command() { command -v pip || command -v pip3; }
+
+ipp_crypto_is_there() {
+    cmp -s "$PINNED" "$IPP_CRYPTO/$(basename "$PINNED")" && [ -s "$IPP_CRYPTO/libcrypto_mb.a" ]
+}
+
+# Takes the archive and its licence out of the wheel: the rest of it is 20 MB for nothing.
+unpack_ipp_crypto() {
+    python3 - "$1" "$2" <<'PYTHON'
+import glob, os, sys, zipfile
+fetched, folder = sys.argv[1:]
+wanted = {"libcrypto_mb.a": 0, "LICENSE.txt": 0}
+with zipfile.ZipFile(*glob.glob(os.path.join(fetched, "*.whl"))) as wheel:
+    for name in wheel.namelist():
+        base = os.path.basename(name)
+        if base in wanted:
+            wanted[base] += 1
+            with open(os.path.join(folder, base), "wb") as file:
+                file.write(wheel.read(name))
+sys.exit(any(count != 1 for count in wanted.values()))
+PYTHON
+}
+
+# Fetches libcrypto_mb.a unless the one that is pinned is there. Whoever looks sees the old folder or
+# the new one, whole.
+fetch_ipp_crypto() {
+    ipp_crypto_is_there && return 0
+    local pip
+    pip=$(pip_command) || { say "no pip; $WITHOUT"; return 0; }
+    local fetched
+    fetched=$(mktemp -d "$THIRD_PARTY/.unpack-XXXXXX") || { say "$WITHOUT"; return 0; }
+    if mkdir "$fetched/ipp-crypto" &&
+        "$pip" -q --disable-pip-version-check download --no-deps --require-hashes \
+        --only-binary :all: --dest "$fetched" -r "$PINNED" >&2 &&
+        unpack_ipp_crypto "$fetched" "$fetched/ipp-crypto" &&
+        cp "$PINNED" "$fetched/ipp-crypto/"; then
+        rm -rf "$IPP_CRYPTO"
+        mv -T "$fetched/ipp-crypto" "$IPP_CRYPTO" || say "could not put it in place; $WITHOUT"
+    else
+        say "could not fetch libcrypto_mb.a; $WITHOUT"
+    fi
+    rm -rf "$fetched"
+}
+
+packages() {
     PATH="$PATH:${HOME:-/root}/.cargo/bin"
     command -v cargo >/dev/null || fail 2 "cargo is missing; install Rust (https://rustup.rs)"
     command -v dpkg-query >/dev/null ||
         fail 1 "not a Debian system; install what these packages contain: ${PACKAGES[*]}"
 
     local missing
+    if [ "${1:-}" != --check ] && ! ipp_crypto_is_there && ! pip_command >/dev/null; then
+        PACKAGES+=(python3-pip)
+    fi
     mapfile -t missing < <(missing_packages)
     if [ "${1:-}" = --check ]; then
         [ ${#missing[@]} -eq 0 ] || fail 1 "missing: ${missing[*]}"
@@ -123,7 +179,14 @@ main() {
 }
 
 case "$*" in
-    "" | --check) main "$@" ;;
+    "")
+        packages
+        fetch_ipp_crypto
+        ;;
+    --check)
+        ipp_crypto_is_there || say "no libcrypto_mb.a; $WITHOUT"
+        packages --check
+        ;;
     -h | --help) sed -n '2,/^set /{/^#/s/^# \{0,1\}//p}' "$0" ;;
     *) fail 2 "unknown argument: $*; see $0 --help" ;;
 esac
