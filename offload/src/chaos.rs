@@ -159,7 +159,7 @@ impl Engine for Chaos {
         match fate {
             Fate::Hang => self.hung.push(job),
             Fate::Fail => {
-                self.keeper.after(delay, Step::Answer(Completion { ticket: job.ticket }));
+                self.keeper.after(delay, Step::Answer(Completion::done(job.ticket)));
             }
             Fate::LateToRun => self.keeper.after(self.config.late, Step::Run(job)),
             _ if delay.is_zero() => {

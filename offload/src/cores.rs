@@ -108,6 +108,7 @@ impl Engine for CoresPort {
             asynchronous: true,
             queue: config.queue,
             parallel: config.threads,
+            has_lanes: false,
             own_results: false,
         }
     }

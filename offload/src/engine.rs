@@ -3,7 +3,7 @@
 use std::os::fd::RawFd;
 use std::time::Duration;
 
-use crate::{Completion, Job, JobKind};
+use crate::{Completion, Job, JobKind, Pass};
 
 /// A job that an engine did not take, handed back.
 pub struct Refused(pub Job);
@@ -19,6 +19,8 @@ pub struct Capabilities {
     pub queue: usize,
     /// Operations that it works on at the same time.
     pub parallel: usize,
+    /// Does it put several operations into one pass ([`crate::Lane`])?
+    pub has_lanes: bool,
     /// Does it come to its results by other means than the original function in this process?
     pub own_results: bool,
 }
@@ -62,6 +64,11 @@ pub trait Engine {
 
     /// There will be no more jobs for a while: start whatever was held back to be batched.
     fn flush(&mut self);
+
+    /// Appends what was done in passes since this was last asked.
+    fn take_passes(&mut self, into: &mut Vec<Pass>) {
+        let _ = into;
+    }
 
     /// Puts the calling OS thread to sleep until a completion waits, or, with a limit, for about
     /// that long at most.

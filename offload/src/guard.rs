@@ -27,7 +27,7 @@ use std::os::fd::RawFd;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use crate::{Capabilities, Completion, Engine, Job, JobKind, Left, Refused, Task, Ticket};
+use crate::{Capabilities, Completion, Engine, Job, JobKind, Left, Pass, Refused, Task, Ticket};
 
 /// Faults of one kind of job in a row until the engine is put into quarantine. One fault may be a
 /// machine under load or a single lost answer; five are not chance, and cost five deadlines at most
@@ -179,11 +179,11 @@ impl<E: Engine + ?Sized> Guard<E> {
 
     /// Appends the jobs that are done, that failed or that are late, each once. Takes at most `max`
     /// answers of the engine.
-    pub fn poll(&mut self, now: Instant, max: usize, into: &mut Vec<Ticket>) {
+    pub fn poll(&mut self, now: Instant, max: usize, into: &mut Vec<Completion>) {
         let mut done = std::mem::take(&mut self.done);
         self.engine.poll(max, &mut done);
         for completion in done.drain(..) {
-            self.answer(completion.ticket.0, now, into);
+            self.answer(completion, now, into);
         }
         self.done = done;
         if now >= self.earliest && !self.flights.is_empty() {
@@ -191,7 +191,8 @@ impl<E: Engine + ?Sized> Guard<E> {
         }
     }
 
-    fn answer(&mut self, number: u64, now: Instant, into: &mut Vec<Ticket>) {
+    fn answer(&mut self, completion: Completion, now: Instant, into: &mut Vec<Completion>) {
+        let number = completion.ticket.0;
         let Ok(index) = self.flights.binary_search_by_key(&number, |flight| flight.number) else {
             self.tally.dropped += u64::from(!self.recalled.remove(&number));
             return;
@@ -206,8 +207,9 @@ impl<E: Engine + ?Sized> Guard<E> {
         self.answered = Some((highest, now));
         self.is_silent = false;
         if let Some(flight) = self.flights.remove(index) {
-            into.push(flight.ticket);
-            if left == Left::NotRun {
+            let is_declined = completion.is_declined && left == Left::NotRun;
+            into.push(Completion { ticket: flight.ticket, is_declined });
+            if left == Left::NotRun && !is_declined {
                 self.tally.failed += 1;
                 self.strike(flight.kind, now);
             }
@@ -223,7 +225,7 @@ impl<E: Engine + ?Sized> Guard<E> {
         since + self.terms.deadline
     }
 
-    fn expire(&mut self, now: Instant, into: &mut Vec<Ticket>) {
+    fn expire(&mut self, now: Instant, into: &mut Vec<Completion>) {
         let mut index = 0;
         while let Some(flight) = self.flights.get(index) {
             if self.due(flight) > now {
@@ -237,7 +239,7 @@ impl<E: Engine + ?Sized> Guard<E> {
             } else if let Some(flight) = self.flights.remove(index) {
                 self.tally.late += 1;
                 self.is_silent = true;
-                into.push(flight.ticket);
+                into.push(Completion::done(flight.ticket));
                 self.strike(flight.kind, now);
             }
         }
@@ -247,9 +249,13 @@ impl<E: Engine + ?Sized> Guard<E> {
 
     /// Takes the oldest job back that is not being run: the submitter has nothing else to do, and does
     /// it itself, if its results are not there already. That is no fault of the engine's.
-    pub fn recall(&mut self) -> Option<Ticket> {
-        let is_free = |flight: &Flight| flight.task.give_up() != Left::Running;
-        let index = self.flights.iter().position(is_free)?;
+    pub fn recall(&mut self) -> Option<Completion> {
+        let mut is_declined = false;
+        let index = self.flights.iter().position(|flight| {
+            let left = flight.task.give_up();
+            is_declined = left == Left::NotRun;
+            left != Left::Running
+        })?;
         let flight = self.flights.remove(index)?;
         self.recalled.insert(flight.number);
         if self.recalled.len() > RECALLED {
@@ -259,7 +265,12 @@ impl<E: Engine + ?Sized> Guard<E> {
             // Nothing was learnt of it.
             self.trust = Trust::Trial(false);
         }
-        Some(flight.ticket)
+        Some(Completion { ticket: flight.ticket, is_declined })
+    }
+
+    /// As [`Engine::take_passes`].
+    pub fn take_passes(&mut self, into: &mut Vec<Pass>) {
+        self.engine.take_passes(into);
     }
 
     /// How long the submitter may sleep before a job is late; `None`: nothing is out.

@@ -18,13 +18,14 @@ impl Engine for Inline {
             asynchronous: false,
             queue: usize::MAX,
             parallel: 1,
+            has_lanes: false,
             own_results: false,
         }
     }
 
     fn submit(&mut self, job: Job) -> Result<(), Refused> {
         job.task.run();
-        self.done.push(Completion { ticket: job.ticket });
+        self.done.push(Completion::done(job.ticket));
         Ok(())
     }
 

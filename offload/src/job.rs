@@ -81,9 +81,25 @@ pub struct Job {
     pub task: Arc<dyn Task>,
 }
 
-/// An engine's word that a job is done. The results are in the job's own memory.
+/// An engine's word that it is through with a job. The results are in the job's own memory.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Completion {
     /// Whose it is.
     pub ticket: Ticket,
+    /// It was not done, because the submitter is better off doing it in place: no fault of anybody's.
+    pub is_declined: bool,
+}
+
+impl Completion {
+    /// It is done, or was tried.
+    #[must_use]
+    pub const fn done(ticket: Ticket) -> Self {
+        Self { ticket, is_declined: false }
+    }
+
+    /// It was left alone.
+    #[must_use]
+    pub const fn declined(ticket: Ticket) -> Self {
+        Self { ticket, is_declined: true }
+    }
 }

@@ -8,6 +8,7 @@
 //! | [`Inline`] | at `submit`, on the caller's thread |
 //! | [`Cores`] | on helper threads, started with the first job |
 //! | [`Chaos`] | on helper threads too: late, twice, wrong, or never |
+//! | [`Simd`] | nowhere: operations of the same kind go into one pass of the vector unit |
 //!
 //! No engine is trusted. A [`Guard`] stands before each, and [`Work`] keeps it from running a call
 //! that was given up.
@@ -22,7 +23,9 @@ mod engine;
 mod guard;
 mod inline;
 mod job;
+mod lane;
 mod random;
+mod simd;
 mod sync;
 mod work;
 
@@ -33,5 +36,11 @@ pub use cores::{Cores, CoresConfig, CoresPort};
 pub use engine::{Capabilities, Engine, Refused};
 pub use guard::{Guard, STRIKES, Tally, Terms};
 pub use inline::Inline;
+pub use interlude_simd::{
+    Curve, EcKey, Fault, Missing, RsaKey, RsaParts, Secret, availability as simd_availability,
+    wipe_bytes,
+};
 pub use job::{Call, Completion, Job, JobKind, Ticket};
-pub use work::{Done, Left, Task, Work};
+pub use lane::{Lane, LaneKind, Operation, Pass, Reason};
+pub use simd::{RandomSource, Simd};
+pub use work::{Begun, Done, Left, Task, Work};

@@ -11,13 +11,17 @@
 //! that the call names, whatever the engine still does with its handle; and one whose call has run
 //! has the results, whether or not the engine ever says so.
 
+use std::any::Any;
 use std::time::{Duration, Instant};
 
 use crate::Call;
-use crate::sync::Mutex;
+use crate::sync::{Mutex, MutexGuard};
 
 /// A call as an engine sees it.
 pub trait Task: Send + Sync {
+    /// The [`Work`] itself, for an engine that carries calls of that type out by other means.
+    fn as_any(&self) -> &dyn Any;
+
     /// Runs the call, unless it was given up or run before.
     fn run(&self);
 
@@ -57,6 +61,22 @@ struct State<C> {
 /// A call and what has become of it.
 pub struct Work<C>(Mutex<State<C>>);
 
+/// A call that an engine carries out by other means than [`Call::run`]. Dropped, it was tried in vain.
+pub struct Begun<'a, C>(MutexGuard<'a, State<C>>);
+
+impl<C> Begun<'_, C> {
+    /// The call.
+    pub fn call(&mut self) -> Option<&mut C> {
+        self.0.call.as_mut()
+    }
+
+    /// It has its results, after so long.
+    pub fn done(mut self, took: Duration) {
+        self.0.took = took;
+        self.0.standing = Standing::Done;
+    }
+}
+
 /// A call that was run.
 pub struct Done<C> {
     /// The call, with its results.
@@ -71,6 +91,23 @@ impl<C: Call> Work<C> {
     pub fn new(call: C) -> Self {
         let call = Some(call);
         Self(Mutex::new(State { standing: Standing::Waiting, call, took: Duration::ZERO }))
+    }
+
+    /// For an engine that carries it out by other means; `None` if it was given up or begun before.
+    pub fn begin(&self) -> Option<Begun<'_, C>> {
+        let mut state = self.0.lock();
+        if state.standing != Standing::Waiting {
+            return None;
+        }
+        state.standing = Standing::Begun;
+        Some(Begun(state))
+    }
+
+    /// What `body` sees in a call that has yet to begin; `None` for another, or where it is looked at by
+    /// another thread.
+    pub fn look<T>(&self, body: impl FnOnce(&C) -> T) -> Option<T> {
+        let state = self.0.try_lock().filter(|state| state.standing == Standing::Waiting)?;
+        state.call.as_ref().map(body)
     }
 
     /// For the submitter, to have its call back; `None` if that was not run, and then it will not be.
@@ -88,18 +125,17 @@ impl<C: Call> Work<C> {
     }
 }
 
-impl<C: Call> Task for Work<C> {
+impl<C: Call + 'static> Task for Work<C> {
+    fn as_any(&self) -> &dyn Any {
+        self
+    }
+
     fn run(&self) {
-        let mut state = self.0.lock();
-        if state.standing != Standing::Waiting {
-            return;
-        }
-        state.standing = Standing::Begun;
-        if let Some(call) = &mut state.call {
-            let begun = Instant::now();
+        let Some(mut begun) = self.begin() else { return };
+        if let Some(call) = begun.call() {
+            let since = Instant::now();
             call.run();
-            state.took = begun.elapsed();
-            state.standing = Standing::Done;
+            begun.done(since.elapsed());
         }
     }
 

@@ -1,14 +1,18 @@
 //! The handlers, one file for each family of calls. A handler is short: it converts at the door,
 //! asks `interlude-core`, and says what is to become of the call.
 
+pub(crate) mod agreement;
 pub(crate) mod clocks;
+pub(crate) mod ecdsa;
 pub(crate) mod epoll;
 pub(crate) mod evp;
 pub(crate) mod io;
+pub(crate) mod lanes;
 pub(crate) mod libdeflate;
 pub(crate) mod locks;
 pub(crate) mod objects;
 pub(crate) mod openssl;
 pub(crate) mod process;
 mod signature;
+pub(crate) mod rsa;
 pub(crate) mod zlib;

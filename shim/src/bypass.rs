@@ -27,6 +27,10 @@ pub(crate) enum Bypass {
     UnknownEpoll,
     /// A structure of the library is not as this version of the shim knows it.
     Layout,
+    /// The key is not one that the engine can use: of another kind or size, or it lies elsewhere.
+    Foreign,
+    /// What the call comes to has a hook of its own.
+    Further,
     /// The call would run a callback of the server's, which belongs on the server's thread.
     Callback,
     /// Its buffers are shared between connections, in ways that no hook sees.
@@ -63,6 +67,8 @@ impl Bypass {
             Self::Quarantine => Counter::BypassQuarantine,
             Self::UnknownEpoll => Counter::BypassUnknownEpoll,
             Self::Layout => Counter::BypassLayout,
+            Self::Foreign => Counter::BypassForeign,
+            Self::Further => Counter::BypassFurther,
             Self::Callback => Counter::BypassCallback,
             Self::Shared => Counter::BypassShared,
             Self::Multiplexed => Counter::BypassMultiplexed,

@@ -1,6 +1,6 @@
 //! The counters, by name. Where they are kept is `page`'s business.
 
-use interlude_offload::JobKind;
+use interlude_offload::{JobKind, LaneKind, Pass, Reason};
 
 use crate::context::Local;
 use crate::page;
@@ -48,6 +48,8 @@ counters! {
     EngineInlineCompleted = "engine.inline.completed",
     EngineCoresSubmitted = "engine.cores.submitted",
     EngineCoresCompleted = "engine.cores.completed",
+    EngineSimdSubmitted = "engine.simd.submitted",
+    EngineSimdCompleted = "engine.simd.completed",
     EngineCoresRefused = "engine.cores.refused",
     EngineFailed = "engine.failed",
     EngineLate = "engine.late",
@@ -68,6 +70,8 @@ counters! {
     BypassQuarantine = "bypass.quarantine",
     BypassUnknownEpoll = "bypass.unknown_epoll",
     BypassLayout = "bypass.layout",
+    BypassForeign = "bypass.foreign",
+    BypassFurther = "bypass.further",
     BypassCallback = "bypass.callback",
     BypassShared = "bypass.shared",
     BypassMultiplexed = "bypass.multiplexed",
@@ -100,10 +104,19 @@ pub(crate) enum JobEvent {
 /// Names of [`JobEvent`], in order.
 pub(crate) const JOB_EVENTS: [&str; 4] = ["submitted", "completed", "in_place", "bytes"];
 
+/// Names of what is counted of every kind of lane: passes by their reason, then by the lanes that were
+/// filled.
+pub(crate) const PASS_EVENTS: [&str; 11] = [
+    "full", "idle", "too_few", "lanes_1", "lanes_2", "lanes_3", "lanes_4", "lanes_5", "lanes_6",
+    "lanes_7", "lanes_8",
+];
+
 /// First index of the counters of jobs.
 pub(crate) const JOBS_AT: usize = NAMES.len();
+/// First index of the counters of lanes.
+pub(crate) const LANES_AT: usize = JOBS_AT + JobKind::ALL.len() * JOB_EVENTS.len();
 /// First index of the counters of hooks: calls handled and let through, two a hook.
-pub(crate) const HOOKS_AT: usize = JOBS_AT + JobKind::ALL.len() * JOB_EVENTS.len();
+pub(crate) const HOOKS_AT: usize = LANES_AT + LaneKind::ALL.len() * PASS_EVENTS.len();
 
 /// Counts one.
 #[inline]
@@ -123,6 +136,21 @@ pub(crate) fn count_by(counter: Counter, by: usize) {
 #[inline]
 pub(crate) fn count_job(kind: JobKind, event: JobEvent, by: usize) {
     page::add(JOBS_AT + kind.index() * JOB_EVENTS.len() + event as usize, by as u64);
+}
+
+/// Counts a pass, or one that was not made: its operations were left to the library.
+pub(crate) fn count_pass(pass: &Pass) {
+    let at = LANES_AT + pass.kind.index() * PASS_EVENTS.len();
+    let reason = match pass.reason {
+        Reason::Full => 0,
+        Reason::Idle => 1,
+        Reason::TooFew => {
+            page::add(at + 2, pass.lanes as u64);
+            return;
+        }
+    };
+    page::add(at + reason, 1);
+    page::add(at + 2 + pass.lanes.clamp(1, 8), 1);
 }
 
 /// Counts a call of hook number `hook`.

@@ -14,14 +14,15 @@ use std::sync::{Arc, OnceLock};
 use std::time::{Duration, Instant};
 
 use interlude_core::cost::Size;
-use interlude_offload::{Call, Engine, Guard, Job, JobKind, Tally, Ticket, Work};
+use interlude_offload::{Call, Capabilities, Completion, Engine, Guard, Job, JobKind, Tally, Ticket, Work};
 use interlude_settings::{Check, Mode};
 
+use crate::api::lanes;
 use crate::bypass::Bypass;
 use crate::cancel::NotCancelled;
 use crate::clocks;
 use crate::context;
-use crate::counters::{Counter, JobEvent, count, count_by, count_job};
+use crate::counters::{Counter, JobEvent, count, count_by, count_job, count_pass};
 use crate::fail;
 use crate::hook;
 use crate::original;
@@ -104,12 +105,16 @@ fn choose(load: Load) -> Result<&'static Thread, Bypass> {
         return Err(Bypass::Settings);
     }
     let compresses = kind.compresses();
+    if compresses && lanes::are_there() {
+        return Err(Bypass::Settings);
+    }
     if compresses && bytes < jobs.deflate_min as usize {
         return Err(Bypass::Small);
     }
+    // Whether a lane is worth it is the engine's to say.
     let least = Duration::from_micros(jobs.min_us.into());
     let estimate = thread.costs.borrow().estimate(kind.index(), size);
-    if estimate.is_some_and(|estimate| estimate < least) {
+    if !lanes::are_there() && estimate.is_some_and(|estimate| estimate < least) {
         return Err(Bypass::Small);
     }
     // An engine that cannot be made takes nothing.
@@ -201,7 +206,7 @@ pub(crate) fn carry_out<C: Call + 'static>(
             match way {
                 Way::Refused => {}
                 Way::Answered => redone(),
-                Way::Recalled => count(Counter::EngineRecalled),
+                Way::Returned => {}
             }
             return;
         };
@@ -218,8 +223,8 @@ enum Way {
     Refused,
     /// It has done it, or will not.
     Answered,
-    /// It was to do it, and had not begun when nothing else could be done any more.
-    Recalled,
+    /// It gave it back, or it was taken back before it had begun.
+    Returned,
 }
 
 /// Gives a job to the engine and waits until it is done, or will not be done.
@@ -238,39 +243,62 @@ fn run(thread: &'static Thread, job: Job) -> Way {
     count_job(kind, JobEvent::Submitted, 1);
     fail::point("job.submitted");
     let inline = !capabilities.asynchronous;
-    count(if inline { Counter::EngineInlineSubmitted } else { Counter::EngineCoresSubmitted });
-    let mut is_recalled = false;
-    match thread.settings.mode {
-        Mode::Coroutine if !inline => is_recalled = scheduler::park_for_job(thread),
+    let (submitted, completed) = counters(&capabilities);
+    count(submitted);
+    let is_returned = match thread.settings.mode {
+        Mode::Coroutine if !inline => scheduler::park_for_job(thread),
         Mode::Spin => wait(thread, |_| hint::spin_loop()),
         _ => wait(thread, |engine| engine.sleep(Instant::now())),
-    }
-    count(if inline { Counter::EngineInlineCompleted } else { Counter::EngineCoresCompleted });
-    if is_recalled { Way::Recalled } else { Way::Answered }
+    };
+    count(completed);
+    if is_returned { Way::Returned } else { Way::Answered }
 }
 
-/// Waits for the thread's only job in flight.
-fn wait(thread: &Thread, pause: impl Fn(&mut Guard<dyn Engine>)) {
-    let mut done: Vec<Ticket> = Vec::with_capacity(1);
+fn counters(engine: &Capabilities) -> (Counter, Counter) {
+    if engine.has_lanes {
+        (Counter::EngineSimdSubmitted, Counter::EngineSimdCompleted)
+    } else if engine.asynchronous {
+        (Counter::EngineCoresSubmitted, Counter::EngineCoresCompleted)
+    } else {
+        (Counter::EngineInlineSubmitted, Counter::EngineInlineCompleted)
+    }
+}
+
+/// Waits for the thread's only job in flight. True if it came back undone, by no fault of the engine's.
+fn wait(thread: &Thread, pause: impl Fn(&mut Guard<dyn Engine>)) -> bool {
+    let mut done: Vec<Completion> = Vec::with_capacity(1);
     // A lock that had to be waited for leaves its trace there.
     let errno = hook::errno();
     while done.is_empty() {
         poll(thread, 1, &mut done);
         if done.is_empty() {
+            // Lanes are never filled by one thread that waits.
+            flush(thread);
             thread.with_engine(&pause);
         }
     }
     hook::set_errno(errno);
+    done.first().is_some_and(|completion| completion.is_declined)
 }
 
 /// Asks the engine which jobs are done or will not be done, and counts what was wrong with it.
-pub(crate) fn poll(thread: &Thread, max: usize, done: &mut Vec<Ticket>) {
+pub(crate) fn poll(thread: &Thread, max: usize, done: &mut Vec<Completion>) {
     with_counted_engine(thread, |engine| engine.poll(Instant::now(), max, done));
+}
+
+/// Has the engine begin with what it has kept back.
+pub(crate) fn flush(thread: &Thread) {
+    with_counted_engine(thread, Guard::flush);
 }
 
 fn with_counted_engine(thread: &Thread, body: impl FnOnce(&mut Guard<dyn Engine>)) {
     let tally = thread.with_engine(|engine| {
         body(engine);
+        if engine.capabilities().has_lanes {
+            let mut passes = thread.passes.borrow_mut();
+            engine.take_passes(&mut passes);
+            passes.drain(..).for_each(|pass| count_pass(&pass));
+        }
         engine.take_tally()
     });
     if let Some(tally) = tally.flatten() {

@@ -166,6 +166,12 @@ impl Failure for u64 {
     }
 }
 
+impl Failure for *mut c_void {
+    fn failure() -> Self {
+        std::ptr::null_mut()
+    }
+}
+
 impl Failure for () {
     fn failure() -> Self {}
 }

@@ -11,10 +11,10 @@ use std::os::fd::{FromRawFd, OwnedFd};
 use std::sync::atomic::{AtomicBool, AtomicPtr, AtomicU64, AtomicUsize, Ordering};
 
 use interlude_core::page::{BYTES, Layout, NAME, SHARDS};
-use interlude_offload::JobKind;
+use interlude_offload::{JobKind, LaneKind};
 
 use crate::context::{self, Local};
-use crate::counters::{HOOKS_AT, JOB_EVENTS, NAMES};
+use crate::counters::{HOOKS_AT, JOB_EVENTS, NAMES, PASS_EVENTS};
 use crate::table;
 
 /// Number of counters.
@@ -151,10 +151,13 @@ fn text(facts: &[(&str, String)]) -> String {
     let jobs = JobKind::ALL.iter().flat_map(|kind| {
         JOB_EVENTS.iter().map(move |event| format!("job.{}.{event}", kind.name()))
     });
+    let lanes = LaneKind::ALL.iter().flat_map(|kind| {
+        PASS_EVENTS.iter().map(move |event| format!("simd.{}.{event}", kind.name()))
+    });
     let hooks = table::NAMES
         .iter()
         .flat_map(|name| [format!("hook.{name}.handled"), format!("hook.{name}.passed")]);
-    for name in NAMES.iter().map(|name| (*name).to_owned()).chain(jobs).chain(hooks) {
+    for name in NAMES.iter().map(|name| (*name).to_owned()).chain(jobs).chain(lanes).chain(hooks) {
         text.push_str(&name);
         text.push('\n');
     }

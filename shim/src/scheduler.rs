@@ -51,8 +51,8 @@ pub(crate) enum Answer {
     Unsound,
     /// To `Job`: it is done, or will not be.
     Done,
-    /// To `Job`: it was taken back from the engine, since nothing else may be done meanwhile.
-    Recalled,
+    /// To `Job`: it came back undone, by no fault of the engine's.
+    Returned,
     /// To `Want`: go on; it may have to be asked for again.
     Granted,
     /// To `Want`: go on without it. Every coroutine was waiting for another.
@@ -104,10 +104,10 @@ pub(crate) unsafe fn hand_over(events: &[Delivered], target: *mut libc::epoll_ev
     i32::try_from(events.len()).unwrap_or(i32::MAX)
 }
 
-/// Parks the running coroutine until its job is done, or will not be. True if it was taken back from
-/// the engine.
+/// Parks the running coroutine until its job is done, or will not be. True if it came back undone, by no
+/// fault of the engine's.
 pub(crate) fn park_for_job(thread: &'static Thread) -> bool {
-    matches!(enter(thread, Question::Job), Answer::Recalled)
+    matches!(enter(thread, Question::Job), Answer::Returned)
 }
 
 /// Parks the running coroutine until what it wants may be free. True: look again; false: go on

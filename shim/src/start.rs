@@ -78,6 +78,7 @@ fn engine_name(settings: &Settings) -> &'static str {
     match (settings.mode, settings.engine) {
         (Mode::Inline, _) | (_, EngineName::Inline) => "inline",
         (_, EngineName::Cores) => "cores",
+        (_, EngineName::Simd) => "simd",
         (_, EngineName::Chaos) => "chaos",
     }
 }

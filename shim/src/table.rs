@@ -16,7 +16,7 @@ use libc::{
 };
 
 use crate::api::zlib::ZStream;
-use crate::api::{clocks, epoll, evp, io, libdeflate, locks, openssl, process, zlib};
+use crate::api::{clocks, ecdsa, epoll, evp, io, libdeflate, locks, openssl, process, rsa, zlib};
 use crate::hook::{self, Outcome, When, hooks};
 use crate::original::Original;
 
@@ -91,6 +91,9 @@ hooks! {
     tls fn EVP_PKEY_derive(ctx: *mut c_void, secret: *mut c_uchar, len: *mut size_t) -> c_int => evp::derive;
     tls fn EVP_PKEY_keygen(ctx: *mut c_void, key: *mut *mut c_void) -> c_int => evp::keygen;
     tls fn EVP_PKEY_decrypt(ctx: *mut c_void, out: *mut c_uchar, len: *mut size_t, data: *const c_uchar, data_len: size_t) -> c_int => evp::decrypt;
+    tls fn RSA_private_encrypt(len: c_int, from: *const c_uchar, to: *mut c_uchar, rsa: *mut c_void, padding: c_int) -> c_int => rsa::private_encrypt;
+    tls fn RSA_private_decrypt(len: c_int, from: *const c_uchar, to: *mut c_uchar, rsa: *mut c_void, padding: c_int) -> c_int => rsa::private_decrypt;
+    tls fn ECDSA_do_sign_ex(digest: *const c_uchar, len: c_int, inverse: *const c_void, r: *const c_void, key: *mut c_void) -> *mut c_void => ecdsa::do_sign_ex;
     tls fn SSL_do_handshake(ssl: *mut c_void) -> c_int => @in_event openssl::enter1, then openssl::left1;
     tls fn SSL_accept(ssl: *mut c_void) -> c_int => @in_event openssl::enter1, then openssl::left1;
     tls fn SSL_connect(ssl: *mut c_void) -> c_int => @in_event openssl::enter1, then openssl::left1;

@@ -18,10 +18,11 @@ use interlude_core::nesting::Nesting;
 use interlude_core::ready::Delivered;
 use interlude_fiber::Fiber;
 use interlude_offload::{
-    Chaos, ChaosConfig, Cores, CoresConfig, Engine, Guard, Inline, JobKind, Shares, Terms,
+    Chaos, ChaosConfig, Cores, CoresConfig, Engine, Guard, Inline, JobKind, Pass, Shares, Simd, Terms,
 };
 use interlude_settings::{EngineName, Mode, Settings};
 
+use crate::api::lanes;
 use crate::cancel::NotCancelled;
 use crate::epolls::{self, Epoll};
 use crate::scheduler::{Answer, Question};
@@ -44,6 +45,8 @@ pub(crate) struct Thread {
     pub(crate) habits: RefCell<Habits>,
     /// Events on their way from the scheduler to the server's buffer.
     pub(crate) delivery: RefCell<Vec<Delivered>>,
+    /// Passes of the engine's that are yet to be counted.
+    pub(crate) passes: RefCell<Vec<Pass>>,
     /// The engine that takes this thread's jobs.
     pub(crate) engine: RefCell<Option<Guard<dyn Engine>>>,
     /// Number of the coroutine that runs.
@@ -90,6 +93,7 @@ impl Thread {
             claims: RefCell::new(Claims::new(rules(settings))),
             habits: RefCell::new(Habits::default()),
             delivery: RefCell::new(Vec::new()),
+            passes: RefCell::new(Vec::new()),
             engine: RefCell::new(None),
             current: Cell::new(0),
             forked: Cell::new(false),
@@ -244,6 +248,7 @@ fn make_engine(settings: &Settings) -> Option<Box<dyn Engine>> {
     match settings.engine {
         EngineName::Inline => Some(Box::new(Inline::default())),
         EngineName::Cores => Some(Box::new(pool(settings).port().ok()?)),
+        EngineName::Simd => Some(Box::new(Simd::open(lanes::random).ok()?)),
         EngineName::Chaos => {
             Some(Box::new(Chaos::new(chaos(settings), pool(settings).port().ok()?)))
         }

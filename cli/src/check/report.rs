@@ -184,6 +184,7 @@ fn engine(name: &EngineName) -> Engine {
     match name {
         EngineName::Inline => Engine { name: "inline", cpus: None },
         EngineName::Cores => Engine { name: "cores", cpus: Some(cpus()) },
+        EngineName::Simd => Engine { name: "simd", cpus: None },
         EngineName::Chaos => Engine { name: "chaos", cpus: Some(cpus()) },
     }
 }

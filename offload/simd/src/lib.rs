@@ -49,4 +49,5 @@ pub use fault::Fault;
 pub use lanes::{LANES, Lanes, Outcomes, Random, empty};
 pub use rsa::{RsaKey, RsaLane, RsaParts};
 pub use unit::{STACK_NEEDED, Unit};
+pub use wipe::{Secret, wipe_bytes};
 pub use x25519::{X25519KeygenLane, X25519Lane};

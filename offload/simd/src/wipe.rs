@@ -16,6 +16,11 @@ impl Plain for u64 {
 }
 
 /// Overwrites with zeros, and the compiler cannot leave it out.
+pub fn wipe_bytes(memory: &mut [u8]) {
+    wipe(memory);
+}
+
+/// As [`wipe_bytes`].
 pub(crate) fn wipe<T: Plain>(memory: &mut [T]) {
     memory.fill(T::ZERO);
     keep(memory);
@@ -67,6 +72,31 @@ impl<T: Plain, const N: usize> DerefMut for Wiped<T, N> {
 impl<T: Plain, const N: usize> Drop for Wiped<T, N> {
     fn drop(&mut self) {
         wipe(&mut self.0);
+    }
+}
+
+/// Secret bytes of a caller's, wiped when they go. Moved, they leave a copy behind: keep them in a box.
+pub struct Secret<const N: usize>(Wiped<u8, N>);
+
+impl<const N: usize> Secret<N> {
+    /// None yet.
+    #[must_use]
+    pub const fn zeros() -> Self {
+        Self(Wiped::zeros())
+    }
+}
+
+impl<const N: usize> Deref for Secret<N> {
+    type Target = [u8; N];
+
+    fn deref(&self) -> &[u8; N] {
+        &self.0
+    }
+}
+
+impl<const N: usize> DerefMut for Secret<N> {
+    fn deref_mut(&mut self) -> &mut [u8; N] {
+        &mut self.0
     }
 }
 

@@ -82,7 +82,7 @@ fn keep(shared: &Shared) {
             Some(Step::Run(job)) => {
                 // What the pool does not take any more is answered as it is, which is a failure.
                 if let Err(Refused(job)) = shared.port.give(job) {
-                    shared.port.complete(Completion { ticket: job.ticket });
+                    shared.port.complete(Completion::done(job.ticket));
                 }
             }
             Some(Step::Answer(completion)) => shared.port.complete(completion),

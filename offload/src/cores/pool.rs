@@ -107,7 +107,7 @@ fn help(state: &Shared, nice: i32) {
         drop(queue);
         // A call that panics has no outcome, and its submitter runs the original itself.
         let _ = catch_unwind(AssertUnwindSafe(|| job.task.run()));
-        inbox.push(Completion { ticket: job.ticket });
+        inbox.push(Completion::done(job.ticket));
         queue = state.queue.lock();
     }
 }

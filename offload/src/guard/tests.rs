@@ -33,6 +33,7 @@ impl Engine for Puppet {
             asynchronous: true,
             queue: 8,
             parallel: 1,
+            has_lanes: false,
             own_results: true,
         }
     }
@@ -74,7 +75,7 @@ impl Engine for Puppet {
 
 impl Puppet {
     fn say(&mut self, ticket: Ticket) {
-        self.said.push(Completion { ticket });
+        self.said.push(Completion::done(ticket));
     }
 
     /// Runs and answers the job at `index`; the job, where there is one.
@@ -133,7 +134,7 @@ impl Bench {
         let mut out = Vec::new();
         self.guard.poll(self.now, usize::MAX, &mut out);
         out.into_iter()
-            .map(|ticket| {
+            .map(|Completion { ticket, .. }| {
                 let work =
                     self.works.remove(&ticket).expect("it came out before, or never went in");
                 let done = work.take();
@@ -148,9 +149,11 @@ impl Bench {
 
     /// Takes one back: the ticket, and whether it was run.
     fn recall(&mut self) -> Option<(u64, bool)> {
-        let ticket = self.guard.recall()?;
+        let Completion { ticket, is_declined } = self.guard.recall()?;
         let work = self.works.remove(&ticket).expect("it came out before, or never went in");
-        Some((ticket.0, work.take().is_some()))
+        let was_run = work.take().is_some();
+        assert_ne!(was_run, is_declined);
+        Some((ticket.0, was_run))
     }
 
     fn tally(&mut self) -> Tally {
@@ -176,6 +179,17 @@ fn a_job_that_failed_comes_out_to_be_redone() {
     bench.engine().fail(0);
     assert_eq!(bench.poll(), [(1000, false)]);
     assert_eq!(bench.tally(), Tally { failed: 1, ..Tally::default() });
+}
+
+#[test]
+fn a_job_that_was_declined_is_the_submitters_and_no_fault() {
+    let mut bench = Bench::new();
+    bench.submit();
+    let job = bench.engine().held.pop_front().unwrap();
+    bench.engine().said.push(Completion::declined(job.ticket));
+    assert_eq!(bench.poll(), [(1000, false)]);
+    job.task.run();
+    assert_eq!(bench.guard.take_tally(), None);
 }
 
 #[test]
@@ -283,7 +297,7 @@ fn a_call_that_is_being_run_is_not_given_up() {
     bench.pass(DEADLINE);
     let mut out = Vec::new();
     bench.guard.poll(bench.now, 1, &mut out);
-    assert_eq!(out, [Ticket(1)]);
+    assert_eq!(out, [Completion::done(Ticket(1))]);
     assert!(work.take().is_some());
 }
 
@@ -415,7 +429,7 @@ proptest! {
                         job.task.run();
                     }
                 }
-                Deed::Again => bench.engine().said.extend(latest.map(|ticket| Completion { ticket })),
+                Deed::Again => bench.engine().said.extend(latest.map(Completion::done)),
                 Deed::Nonsense(number) => bench.engine().say(Ticket(number)),
                 Deed::Pass(millis) => bench.pass(Duration::from_millis(millis)),
                 Deed::Poll => drop(bench.poll()),

@@ -42,6 +42,8 @@ pub enum EngineName {
     /// Helper threads.
     #[default]
     Cores,
+    /// Operations of several connections in one pass of the vector unit (AVX-512).
+    Simd,
     /// Helper threads, with everything that can go wrong: for tests.
     Chaos,
 }

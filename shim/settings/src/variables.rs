@@ -24,7 +24,7 @@ pub const VARIABLES: &[Variable] = &[
     Variable {
         name: "INTERLUDE_ENGINE",
         key: "engine",
-        help: "inline | cores | chaos (for tests: answers late, twice, wrongly, never)",
+        help: "inline | cores | simd | chaos (for tests: answers late, twice, wrongly, never)",
         apply: |s, v| engine(v).map(|e| s.engine = e),
     },
     Variable {
@@ -170,8 +170,9 @@ fn engine(text: &str) -> Result<EngineName, &'static str> {
     Ok(match text {
         "inline" => EngineName::Inline,
         "cores" => EngineName::Cores,
+        "simd" => EngineName::Simd,
         "chaos" => EngineName::Chaos,
-        _ => return Err("must be inline, cores or chaos"),
+        _ => return Err("must be inline, cores, simd or chaos"),
     })
 }
 

@@ -13,7 +13,7 @@ use interlude_core::cost::Size;
 use interlude_offload::{Call as Offloaded, JobKind};
 use interlude_settings::Check;
 
-use crate::api::objects;
+use crate::api::{agreement, lanes, objects};
 use crate::api::signature::Signer;
 use crate::bypass::Bypass;
 use crate::errors::{self, Errors};
@@ -186,6 +186,10 @@ fn with_input(
     if ctx.is_null() || out.is_null() || len.is_null() || (data.is_null() && data_len > 0) {
         return in_place();
     }
+    if lanes::are_there() {
+        // What it comes to has hooks of its own.
+        return Outcome::PassThrough(Bypass::Further);
+    }
     errors::in_use();
     // SAFETY: the API's contract: `len` says how large `out` is.
     let capacity = unsafe { *len };
@@ -227,6 +231,15 @@ pub(crate) fn derive(
     errors::in_use();
     // SAFETY: the API's contract: `len` says how large `secret` is.
     let capacity = unsafe { *len };
+    if lanes::are_there() {
+        let Some(shared) = agreement::derive(ctx, capacity) else { return in_place() };
+        let shared = shared.bytes();
+        // SAFETY: the caller's buffer has room for it (`agreement::derive`).
+        unsafe { std::ptr::copy_nonoverlapping(shared.as_ptr(), secret, shared.len()) };
+        // SAFETY: the caller's length, not null.
+        unsafe { *len = shared.len() };
+        return Outcome::Handled(call.made(1));
+    }
     let load = Load { kind: JobKind::Derive, size: Size::of_key(capacity), bytes: 0 };
     let thread = match offload::plan(load) {
         Plan::InPlace(watch) => return watch.over(in_place),
@@ -278,6 +291,13 @@ pub(crate) fn keygen(
         return Outcome::PassThrough(Bypass::Callback);
     }
     errors::in_use();
+    // SAFETY: the API's contract: a place for a key.
+    if lanes::are_there() && unsafe { *key }.is_null() {
+        let Some(made) = agreement::keygen(ctx) else { return in_place() };
+        // SAFETY: as above.
+        unsafe { *key = made };
+        return Outcome::Handled(call.made(1));
+    }
     let load = Load { kind: JobKind::Keygen, size: key_size(ctx), bytes: 0 };
     let thread = match offload::plan(load) {
         Plan::InPlace(watch) => return watch.over(in_place),

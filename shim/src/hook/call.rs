@@ -3,6 +3,7 @@
 //! Invariant: a call that has been made is not made again, whatever becomes of its handler.
 
 use std::cell::Cell;
+use std::ffi::c_void;
 
 use super::{errno, set_errno};
 
@@ -55,6 +56,16 @@ macro_rules! words {
 }
 
 words! { i32 i64 isize usize u64 }
+
+impl Word for *mut c_void {
+    fn into_word(self) -> u64 {
+        self.expose_provenance() as u64
+    }
+
+    fn from_word(word: u64) -> Self {
+        std::ptr::with_exposed_provenance_mut(word as usize)
+    }
+}
 
 impl Word for () {
     fn into_word(self) -> u64 {

@@ -9,6 +9,7 @@ use interlude_core::CoroutineId;
 use interlude_core::claims::{Claims, Want};
 use interlude_core::ready::Delivered;
 use interlude_fiber::Slice;
+use interlude_offload::Completion;
 
 use super::{Answer, WaitCall};
 use crate::ambient::Ambient;
@@ -70,7 +71,7 @@ pub(crate) enum Forced {
 }
 
 fn is_of_job(answer: &Answer) -> bool {
-    matches!(answer, Answer::Done | Answer::Recalled)
+    matches!(answer, Answer::Done | Answer::Returned)
 }
 
 /// Slices kept for the next parks.
@@ -109,8 +110,10 @@ impl ParkedSet {
         self.by_id.insert(id, parked);
     }
 
-    /// The job of `id` is done, or will not be: `answer` is one to a `Job`.
-    pub(crate) fn completed(&mut self, id: CoroutineId, answer: Answer) {
+    /// A job is done, or will not be.
+    pub(crate) fn completed(&mut self, completion: Completion) {
+        let id = CoroutineId(completion.ticket.0);
+        let answer = if completion.is_declined { Answer::Returned } else { Answer::Done };
         let Some(parked) = self.by_id.get_mut(&id) else { return };
         if matches!(parked.waiting, Waiting::Job) {
             parked.waiting = Waiting::Nothing;

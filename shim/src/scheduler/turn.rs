@@ -27,7 +27,7 @@ use interlude_core::CoroutineId;
 use interlude_core::interest::Token;
 use interlude_core::ready::{Delivered, Numbering, Pick, Ready};
 use interlude_fiber::{Seat, Slice};
-use interlude_offload::Ticket;
+use interlude_offload::Completion;
 
 use super::parked::{Forced, Parked, ParkedSet, Waiting};
 use super::{Answer, Question, WaitCall, kernel};
@@ -79,7 +79,7 @@ struct Scheduler<'a> {
     /// How often a turn has panicked.
     panics: usize,
     buffer: Vec<libc::epoll_event>,
-    done: Vec<Ticket>,
+    done: Vec<Completion>,
 }
 
 /// The scheduler's body, on its own stack, for the life of the thread.
@@ -306,8 +306,8 @@ impl<'a> Scheduler<'a> {
             return;
         }
         offload::poll(self.thread, COLLECT_MAX, &mut self.done);
-        for ticket in self.done.drain(..) {
-            self.parked.completed(CoroutineId(ticket.0), Answer::Done);
+        for completion in self.done.drain(..) {
+            self.parked.completed(completion);
         }
     }
 

@@ -52,7 +52,7 @@ impl Scheduler<'_> {
     fn idle(&mut self) -> Option<Answer> {
         if self.wait.timeout == Some(Duration::ZERO) {
             // It has other work: it gets no events, and comes back.
-            self.thread.with_engine(|engine| engine.flush());
+            offload::flush(self.thread);
             return Some(self.time_out());
         }
         let fenced = self.thread.settings.rules.timers;
@@ -156,8 +156,9 @@ impl Scheduler<'_> {
         let since = clocks::now();
         let recalled = self.thread.with_engine(|engine| engine.recall()).flatten();
         let slept = match recalled {
-            Some(ticket) => {
-                self.parked.completed(CoroutineId(ticket.0), Answer::Recalled);
+            Some(completion) => {
+                count_by(Counter::EngineRecalled, usize::from(completion.is_declined));
+                self.parked.completed(completion);
                 Ok(())
             }
             None => {
@@ -184,8 +185,8 @@ impl Scheduler<'_> {
     /// Has the engine ring when a job is done. `None` if one is done already.
     fn arm(&self) -> Option<RawFd> {
         let mut wake = None;
+        offload::flush(self.thread);
         self.thread.with_engine(|engine| {
-            engine.flush();
             if engine.arm() {
                 wake = engine.wake_fd();
             }

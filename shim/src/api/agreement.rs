@@ -1,0 +1,230 @@
+//! A handshake's key agreement: `EVP_PKEY_derive` and `EVP_PKEY_keygen` as lanes.
+//!
+//! Only within a call of libssl's: its keys are used once, as `interlude_simd` asks for those of X25519,
+//! and it asks for no cofactor and no key derivation on top.
+//!
+//! Followed: `EVP_PKEY_derive(3)`, `EVP_PKEY_fromdata(3)`, `EVP_PKEY-X25519(7)`, `EVP_PKEY-EC(7)`.
+
+use std::ffi::{CStr, c_char, c_int, c_uchar, c_uint, c_void};
+
+use interlude_offload::{Curve, EcKey, JobKind, Operation, Secret};
+
+use crate::api::lanes::{self, libcrypto};
+use crate::api::objects;
+use crate::errors::Errors;
+use crate::original::Original;
+
+type GetKey = unsafe extern "C" fn(*mut c_void) -> *mut c_void;
+type Raw = unsafe extern "C" fn(*const c_void, *mut c_uchar, *mut usize) -> c_int;
+type Octets =
+    unsafe extern "C" fn(*const c_void, *const c_char, *mut c_uchar, usize, *mut usize) -> c_int;
+type Text =
+    unsafe extern "C" fn(*const c_void, *const c_char, *mut c_char, usize, *mut usize) -> c_int;
+type GetNumber = unsafe extern "C" fn(*const c_void, *const c_char, *mut *mut c_void) -> c_int;
+type FreeNumber = unsafe extern "C" fn(*mut c_void);
+type Library = unsafe extern "C" fn(*mut c_void) -> *mut c_void;
+type NewContext =
+    unsafe extern "C" fn(*mut c_void, *const c_char, *const c_char) -> *mut c_void;
+type FreeContext = unsafe extern "C" fn(*mut c_void);
+type Begin = unsafe extern "C" fn(*mut c_void) -> c_int;
+type FromData =
+    unsafe extern "C" fn(*mut c_void, *mut *mut c_void, c_int, *mut Parameter) -> c_int;
+
+libcrypto! {
+    KEY: GetKey = c"EVP_PKEY_CTX_get0_pkey";
+    PEER: GetKey = c"EVP_PKEY_CTX_get0_peerkey";
+    RAW_PRIVATE: Raw = c"EVP_PKEY_get_raw_private_key";
+    RAW_PUBLIC: Raw = c"EVP_PKEY_get_raw_public_key";
+    OCTETS: Octets = c"EVP_PKEY_get_octet_string_param";
+    TEXT: Text = c"EVP_PKEY_get_utf8_string_param";
+    NUMBER: GetNumber = c"EVP_PKEY_get_bn_param";
+    FREE_NUMBER: FreeNumber = c"BN_clear_free";
+    LIBRARY: Library = c"EVP_PKEY_CTX_get0_libctx";
+    NEW_CONTEXT: NewContext = c"EVP_PKEY_CTX_new_from_name";
+    FREE_CONTEXT: FreeContext = c"EVP_PKEY_CTX_free";
+    BEGIN: Begin = c"EVP_PKEY_fromdata_init";
+    FROM_DATA: FromData = c"EVP_PKEY_fromdata";
+}
+
+/// `OSSL_PARAM(3)`.
+#[repr(C)]
+struct Parameter {
+    key: *const c_char,
+    kind: c_uint,
+    data: *mut c_void,
+    size: usize,
+    returned: usize,
+}
+
+/// `OSSL_PARAM_OCTET_STRING`.
+const OCTET_STRING: c_uint = 5;
+/// `EVP_PKEY_KEYPAIR`.
+const KEY_PAIR: c_int = 0x87;
+
+/// The shared secret of the keys in an `EVP_PKEY_CTX`, if a lane can give it and `capacity` bytes hold it.
+/// `None`: the original is to be called.
+pub(crate) fn derive(ctx: *mut c_void, capacity: usize) -> Option<Shared> {
+    if !lanes::are_there() || !objects::is_inside() {
+        return None;
+    }
+    let (key, peer) = keys(ctx)?;
+    if lanes::is_key_a(key, c"X25519") {
+        let operation = || {
+            let mut private = Box::new(Secret::zeros());
+            let mut public = [0; 32];
+            let both = raw(&RAW_PRIVATE, key, &mut private[..]) && raw(&RAW_PUBLIC, peer, &mut public);
+            let shared = Box::new(Secret::zeros());
+            (both && capacity >= 32).then_some(Operation::X25519 { private, peer: public, shared })
+        };
+        return match lanes::computed(JobKind::Derive, 32, operation)? {
+            Operation::X25519 { shared, .. } => Some(Shared::X25519(shared)),
+            _ => None,
+        };
+    }
+    let curve = lanes::is_key_a(key, c"EC").then(|| curve(key))??;
+    let operation = || {
+        let key = ec_key(key, curve)?;
+        let mut public = vec![0; curve.point_bytes()];
+        let is_whole = octets(peer, c"encoded-pub-key", &mut public);
+        let shared = Box::new(Secret::zeros());
+        let fits = is_whole && capacity >= curve.bytes();
+        fits.then_some(Operation::Ecdh { key, peer: public, shared })
+    };
+    match lanes::computed(JobKind::Derive, curve.bytes(), operation)? {
+        Operation::Ecdh { shared, .. } => Some(Shared::Ec(curve, shared)),
+        _ => None,
+    }
+}
+
+/// A shared secret.
+pub(crate) enum Shared {
+    X25519(Box<Secret<32>>),
+    Ec(Curve, Box<Secret<48>>),
+}
+
+impl Shared {
+    /// Its bytes.
+    pub(crate) fn bytes(&self) -> &[u8] {
+        match self {
+            Self::X25519(secret) => &secret[..],
+            Self::Ec(curve, secret) => secret.get(..curve.bytes()).unwrap_or(&[]),
+        }
+    }
+}
+
+fn keys(ctx: *mut c_void) -> Option<(*const c_void, *const c_void)> {
+    // SAFETY: the caller's context.
+    let key = unsafe { KEY.function()?(ctx) }.cast_const();
+    // SAFETY: as above.
+    let peer = unsafe { PEER.function()?(ctx) }.cast_const();
+    (lanes::is_own(key) && lanes::is_own(peer)).then_some((key, peer))
+}
+
+fn raw(function: &Original<Raw>, key: *const c_void, into: &mut [u8]) -> bool {
+    let mut len = into.len();
+    let mut read = |get: Raw| {
+        // SAFETY: a key, and a buffer of that length.
+        unsafe { get(key, into.as_mut_ptr(), &raw mut len) }
+    };
+    function.function().is_some_and(|get| read(get) == 1) && len == into.len()
+}
+
+fn octets(key: *const c_void, name: &CStr, into: &mut [u8]) -> bool {
+    let (mut len, size) = (0, into.len());
+    let mut read = |get: Octets| {
+        // SAFETY: a key, a terminated name, and a buffer of that length.
+        unsafe { get(key, name.as_ptr(), into.as_mut_ptr(), size, &raw mut len) }
+    };
+    OCTETS.function().is_some_and(|get| read(get) == 1) && len == size
+}
+
+fn curve(key: *const c_void) -> Option<Curve> {
+    let mut name = [0u8; 32];
+    let (to, size, len) = (name.as_mut_ptr().cast(), name.len(), std::ptr::null_mut());
+    // SAFETY: a key, a terminated name, and a buffer of that length.
+    if unsafe { TEXT.function()?(key, c"group".as_ptr(), to, size, len) } != 1 {
+        return None;
+    }
+    match CStr::from_bytes_until_nul(&name).ok()?.to_bytes() {
+        b"prime256v1" | b"P-256" => Some(Curve::P256),
+        b"secp384r1" | b"P-384" => Some(Curve::P384),
+        _ => None,
+    }
+}
+
+fn ec_key(key: *const c_void, curve: Curve) -> Option<EcKey> {
+    let free = FREE_NUMBER.function()?;
+    let mut number = std::ptr::null_mut();
+    // SAFETY: a key, a terminated name, and a place for a number of ours.
+    if unsafe { NUMBER.function()?(key, c"priv".as_ptr(), &raw mut number) } != 1 {
+        return None;
+    }
+    let mut scalar = [0; 48];
+    let bytes = scalar.get_mut(..curve.bytes())?;
+    let key = lanes::write_number(number, bytes).then(|| EcKey::new(curve, bytes).ok());
+    interlude_offload::wipe_bytes(&mut scalar);
+    // SAFETY: made above, and nobody else has it.
+    unsafe { free(number) };
+    key.flatten()
+}
+
+/// A new key pair for an `EVP_PKEY_CTX`, if a lane can give it. `None`: the original is to be called.
+pub(crate) fn keygen(ctx: *mut c_void) -> Option<*mut c_void> {
+    if !lanes::are_there() || !objects::is_inside() || !lanes::is_context_a(ctx, c"X25519") {
+        return None;
+    }
+    let operation = || {
+        let private = Box::new(Secret::zeros());
+        Some(Operation::X25519Keygen { private, public: [0; 32] })
+    };
+    match lanes::computed(JobKind::Keygen, 32, operation)? {
+        Operation::X25519Keygen { mut private, mut public } => {
+            let mut parameters = [
+                parameter(c"priv", &mut private[..]),
+                parameter(c"pub", &mut public),
+                Parameter {
+                    key: std::ptr::null(),
+                    kind: 0,
+                    data: std::ptr::null_mut(),
+                    size: 0,
+                    returned: 0,
+                },
+            ];
+            Errors::of(|| from_data(ctx, c"X25519", &mut parameters)).0
+        }
+        _ => None,
+    }
+}
+
+fn parameter(name: &'static CStr, bytes: &mut [u8]) -> Parameter {
+    let (data, size) = (bytes.as_mut_ptr().cast(), bytes.len());
+    Parameter { key: name.as_ptr(), kind: OCTET_STRING, data, size, returned: 0 }
+}
+
+/// An `EVP_PKEY` with both halves, so that nothing is computed again.
+fn from_data(ctx: *mut c_void, name: &CStr, parameters: &mut [Parameter]) -> Option<*mut c_void> {
+    let free = FREE_CONTEXT.function()?;
+    // SAFETY: the caller's context.
+    let library = unsafe { LIBRARY.function()?(ctx) };
+    // SAFETY: that context's library, a terminated name, no properties.
+    let made = unsafe { NEW_CONTEXT.function()?(library, name.as_ptr(), std::ptr::null()) };
+    if made.is_null() {
+        return None;
+    }
+    let key = fill(made, parameters);
+    // SAFETY: made above, and nobody else has it.
+    unsafe { free(made) };
+    key
+}
+
+fn fill(made: *mut c_void, parameters: &mut [Parameter]) -> Option<*mut c_void> {
+    let (begin, from) = (BEGIN.function()?, FROM_DATA.function()?);
+    // SAFETY: a context of our own.
+    if unsafe { begin(made) } != 1 {
+        return None;
+    }
+    let mut key = std::ptr::null_mut();
+    // SAFETY: as above, a place for a key, and parameters with an end.
+    let result = unsafe { from(made, &raw mut key, KEY_PAIR, parameters.as_mut_ptr()) };
+    (result == 1 && !key.is_null()).then_some(key)
+}

@@ -1,0 +1,269 @@
+//! RSA's private operation, on a padded block: `RSA_private_encrypt` is what every signature comes to,
+//! `RSA_private_decrypt` every decryption.
+//!
+//! Followed: `RSA_private_encrypt(3)`, `RSA_get0_key(3)`, `CRYPTO_get_ex_new_index(3)`.
+//!
+//! **A key is read once,** and what was read hangs on it as libcrypto has it for applications' data
+//! (`ex_data`): it goes with the key, and is wiped then; a copy of the key has none. Should the key be
+//! given other numbers, its modulus tells.
+
+use std::ffi::{c_int, c_long, c_uchar, c_void};
+use std::sync::{Arc, Mutex, OnceLock, PoisonError};
+
+use interlude_offload::{JobKind, Operation, RsaKey, RsaParts};
+
+use crate::api::lanes::{self, libcrypto};
+use crate::bypass::Bypass;
+use crate::hook::{Call, Outcome};
+use crate::original::Original;
+
+/// `RSA_private_encrypt` and `RSA_private_decrypt`: `(len, from, to, rsa, padding)`.
+type Private =
+    unsafe extern "C-unwind" fn(c_int, *const c_uchar, *mut c_uchar, *mut c_void, c_int) -> c_int;
+
+/// `RSA_PKCS1_PADDING`.
+const PKCS1: c_int = 1;
+/// `RSA_NO_PADDING`.
+const NONE: c_int = 3;
+/// `CRYPTO_EX_INDEX_RSA`.
+const CLASS: c_int = 9;
+
+type Get3 =
+    unsafe extern "C" fn(*const c_void, *mut *const c_void, *mut *const c_void, *mut *const c_void);
+type Get2 = unsafe extern "C" fn(*const c_void, *mut *const c_void, *mut *const c_void);
+type Number = unsafe extern "C" fn(*const c_void) -> c_int;
+type Flags = unsafe extern "C" fn(*const c_void, c_int) -> c_int;
+type Method = unsafe extern "C" fn(*const c_void) -> *const c_void;
+type OwnMethod = unsafe extern "C" fn() -> *const c_void;
+type Pad = unsafe extern "C" fn(*mut c_uchar, c_int, *const c_uchar, c_int) -> c_int;
+type NewIndex = unsafe extern "C" fn(
+    c_int,
+    c_long,
+    *mut c_void,
+    Option<unsafe extern "C" fn()>,
+    Option<Duplicate>,
+    Option<Free>,
+) -> c_int;
+type Duplicate = unsafe extern "C" fn(
+    *mut c_void,
+    *const c_void,
+    *mut *mut c_void,
+    c_int,
+    c_long,
+    *mut c_void,
+) -> c_int;
+type Free =
+    unsafe extern "C" fn(*mut c_void, *mut c_void, *mut c_void, c_int, c_long, *mut c_void);
+type GetData = unsafe extern "C" fn(*const c_void, c_int) -> *mut c_void;
+type SetData = unsafe extern "C" fn(*mut c_void, c_int, *mut c_void) -> c_int;
+
+libcrypto! {
+    SIZE: Number = c"RSA_size";
+    KEY: Get3 = c"RSA_get0_key";
+    FACTORS: Get2 = c"RSA_get0_factors";
+    REMAINDERS: Get3 = c"RSA_get0_crt_params";
+    MORE_PRIMES: Number = c"RSA_get_multi_prime_extra_count";
+    HAS_FLAGS: Flags = c"RSA_test_flags";
+    METHOD: Method = c"RSA_get_method";
+    OWN_METHOD: OwnMethod = c"RSA_PKCS1_OpenSSL";
+    PAD: Pad = c"RSA_padding_add_PKCS1_type_1";
+    NEW_INDEX: NewIndex = c"CRYPTO_get_ex_new_index";
+    GET_DATA: GetData = c"RSA_get_ex_data";
+    SET_DATA: SetData = c"RSA_set_ex_data";
+}
+
+/// `RSA_FLAG_EXT_PKEY`: the key itself lies elsewhere.
+const ELSEWHERE: c_int = 0x20;
+
+/// What was read of a key; nothing where it is not one for a lane.
+struct Read {
+    modulus: Vec<u8>,
+    key: Option<Arc<RsaKey>>,
+}
+
+/// `RSA_private_encrypt`.
+pub(crate) fn private_encrypt(
+    call: &Call<Private>,
+    len: c_int,
+    from: *const c_uchar,
+    to: *mut c_uchar,
+    rsa: *mut c_void,
+    padding: c_int,
+) -> Outcome<c_int> {
+    private(call, JobKind::Sign, len, from, to, rsa, padding)
+}
+
+/// `RSA_private_decrypt`. Only without a padding, which libcrypto takes off in constant time.
+pub(crate) fn private_decrypt(
+    call: &Call<Private>,
+    len: c_int,
+    from: *const c_uchar,
+    to: *mut c_uchar,
+    rsa: *mut c_void,
+    padding: c_int,
+) -> Outcome<c_int> {
+    private(call, JobKind::Decrypt, len, from, to, rsa, padding)
+}
+
+fn private(
+    call: &Call<Private>,
+    kind: JobKind,
+    len: c_int,
+    from: *const c_uchar,
+    to: *mut c_uchar,
+    rsa: *mut c_void,
+    padding: c_int,
+) -> Outcome<c_int> {
+    let is_known = padding == NONE || (padding == PKCS1 && kind == JobKind::Sign);
+    if !lanes::are_there() || !is_known || from.is_null() || to.is_null() || rsa.is_null() {
+        return Outcome::PassThrough(Bypass::Observed);
+    }
+    let size = number(&SIZE, rsa);
+    let operation = || {
+        let key = key(rsa)?;
+        let input = block(len, from, size, padding)?;
+        Some(Operation::Rsa { key, input, output: vec![0; size] })
+    };
+    let Some(Operation::Rsa { output, .. }) = lanes::computed(kind, size, operation) else {
+        // SAFETY: the caller's own arguments.
+        let result = unsafe { (call.original)(len, from, to, rsa, padding) };
+        return Outcome::Handled(call.made(result));
+    };
+    // SAFETY: the API's contract: `to` has room for as many bytes as the modulus has.
+    unsafe { std::ptr::copy_nonoverlapping(output.as_ptr(), to, output.len()) };
+    Outcome::Handled(call.made(c_int::try_from(output.len()).unwrap_or(-1)))
+}
+
+/// The padded block.
+fn block(len: c_int, from: *const c_uchar, size: usize, padding: c_int) -> Option<Vec<u8>> {
+    let bytes = usize::try_from(len).ok().filter(|len| *len <= size)?;
+    let mut block = vec![0; size];
+    if padding == PKCS1 {
+        let (start, size) = (block.as_mut_ptr(), c_int::try_from(size).ok()?);
+        // SAFETY: a block of `size` bytes, and the caller's `len` bytes.
+        return (unsafe { PAD.function()?(start, size, from, len) } == 1).then_some(block);
+    }
+    // SAFETY: the API's contract: `len` bytes at `from`.
+    let given = unsafe { std::slice::from_raw_parts(from, bytes) };
+    block.get_mut(size - bytes..)?.copy_from_slice(given);
+    Some(block)
+}
+
+/// The key as a lane takes it.
+fn key(rsa: *mut c_void) -> Option<Arc<RsaKey>> {
+    static READING: Mutex<()> = Mutex::new(());
+    let (get, set) = (GET_DATA.function()?, SET_DATA.function()?);
+    let index = index()?;
+    let [n, e] = public(rsa)?;
+    // A key may be used by several threads, and its list of data has no lock.
+    let _alone = READING.lock().unwrap_or_else(PoisonError::into_inner);
+    // SAFETY: the caller's key, and an index of its class.
+    let found = unsafe { get(rsa, index) }.cast::<Read>();
+    // SAFETY: null, or made below and freed with the key only.
+    if let Some(read) = unsafe { found.as_ref() } {
+        return read.key.clone().filter(|_| is_number(n, &read.modulus));
+    }
+    let key = read(rsa, n, e).map(Arc::new);
+    let mut modulus = vec![0; lanes::number_len(n)];
+    lanes::write_number(n, &mut modulus);
+    let read = Box::into_raw(Box::new(Read { modulus, key: key.clone() }));
+    // SAFETY: as above; the data is on the heap, and the key's from here on.
+    if unsafe { set(rsa, index, read.cast()) } != 1 {
+        // SAFETY: made above, and nobody else has it.
+        drop(unsafe { Box::from_raw(read) });
+    }
+    key
+}
+
+fn public(rsa: *mut c_void) -> Option<[*const c_void; 2]> {
+    let [mut n, mut e, mut d] = [std::ptr::null(); 3];
+    // SAFETY: the caller's key, and places for three numbers that stay its own.
+    unsafe { KEY.function()?(rsa, &raw mut n, &raw mut e, &raw mut d) };
+    (!n.is_null() && !e.is_null()).then_some([n, e])
+}
+
+fn is_number(number: *const c_void, bytes: &[u8]) -> bool {
+    let mut now = vec![0; bytes.len()];
+    lanes::write_number(number, &mut now) && now == bytes
+}
+
+/// All numbers of a key with two primes of libcrypto's own.
+fn read(rsa: *mut c_void, n: *const c_void, e: *const c_void) -> Option<RsaKey> {
+    // SAFETY: the caller's key.
+    let method = unsafe { METHOD.function()?(rsa) };
+    // SAFETY: no preconditions.
+    let is_own = method == unsafe { OWN_METHOD.function()?() };
+    // SAFETY: the caller's key.
+    let is_elsewhere = unsafe { HAS_FLAGS.function()?(rsa, ELSEWHERE) } != 0;
+    if !is_own || is_elsewhere || number(&MORE_PRIMES, rsa) > 0 {
+        return None;
+    }
+    let [mut p, mut q, mut dp, mut dq, mut qinv] = [std::ptr::null(); 5];
+    // SAFETY: the caller's key, and places for numbers that stay its own.
+    unsafe { FACTORS.function()?(rsa, &raw mut p, &raw mut q) };
+    // SAFETY: as above.
+    unsafe { REMAINDERS.function()?(rsa, &raw mut dp, &raw mut dq, &raw mut qinv) };
+    let numbers = [n, e, p, q, dp, dq, qinv];
+    let mut bytes = numbers.map(|number| Wiped(vec![0; lanes::number_len(number)]));
+    let all = numbers.iter().zip(&mut bytes).all(|(number, into)| {
+        !into.0.is_empty() && lanes::write_number(*number, &mut into.0)
+    });
+    let [n, e, p, q, dp, dq, qinv] = &bytes;
+    let parts = RsaParts { n: &n.0, e: &e.0, p: &p.0, q: &q.0, dp: &dp.0, dq: &dq.0, qinv: &qinv.0 };
+    all.then(|| RsaKey::new(&parts).ok()).flatten()
+}
+
+/// Bytes of a key on their way.
+struct Wiped(Vec<u8>);
+
+impl Drop for Wiped {
+    fn drop(&mut self) {
+        interlude_offload::wipe_bytes(&mut self.0);
+    }
+}
+
+fn number(function: &Original<Number>, rsa: *const c_void) -> usize {
+    // SAFETY: the caller's key.
+    function.function().and_then(|get| usize::try_from(unsafe { get(rsa) }).ok()).unwrap_or(0)
+}
+
+/// Under which what was read hangs on a key; the same for the life of the process.
+fn index() -> Option<c_int> {
+    static INDEX: OnceLock<Option<c_int>> = OnceLock::new();
+    *INDEX.get_or_init(|| {
+        let none = std::ptr::null_mut();
+        // SAFETY: a class of libcrypto's, and functions of this library, which is never unloaded.
+        let index =
+            unsafe { NEW_INDEX.function()?(CLASS, 0, none, None, Some(duplicated), Some(freed)) };
+        (index >= 0).then_some(index)
+    })
+}
+
+/// A copy of a key is read for itself.
+unsafe extern "C" fn duplicated(
+    _: *mut c_void,
+    _: *const c_void,
+    data: *mut *mut c_void,
+    _: c_int,
+    _: c_long,
+    _: *mut c_void,
+) -> c_int {
+    // SAFETY: libcrypto's place for what the copy gets.
+    unsafe { *data = std::ptr::null_mut() };
+    1
+}
+
+/// The key is freed. A lane that is under way has a share in what was read.
+unsafe extern "C" fn freed(
+    _: *mut c_void,
+    data: *mut c_void,
+    _: *mut c_void,
+    _: c_int,
+    _: c_long,
+    _: *mut c_void,
+) {
+    if !data.is_null() {
+        // SAFETY: made by `key`, and libcrypto gives it up here, once.
+        drop(unsafe { Box::from_raw(data.cast::<Read>()) });
+    }
+}
