@@ -1,9 +1,9 @@
 //! `bench crypto`: the vector unit by filled lanes, beside OpenSSL, without any server.
 //!
-//! In each round every operation is made by OpenSSL, one at a time, and by the unit with 1, 2, 4 and 8
-//! lanes filled; every other round runs backwards. OpenSSL's part is what a TLS library calls, with
-//! the context that it makes for each call; the unit's is a pass, with nonces and private keys drawn
-//! from OpenSSL's generator where OpenSSL draws them, too.
+//! In each round every operation is made by OpenSSL, one at a time, and by the unit with 1, 2, 4
+//! and 8 lanes filled; every other round runs backwards. OpenSSL's part is what a TLS library
+//! calls, with the context that it makes for each call; the unit's is a pass, with nonces and
+//! private keys drawn from OpenSSL's generator where OpenSSL draws them, too.
 
 mod curves;
 mod edwards;
@@ -23,8 +23,8 @@ use std::time::{Duration, Instant};
 
 /// Public-key operations in the lanes of the vector unit, beside OpenSSL, without any server.
 ///
-/// What is compared is operations per second on one CPU. Below the break-even number of lanes OpenSSL,
-/// one at a time, is faster.
+/// What is compared is operations per second on one CPU. Below the break-even number of lanes
+/// OpenSSL, one at a time, is faster.
 #[derive(clap::Args)]
 pub(crate) struct Args {
     /// Seconds that all measurements take together

@@ -61,8 +61,9 @@ impl Unit {
         let (method, bytes) = ffi::rsa_private(bits);
         let mut scratch = self.scratch(bytes);
         // SAFETY: pointers are null or to as many bytes as the modulus has (`accept`), and to limbs
-        // of half its length (`RsaKey`), borrowed for as long as the lanes; the outputs are borrowed
-        // mutably and overlap nothing; the scratch memory has the size that the method asks for.
+        // of half its length (`RsaKey`), borrowed for as long as the lanes; the outputs are
+        // borrowed mutably and overlap nothing; the scratch memory has the size that the method
+        // asks for.
         let status = unsafe {
             ffi::mbx_rsa_private_crt_mb8(
                 &from,

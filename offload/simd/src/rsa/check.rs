@@ -22,8 +22,8 @@ const fn zeros() -> Numbers {
 }
 
 impl Unit {
-    /// Takes lanes out whose result is not the one number below the modulus that the public exponent
-    /// takes back to the input.
+    /// Takes lanes out whose result is not the one number below the modulus that the public
+    /// exponent takes back to the input.
     pub(super) fn check(&mut self, bits: usize, batch: &mut Batch<'_, RsaLane<'_>>) {
         batch.judge(|_, lane| match limbs::is_below_bytes(lane.output, lane.key.modulus()) {
             true => Ok(()),
@@ -86,8 +86,8 @@ impl Unit {
             return;
         }
         let mut scratch = self.scratch(ffi::power_scratch(bits));
-        // SAFETY: pointers are null or to as many limbs as the modulus has: of the key, which has an
-        // exponent of that length and an odd modulus of exactly `bits` bits, or to places in
+        // SAFETY: pointers are null or to as many limbs as the modulus has: of the key, which has
+        // an exponent of that length and an odd modulus of exactly `bits` bits, or to places in
         // `results` and `back`; the scratch memory is as long as is said, and as is asked for.
         let status = unsafe {
             ffi::mbx_exp_mb8(
