@@ -39,7 +39,6 @@ impl Unit {
         if let Some(bits) = size {
             self.compute(bits, &mut batch);
             self.check(bits, &mut batch);
-            wipe_stack();
         }
         batch.finish()
     }
@@ -78,6 +77,7 @@ impl Unit {
                 scratch.pointer(),
             )
         };
+        wipe_stack();
         batch.judge(|index, _| status.of(index));
     }
 }

@@ -3,7 +3,7 @@
 use super::RsaLane;
 use crate::batch::Batch;
 use crate::lanes::{LANES, no_inputs, no_outputs};
-use crate::wipe::Wiped;
+use crate::wipe::{Wiped, wipe_stack};
 use crate::{Fault, Unit, ffi, limbs};
 
 /// What nearly every key has, and the library has quick code for.
@@ -56,6 +56,7 @@ impl Unit {
         let status = unsafe {
             ffi::mbx_rsa_public_mb8(&from, &to, &n, ffi::length(bits), method, scratch.pointer())
         };
+        wipe_stack();
         batch.judge(|index, lane| {
             if !is_usual(lane) {
                 return Ok(());
@@ -101,6 +102,7 @@ impl Unit {
                 ffi::length(scratch.bytes()),
             )
         };
+        wipe_stack();
         batch.judge(|index, lane| {
             if is_usual(lane) {
                 return Ok(());
