@@ -1,12 +1,13 @@
 //! Links Intel's `libcrypto_mb.a` where it is there, and says why where it is not.
 //!
-//! It is looked for in `third-party/ipp-crypto/` (`scripts/setup.sh` puts it there), or in the folder
-//! that `INTERLUDE_CRYPTO_MB` names; an empty value builds without it. Where it is linked,
+//! It is looked for in `third-party/ipp-crypto/` (`scripts/setup.sh` puts it there), or in the
+//! folder that `INTERLUDE_CRYPTO_MB` names; an empty value builds without it. Where it is linked,
 //! `cfg(crypto_mb)` is set; where not, the crate is built all the same.
 //!
-//! The archive's entry points for OpenSSL's `BIGNUM` sit in the same sections as those that are used
-//! here, and would make libcrypto a dependency of a library that is loaded into programs without it.
-//! So what they want is made weak in a copy of the archive: a null address that nobody calls.
+//! The archive's entry points for OpenSSL's `BIGNUM` sit in the same sections as those that are
+//! used here, and would make libcrypto a dependency of a library that is loaded into programs
+//! without it. So what they want is made weak in a copy of the archive: a null address that nobody
+//! calls.
 
 use std::env;
 use std::path::{Path, PathBuf};

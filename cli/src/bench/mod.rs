@@ -7,7 +7,7 @@
 //!                |
 //!             Outcome                   medians, ratios within a round
 //!            /       \
-//!         JSON      table               `switch` makes its Outcome without a server
+//!         JSON      table               `switch` and `crypto` make theirs without a server
 //! ```
 //!
 //! Must not: be used as a test, or compare numbers of different runs.
@@ -18,6 +18,7 @@ use outcome::Outcome;
 use std::process::ExitCode;
 
 mod client;
+mod crypto;
 mod gets;
 mod gzip;
 mod handoff;
@@ -57,6 +58,7 @@ enum Bench {
     Overhead(overhead::Args),
     Mixed(mixed::Args),
     Switch(switch::Args),
+    Crypto(crypto::Args),
 }
 
 /// Runs one benchmark and prints its outcome.
@@ -68,6 +70,7 @@ pub(crate) fn run(args: &Args) -> Result<ExitCode, Failure> {
         Bench::Overhead(args) => (overhead::run(args)?, args.common.json),
         Bench::Mixed(args) => (mixed::run(args)?, args.common.json),
         Bench::Switch(args) => (switch::run(args)?, args.json),
+        Bench::Crypto(args) => (crypto::run(args)?, args.json),
     };
     print(&outcome, json)
 }

@@ -26,6 +26,7 @@ fn bad_usage_is_one_line_and_exit_code_2() {
         (&["bench", "overhead", "--server", "apache"], "must be nginx, lighttpd or redis"),
         (&["bench", "mixed", "--server-cpus", "9999"], "CPU 9999 cannot be used"),
         (&["bench", "switch", "--rounds", "0"], "--rounds"),
+        (&["bench", "crypto", "--seconds", "0"], "--seconds"),
     ];
     for (args, word) in cases {
         let line = one_line(&interlude(None, args), 2);

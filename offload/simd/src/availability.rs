@@ -42,8 +42,8 @@ pub fn availability() -> Result<(), Missing> {
     *KNOWN.get_or_init(processor)
 }
 
-/// What the code for eight lanes uses. The library has code for four lanes of AVX-IFMA, too; that is
-/// slower than OpenSSL where OpenSSL has AVX-512.
+/// What the code for eight lanes uses. The library has code for four lanes of AVX-IFMA, too, for
+/// processors without AVX-512; nothing here was tried with that.
 #[cfg(target_arch = "x86_64")]
 fn processor() -> Result<(), Missing> {
     let sets = [

@@ -9,8 +9,8 @@ pub(crate) trait Lane {
     fn erase(&mut self);
 }
 
-/// Lanes under way. A lane is *sound* until something is found to be wrong with it; what is wrong with
-/// one is no other's business.
+/// Lanes under way. A lane is *sound* until something is found to be wrong with it; what is wrong
+/// with one is no other's business.
 pub(crate) struct Batch<'a, L> {
     lanes: &'a mut Lanes<L>,
     outcomes: Outcomes,

@@ -1,4 +1,5 @@
-//! The NIST curves that there is code for (SP 800-186, section 3.2.1), and numbers below their orders.
+//! The NIST curves that there is code for (SP 800-186, section 3.2.1), and numbers below their
+//! orders.
 
 use crate::wipe::Wiped;
 use crate::{Fault, Random, limbs};
@@ -86,8 +87,8 @@ impl Curve {
     }
 
     /// Reads a digest's leftmost bits, modulo the order, and writes them again (FIPS 186-5, section
-    /// 6.4.1): an order's length in bits is that of whole bytes on both curves, and its highest bit is
-    /// set.
+    /// 6.4.1): an order's length in bits is that of whole bytes on both curves, and its highest bit
+    /// is set.
     pub(crate) fn reduce_digest(self, digest: &[u8], into: &mut [u8; MOST_BYTES]) {
         let mut number = Number::zeros();
         let used = self.used(&mut number);
@@ -115,8 +116,8 @@ impl Curve {
         Err(Fault::Random)
     }
 
-    /// Reads a point that is not compressed. Its coordinates are below the prime; whether it is on the
-    /// curve is not looked at.
+    /// Reads a point that is not compressed. Its coordinates are below the prime; whether it is on
+    /// the curve is not looked at.
     pub(crate) fn read_point(
         self,
         bytes: &[u8],

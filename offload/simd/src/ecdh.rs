@@ -64,9 +64,9 @@ impl Unit {
                 Curve::P256 => ffi::mbx_nistp256_ecdh_mb8,
                 Curve::P384 => ffi::mbx_nistp384_ecdh_mb8,
             };
-            // SAFETY: pointers are null or to as many bytes and limbs as numbers of the curve have: of
-            // the lanes, of keys that outlive the call, and of arrays here; what is written is borrowed
-            // mutably and overlaps nothing. Z coordinates and scratch memory may be null.
+            // SAFETY: pointers are null or to as many bytes and limbs as numbers of the curve have:
+            // of the lanes, of keys that outlive the call, and of arrays here; what is written is
+            // borrowed mutably and overlaps nothing. Z coordinates and scratch memory may be null.
             let status = unsafe { derive(&shared, &private, &x, &y, None, std::ptr::null_mut()) };
             wipe_stack();
             // All that the library can still have against a lane is the point: scalars and

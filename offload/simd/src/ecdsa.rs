@@ -10,8 +10,8 @@ use crate::{Curve, EcKey, Fault, Lanes, Outcomes, Random, Unit, ffi};
 pub struct EcdsaLane<'a> {
     /// The key, on the pass' curve.
     pub key: &'a EcKey,
-    /// The digest of the message, of any length: of a longer one the leftmost bits count. One that is
-    /// zero modulo the order is [`Fault::Refused`], though it could be signed.
+    /// The digest of the message, of any length: of a longer one the leftmost bits count. One that
+    /// is zero modulo the order is [`Fault::Refused`], though it could be signed.
     pub digest: &'a [u8],
     /// Where r goes, big-endian, as long as the curve's order.
     pub r: &'a mut [u8],
@@ -56,9 +56,9 @@ impl Unit {
                 Curve::P256 => ffi::mbx_nistp256_ecdsa_sign_mb8,
                 Curve::P384 => ffi::mbx_nistp384_ecdsa_sign_mb8,
             };
-            // SAFETY: pointers are null or to as many bytes and limbs as numbers of the curve have: of
-            // the lanes, of keys that outlive the call, and of arrays here; what is written is borrowed
-            // mutably and overlaps nothing. The scratch memory may be null.
+            // SAFETY: pointers are null or to as many bytes and limbs as numbers of the curve have:
+            // of the lanes, of keys that outlive the call, and of arrays here; what is written is
+            // borrowed mutably and overlaps nothing. The scratch memory may be null.
             let status = unsafe { sign(&r, &s, &digest, &nonce, &private, std::ptr::null_mut()) };
             wipe_stack();
             batch.judge(|index, _| status.of(index));

@@ -7,8 +7,8 @@ use crate::{Fault, Lanes, Outcomes, Unit, ffi};
 
 /// A private key with the public one that belongs to it. Wiped when dropped.
 ///
-/// Who signs twice with one private key and two public ones gives the private key away; so the public
-/// one is computed here, and a caller cannot give it.
+/// Who signs twice with one private key and two public ones gives the private key away; so the
+/// public one is computed here, and a caller cannot give it.
 pub struct Ed25519Key {
     /// On the heap, so that a key that is moved leaves no copy behind.
     seed: Box<Wiped<u8, 32>>,
@@ -16,7 +16,8 @@ pub struct Ed25519Key {
 }
 
 impl Ed25519Key {
-    /// Takes over a private key, the 32 bytes of which everything is made (RFC 8032, section 5.1.5).
+    /// Takes over a private key, the 32 bytes of which everything is made (RFC 8032, section
+    /// 5.1.5).
     ///
     /// # Errors
     /// [`Fault::Refused`], if the library does not compute the public key.
@@ -73,8 +74,9 @@ impl Unit {
             Ok(())
         });
         if batch.is_sound() {
-            // SAFETY: pointers are null or to 32 bytes each, and to messages of those lengths, borrowed
-            // for as long as the lanes; what is written is borrowed mutably and overlaps nothing.
+            // SAFETY: pointers are null or to 32 bytes each, and to messages of those lengths,
+            // borrowed for as long as the lanes; what is written is borrowed mutably and overlaps
+            // nothing.
             let status =
                 unsafe { ffi::mbx_ed25519_sign_mb8(&r, &s, &message, &lengths, &seed, &public) };
             wipe_stack();

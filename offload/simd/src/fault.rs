@@ -11,8 +11,8 @@ pub enum Fault {
     OtherKind,
     /// An RSA input that is not below the modulus; a private scalar outside of [1, order).
     Range,
-    /// The peer's public key is none: not on the curve, infinity, a coordinate not below the field's
-    /// prime, or an encoding other than the uncompressed one.
+    /// The peer's public key is none: not on the curve, infinity, a coordinate not below the
+    /// field's prime, or an encoding other than the uncompressed one.
     Peer,
     /// The shared secret of X25519 is all zeros (RFC 7748, section 6.1): the peer's point has low
     /// order. OpenSSL refuses it too.
@@ -24,8 +24,8 @@ pub enum Fault {
     Check,
     /// A signature component came out as zero: sign again, with another nonce.
     Again,
-    /// The library refused the lane without a reason that is known here, or it was not given the lane
-    /// because it would compute it wrongly. It may have a result by other means.
+    /// The library refused the lane without a reason that is known here, or it was not given the
+    /// lane because it would compute it wrongly. It may have a result by other means.
     Refused,
 }
 

@@ -1,13 +1,17 @@
-//! The functions of `libcrypto_mb` that are used, as its headers declare them (version 2.3, interface
-//! 13.3), with contracts that were tried (`tests/`) where the headers say nothing.
+//! The functions of `libcrypto_mb` that are used, as its headers declare them (version 2.3,
+//! interface 13.3), with contracts that were tried (`tests/`) where the headers say nothing.
 //!
 //! For all of them:
-//! - An array has a pointer for each lane. A lane with a null pointer is not touched, and its bits of
+//! - An array has a pointer for each lane. A lane with a null pointer is not touched, and its bits
+//!   of
 //!   the status are to be ignored. No other lane suffers.
-//! - Bytes are big-endian for RSA and the NIST curves, little-endian for the two 25519 ones; limbs are
+//! - Bytes are big-endian for RSA and the NIST curves, little-endian for the two 25519 ones; limbs
+//!   are
 //!   64-bit, the lowest first.
-//! - An input array may be read to the full length that the size or the curve implies, and no further.
-//! - Any number of threads may call at a time: the only state is which code to use, found at the first
+//! - An input array may be read to the full length that the size or the curve implies, and no
+//!   further.
+//! - Any number of threads may call at a time: the only state is which code to use, found at the
+//!   first
 //!   call and always the same.
 
 use std::ffi::c_int;
@@ -77,8 +81,8 @@ library! {
         modulus: &Inputs<u64>, bits: c_int, scratch: *mut u8, scratch_bytes: c_int,
     ) -> Status = Status::REFUSED;
 
-    /// X25519 of a private key and a peer's public one, 32 bytes each. Zeros and "low order" where the
-    /// result is zero. Clamps the private key, ignores the peer's highest bit.
+    /// X25519 of a private key and a peer's public one, 32 bytes each. Zeros and "low order" where
+    /// the result is zero. Clamps the private key, ignores the peer's highest bit.
     fn mbx_x25519_mb8(
         shared: &Outputs<u8>, private: &Inputs<u8>, peer: &Inputs<u8>,
     ) -> Status = Status::REFUSED;
@@ -95,8 +99,8 @@ library! {
         seed: &Inputs<u8>, public: &Inputs<u8>,
     ) -> Status = Status::REFUSED;
 
-    /// Signs a digest of exactly 32 bytes. Nonce, key and digest must be in [1, order), and are looked
-    /// at. The scratch memory is not used.
+    /// Signs a digest of exactly 32 bytes. Nonce, key and digest must be in [1, order), and are
+    /// looked at. The scratch memory is not used.
     fn mbx_nistp256_ecdsa_sign_mb8(
         r: &Outputs<u8>, s: &Outputs<u8>, digest: &Inputs<u8>,
         nonce: &Inputs<u64>, private: &Inputs<u64>, scratch: *mut u8,

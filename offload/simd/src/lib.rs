@@ -1,8 +1,8 @@
 //! Eight operations of public-key cryptography in one pass of the vector unit.
 //!
 //! A safe face for Intel's `libcrypto_mb`, which computes up to eight RSA, elliptic-curve or
-//! Edwards-curve operations side by side, an operation a *lane* of the AVX-512 registers. A pass takes
-//! about as long with one lane filled as with eight.
+//! Edwards-curve operations side by side, an operation a *lane* of the AVX-512 registers. A pass
+//! takes about as long with one lane filled as with eight.
 //!
 //! ```text
 //! Unit::open ──> Missing              not built in, or not this processor
@@ -13,10 +13,12 @@
 //! ```
 //!
 //! Invariants:
-//! - Lanes are independent: whatever is in one changes neither the result nor the outcome of another.
+//! - Lanes are independent: whatever is in one changes neither the result nor the outcome of
+//!   another.
 //! - A lane's outputs are written where its outcome is `Ok`, and are zeros where it is a [`Fault`].
 //! - No RSA result leaves before it was raised to the public exponent and compared with the input.
-//! - Nothing here branches on a secret or uses one as an index. Keys, scratch memory and the stack that
+//! - Nothing here branches on a secret or uses one as an index. Keys, scratch memory and the stack
+//!   that
 //!   the library used are wiped.
 //! - A pass allocates nothing, takes no lock and makes no system call.
 //!

@@ -39,7 +39,6 @@ impl Unit {
         if let Some(bits) = size {
             self.compute(bits, &mut batch);
             self.check(bits, &mut batch);
-            wipe_stack();
         }
         batch.finish()
     }
@@ -61,8 +60,9 @@ impl Unit {
         let (method, bytes) = ffi::rsa_private(bits);
         let mut scratch = self.scratch(bytes);
         // SAFETY: pointers are null or to as many bytes as the modulus has (`accept`), and to limbs
-        // of half its length (`RsaKey`), borrowed for as long as the lanes; the outputs are borrowed
-        // mutably and overlap nothing; the scratch memory has the size that the method asks for.
+        // of half its length (`RsaKey`), borrowed for as long as the lanes; the outputs are
+        // borrowed mutably and overlap nothing; the scratch memory has the size that the method
+        // asks for.
         let status = unsafe {
             ffi::mbx_rsa_private_crt_mb8(
                 &from,
@@ -77,6 +77,7 @@ impl Unit {
                 scratch.pointer(),
             )
         };
+        wipe_stack();
         batch.judge(|index, _| status.of(index));
     }
 }

@@ -5,10 +5,11 @@ use crate::wipe::{REACH, WipedBox, wipe};
 use crate::{Missing, availability};
 
 /// Bytes of stack that any call of this crate takes at most, with what it calls; but not what the
-/// caller's source of random numbers takes. 42 KiB were seen (RSA): 10 of frames, 32 that are wiped.
+/// caller's source of random numbers takes. 42 KiB were seen (RSA), 59 in a build that is not
+/// optimized: 32 of them are below all frames, and only wiped.
 ///
 /// What the library leaves on the stack is wiped after each pass, as deep as it was seen to go.
-pub const STACK_NEEDED: usize = 2 * REACH;
+pub const STACK_NEEDED: usize = 3 * REACH;
 
 /// Largest modulus, in bits.
 const LARGEST: usize = 4096;

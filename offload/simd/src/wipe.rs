@@ -26,8 +26,8 @@ pub(crate) fn wipe<T: Plain>(memory: &mut [T]) {
     keep(memory);
 }
 
-/// As deep into the stack as the library goes, by what was measured (`tests/simd/memory.rs`), with some
-/// to spare.
+/// As deep into the stack as the library goes, by what was measured (`tests/simd/memory.rs`), with
+/// some to spare.
 pub(crate) const REACH: usize = 32 << 10;
 
 /// Overwrites the stack below the caller's frame, where the library's frames were.
@@ -46,7 +46,8 @@ fn keep<T>(memory: &mut [T]) {
     }
 }
 
-/// An array that is wiped when it goes. It is not to be moved once it holds a secret: a move copies.
+/// An array that is wiped when it goes. It is not to be moved once it holds a secret: a move
+/// copies.
 pub(crate) struct Wiped<T: Plain, const N: usize>([T; N]);
 
 impl<T: Plain, const N: usize> Wiped<T, N> {

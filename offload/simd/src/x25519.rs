@@ -1,12 +1,12 @@
 //! X25519 (RFC 7748): key agreement and key pairs.
 //!
-//! **The library's field arithmetic is wrong near the top of the field.** Where a public key, or a value
-//! on the way, lies within about 2^11 below 2^255, a carry is lost and the shared secret is wrong
-//! (`tests/simd/x25519.rs` shows it). By chance that happens once in 2^240. But a peer can choose its
-//! key so that it happens *depending on bits of our private key*, and see whether it did: so
-//! [`Unit::x25519_derive`] is for private keys that are used once, as TLS 1.3 does, where a peer
-//! learns nothing that it could use. Public keys that lie there themselves, and those of low order, are
-//! not given to the library.
+//! **The library's field arithmetic is wrong near the top of the field.** Where a public key, or a
+//! value on the way, lies within about 2^11 below 2^255, a carry is lost and the shared secret is
+//! wrong (`tests/simd/x25519.rs` shows it). By chance that happens once in 2^240. But a peer can
+//! choose its key so that it happens *depending on bits of our private key*, and see whether it
+//! did: so [`Unit::x25519_derive`] is for private keys that are used once, as TLS 1.3 does, where a
+//! peer learns nothing that it could use. Public keys that lie there themselves, and those of low
+//! order, are not given to the library.
 
 use crate::batch::{Batch, Lane};
 use crate::lanes::{no_inputs, no_outputs};
@@ -16,8 +16,8 @@ use crate::{Fault, Lanes, Outcomes, Random, Unit, ffi};
 /// One key agreement.
 #[derive(Debug)]
 pub struct X25519Lane<'a> {
-    /// Our private key, clamped or not. It must be *ephemeral*, used for this agreement and no other
-    /// (see the head of `x25519.rs`).
+    /// Our private key, clamped or not. It must be *ephemeral*, used for this agreement and no
+    /// other (see the head of `x25519.rs`).
     pub private: &'a [u8; 32],
     /// The peer's public key. Its highest bit is ignored, and it need not be below the prime.
     pub peer: &'a [u8; 32],
@@ -97,8 +97,8 @@ impl Unit {
     }
 }
 
-/// The points of low order that are below 2^255 - 2^64 (Curve25519's and its twist's): 0, 1, and two of
-/// order 8.
+/// The points of low order that are below 2^255 - 2^64 (Curve25519's and its twist's): 0, 1, and
+/// two of order 8.
 const LOW_ORDER: [[u8; 32]; 4] = [
     [0; 32],
     [

@@ -3,7 +3,7 @@
 use super::RsaLane;
 use crate::batch::Batch;
 use crate::lanes::{LANES, no_inputs, no_outputs};
-use crate::wipe::Wiped;
+use crate::wipe::{Wiped, wipe_stack};
 use crate::{Fault, Unit, ffi, limbs};
 
 /// What nearly every key has, and the library has quick code for.
@@ -22,8 +22,8 @@ const fn zeros() -> Numbers {
 }
 
 impl Unit {
-    /// Takes lanes out whose result is not the one number below the modulus that the public exponent
-    /// takes back to the input.
+    /// Takes lanes out whose result is not the one number below the modulus that the public
+    /// exponent takes back to the input.
     pub(super) fn check(&mut self, bits: usize, batch: &mut Batch<'_, RsaLane<'_>>) {
         batch.judge(|_, lane| match limbs::is_below_bytes(lane.output, lane.key.modulus()) {
             true => Ok(()),
@@ -56,6 +56,7 @@ impl Unit {
         let status = unsafe {
             ffi::mbx_rsa_public_mb8(&from, &to, &n, ffi::length(bits), method, scratch.pointer())
         };
+        wipe_stack();
         batch.judge(|index, lane| {
             if !is_usual(lane) {
                 return Ok(());
@@ -86,8 +87,8 @@ impl Unit {
             return;
         }
         let mut scratch = self.scratch(ffi::power_scratch(bits));
-        // SAFETY: pointers are null or to as many limbs as the modulus has: of the key, which has an
-        // exponent of that length and an odd modulus of exactly `bits` bits, or to places in
+        // SAFETY: pointers are null or to as many limbs as the modulus has: of the key, which has
+        // an exponent of that length and an odd modulus of exactly `bits` bits, or to places in
         // `results` and `back`; the scratch memory is as long as is said, and as is asked for.
         let status = unsafe {
             ffi::mbx_exp_mb8(
@@ -101,6 +102,7 @@ impl Unit {
                 ffi::length(scratch.bytes()),
             )
         };
+        wipe_stack();
         batch.judge(|index, lane| {
             if is_usual(lane) {
                 return Ok(());

@@ -80,8 +80,8 @@ impl RsaKey {
         self.bits
     }
 
-    /// Odd moduli are what Montgomery multiplication needs. The primes have full length: two numbers
-    /// with fewer bits between them have no product as long as the modulus.
+    /// Odd moduli are what Montgomery multiplication needs. The primes have full length: two
+    /// numbers with fewer bits between them have no product as long as the modulus.
     fn is_plausible(&self) -> Result<(), Fault> {
         let is_odd = |number: &[u64]| number.first().is_some_and(|limb| limb & 1 == 1);
         let is_full = |prime: &[u64]| prime.last().is_some_and(|limb| limb >> 63 == 1);

@@ -93,3 +93,31 @@ pub(crate) fn point_at(curve: Curve, x: &BigNum) -> Option<Vec<u8>> {
     let point = EcPoint::from_bytes(&group, &compressed, context).ok()?;
     Some(point.to_bytes(&group, PointConversionForm::UNCOMPRESSED, context).unwrap())
 }
+
+/// x coordinates with which a value on the way (a multiple, a square; as it is, or in Montgomery's form
+/// with 52-bit limbs) is next to an end of the field: where a lost carry would show.
+pub(crate) fn special_coordinates(curve: Curve) -> Vec<BigNum> {
+    let context = &mut BigNumContext::new().unwrap();
+    let (prime, small) = (prime(curve), |value| BigNum::from_u32(value).unwrap());
+    let limbs = (curve.bytes() as i32 * 8 + 51) / 52;
+    let mut montgomery = BigNum::new().unwrap();
+    montgomery.lshift(&small(1), limbs * 52).unwrap();
+    let mut all = Vec::new();
+    for distance in [1, 2, 3, 5, 8, 16, 100, 1000] {
+        for end in [small(distance), &prime - &small(distance)] {
+            for factor in [1, 2, 3, 4, 8] {
+                for form in [small(1), &montgomery % &prime] {
+                    let mut inverse = BigNum::new().unwrap();
+                    inverse.mod_inverse(&(&form * &small(factor)), &prime, context).unwrap();
+                    let x = &(&end * &inverse) % &prime;
+                    let mut root = BigNum::new().unwrap();
+                    if root.mod_sqrt(&x, &prime, context).is_ok() {
+                        all.push(root);
+                    }
+                    all.push(x);
+                }
+            }
+        }
+    }
+    all
+}

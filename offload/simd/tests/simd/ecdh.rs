@@ -1,6 +1,8 @@
 //! Key agreement and key pairs on the NIST curves.
 
-use crate::curve::{CURVES, bytes, derive, order, point_at, prime, public, special_scalars};
+use crate::curve::{
+    CURVES, bytes, derive, order, point_at, prime, public, special_coordinates, special_scalars,
+};
 use crate::fixture::{all_well, is_used, lanes, random, source, unit};
 use interlude_simd::{Curve, EcKey, EcKeygenLane, EcdhLane, Fault, LANES, Unit, empty};
 use openssl::bn::BigNum;
@@ -95,8 +97,9 @@ fn special_points_are_multiplied_as_by_openssl() {
         let small = |value| BigNum::from_u32(value).unwrap();
         let mut xs: Vec<BigNum> = (0..100).map(small).collect();
         xs.extend((1..100).map(|value| &prime - &small(value)));
+        xs.extend(special_coordinates(curve));
         let mut points: Vec<_> = xs.iter().filter_map(|x| point_at(curve, x)).collect();
-        assert!(points.len() > 60);
+        assert!(points.len() > 150);
         points.extend(special_scalars(curve).iter().step_by(5).map(|one| public(curve, one)));
         let pairs: Vec<_> = points.into_iter().map(|point| (scalar(curve), point)).collect();
         compare_all(&mut unit, curve, &pairs);
@@ -113,7 +116,8 @@ fn what_is_no_point_of_the_curve_is_refused() {
             point[place] ^= bit;
             point
         };
-        // x of a point in the lowest hundred, with the prime added: the same point, wrongly written.
+        // x of a point in the lowest hundred, with the prime added: the same point, wrongly
+        // written.
         let (x, point) = (0..)
             .find_map(|x| {
                 let x = BigNum::from_u32(x).unwrap();

@@ -117,8 +117,8 @@ fn special_nonces_and_keys_give_signatures_that_verify() {
     }
 }
 
-/// r is the x coordinate of the nonce's multiple of the base point: the nonce was the one drawn, and
-/// what was out of range was thrown away.
+/// r is the x coordinate of the nonce's multiple of the base point: the nonce was the one drawn,
+/// and what was out of range was thrown away.
 #[test]
 fn a_nonce_is_drawn_until_it_is_in_range() {
     let Some(mut unit) = unit() else { return };

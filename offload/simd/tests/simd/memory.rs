@@ -1,5 +1,5 @@
-//! What the library does with memory: how deep it goes into the stack, what is left there, and whether
-//! it reads or writes past the ends of what it is given.
+//! What the library does with memory: how deep it goes into the stack, what is left there, and
+//! whether it reads or writes past the ends of what it is given.
 
 use crate::fixture::{all_well, lanes, random, source, unit};
 use crate::rsa_key::made;

@@ -117,8 +117,8 @@ fn special_private_keys_are_clamped_as_by_openssl() {
     compare(&mut unit, 0x1f, &keys.map(|private| (private, random())));
 }
 
-/// Four times these is near 2^255, as a value on the way then is: for half of all private keys the result
-/// is wrong.
+/// Four times these is near 2^255, as a value on the way then is: for half of all private keys the
+/// result is wrong.
 #[test]
 #[ignore = "libcrypto_mb 2.3 loses a carry near the top of the field"]
 fn values_on_the_way_may_lie_near_the_top() {
