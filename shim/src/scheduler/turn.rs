@@ -314,41 +314,42 @@ impl<'a> Scheduler<'a> {
     fn resume(&mut self, id: CoroutineId, parked: Parked, answer: Answer) -> Option<Answer> {
         // SAFETY: saved by this seat in `park`; what lies on the stack is the loop, saved in
         // `begin_wait`, or was saved in `park`, or has ended.
-        unsafe { self.seat.lay_back(&parked.slice) };
+        unsafe { self.seat.lay_back(&slice) };
         self.on_stack = OnStack::Other;
-        self.thread.parked.set(self.parked.len());
-        if let Some(ambient) = parked.ambient {
-            ambient.put();
-        }
+        let Parked { slice, ambient, events, wait, waiting } = parked;
         let is_forced = matches!(answer, Answer::Forced);
-        self.going = Some(match parked.waiting {
+        self.going = Some(match waiting {
             Waiting::Loop(_) | Waiting::Nested(_) => Answer::Failed(libc::EINTR),
             _ => answer,
         });
         self.thread.current.set(id.0);
         context::local().set_in_event(true);
         fail::point("scheduler.resumed");
-        self.parked.recycle(parked.slice);
+        self.parked.recycle(slice);
+        // It goes on, whatever panics from here on: so what is its own comes first.
         self.thread.claims.borrow_mut().resume(id);
+        if !matches!(waiting, Waiting::Loop(_)) {
+            self.lay_back_events(&wait, events);
+        }
+        if let Some(ambient) = ambient {
+            ambient.put();
+        }
+        self.thread.parked.set(self.parked.len());
         self.thread.fence.borrow_mut().goes_on();
         self.thread.backlog.set(!self.ready.is_empty());
-        if let Waiting::Loop(call) = parked.waiting {
+        if let Waiting::Loop(call) = waiting {
             self.finish();
             self.begin_wait(call);
             self.going = None;
             count(Counter::CoroutineResumed);
             return None;
         }
-        if parked.wait.events == self.wait.events {
-            self.lay_back_events(&parked.wait, &parked.events);
-        }
-        self.thread.delivery.replace(parked.events);
         self.has_parked = true;
         count(Counter::CoroutineResumed);
         if is_forced {
             count(Counter::CoroutineForced);
         }
-        match parked.waiting {
+        match waiting {
             Waiting::Nested(call) => {
                 let answer = self.wait_nested(&call);
                 self.going = None;
@@ -404,10 +405,12 @@ impl<'a> Scheduler<'a> {
 
     /// The server's buffer has been used for other events since; this coroutine may still read
     /// its own from it.
-    fn lay_back_events(&self, wait: &WaitCall, events: &[Delivered]) {
-        // SAFETY: the buffer is the server's current one (the caller has compared), and it took
-        // these events before.
-        unsafe { super::hand_over(events, wait.events) };
+    fn lay_back_events(&self, wait: &WaitCall, events: Vec<Delivered>) {
+        if wait.events == self.wait.events {
+            // SAFETY: the buffer is the server's current one, and it took these events before.
+            unsafe { super::hand_over(&events, wait.events) };
+        }
+        self.thread.delivery.replace(events);
     }
 
     /// The next events for the server, as a new coroutine in the loop's slice.

@@ -13,7 +13,12 @@ pub(crate) fn lasting(mode: &str) -> Preload {
     if mode != "coroutine" {
         return preload(mode);
     }
-    coroutine(&[
+    coroutine(&lasting_settings())
+}
+
+/// The settings of [`lasting`] in mode `coroutine`.
+pub(crate) fn lasting_settings() -> [(&'static str, &'static str); 8] {
+    [
         ("INTERLUDE_ENGINE", "chaos"),
         ("INTERLUDE_CHAOS_SEED", "1"),
         ("INTERLUDE_CHAOS_HANG", "100"),
@@ -22,7 +27,7 @@ pub(crate) fn lasting(mode: &str) -> Preload {
         ("INTERLUDE_CHAOS_TWICE", "0"),
         ("INTERLUDE_DEADLINE_MS", "1000"),
         ("INTERLUDE_QUARANTINE_MS", "0"),
-    ])
+    ]
 }
 
 /// Clients whose requests are under way: parked, in mode `coroutine`; else done, but not read.

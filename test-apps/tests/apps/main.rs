@@ -6,6 +6,7 @@
 mod app;
 mod at_work;
 mod backtraces;
+mod batches;
 mod children;
 mod conversation;
 mod crossed_locks;
