@@ -26,7 +26,7 @@ pub(crate) type ThreadStart = unsafe extern "C-unwind" fn(*mut c_void) -> *mut c
 hooks! {
     loop fn epoll_create(size: c_int) -> c_int => epoll::create, then epoll::created;
     loop fn epoll_create1(flags: c_int) -> c_int => epoll::create1, then epoll::created;
-    loop fn epoll_ctl(epfd: c_int, op: c_int, fd: c_int, event: *mut epoll_event) -> c_int => epoll::control, or epoll::control_alone;
+    loop fn epoll_ctl(epfd: c_int, op: c_int, fd: c_int, event: *mut epoll_event) -> c_int => epoll::control, or epoll::control_instead;
     loop fn epoll_wait(epfd: c_int, events: *mut epoll_event, max: c_int, timeout: c_int) -> c_int => @wait epoll::wait, maps epoll::waited, or epoll::interrupted4;
     loop fn epoll_pwait(epfd: c_int, events: *mut epoll_event, max: c_int, timeout: c_int, mask: *const sigset_t) -> c_int => @wait epoll::pwait, maps epoll::pwaited, or epoll::interrupted5;
     loop fn epoll_pwait2(epfd: c_int, events: *mut epoll_event, max: c_int, timeout: *const timespec, mask: *const sigset_t) -> c_int => @wait epoll::pwait2, maps epoll::pwaited2, or epoll::interrupted5;

@@ -61,6 +61,8 @@ struct Scheduler<'a> {
     parked: ParkedSet,
     ready: Ready,
     pick: Pick,
+    /// While a nested wait asks its instance: what was fetched from the loop's.
+    outer: Option<(Arc<Epoll>, Ready)>,
     /// The latest wait: its epoll instance, its slice, its control words, when it began.
     wait: WaitCall,
     epoll: Option<Arc<Epoll>>,
@@ -110,6 +112,7 @@ impl<'a> Scheduler<'a> {
             parked: ParkedSet::default(),
             ready: Ready::default(),
             pick: Pick::default(),
+            outer: None,
             wait: first,
             epoll: None,
             loop_slice: Slice::new(),
@@ -141,6 +144,7 @@ impl<'a> Scheduler<'a> {
             self.parked.forget();
             self.ready.clear();
         }
+        self.pick.arrived();
         fail::point("scheduler.asked");
         match question {
             Question::Wait(call) => {
@@ -312,22 +316,18 @@ impl<'a> Scheduler<'a> {
 
     /// Lays a parked coroutine back. `None` if it was a loop, which now waits.
     fn resume(&mut self, id: CoroutineId, parked: Parked, answer: Answer) -> Option<Answer> {
+        let Parked { slice, ambient, events, wait, waiting } = parked;
         // SAFETY: saved by this seat in `park`; what lies on the stack is the loop, saved in
         // `begin_wait`, or was saved in `park`, or has ended.
         unsafe { self.seat.lay_back(&slice) };
         self.on_stack = OnStack::Other;
-        let Parked { slice, ambient, events, wait, waiting } = parked;
         let is_forced = matches!(answer, Answer::Forced);
         self.going = Some(match waiting {
             Waiting::Loop(_) | Waiting::Nested(_) => Answer::Failed(libc::EINTR),
             _ => answer,
         });
-        self.thread.current.set(id.0);
-        context::local().set_in_event(true);
-        fail::point("scheduler.resumed");
-        self.parked.recycle(slice);
         // It goes on, whatever panics from here on: so what is its own comes first.
-        self.thread.claims.borrow_mut().resume(id);
+        self.thread.current.set(id.0);
         if !matches!(waiting, Waiting::Loop(_)) {
             self.lay_back_events(&wait, events);
         }
@@ -335,6 +335,10 @@ impl<'a> Scheduler<'a> {
             ambient.put();
         }
         self.thread.parked.set(self.parked.len());
+        context::local().set_in_event(true);
+        fail::point("scheduler.resumed");
+        self.parked.recycle(slice);
+        self.thread.claims.borrow_mut().resume(id);
         self.thread.fence.borrow_mut().goes_on();
         self.thread.backlog.set(!self.ready.is_empty());
         if let Waiting::Loop(call) = waiting {
@@ -374,14 +378,14 @@ impl<'a> Scheduler<'a> {
                 return Answer::Nested(events);
             }
         }
-        let outer = std::mem::take(&mut self.ready);
+        self.outer = Some((Arc::clone(&epoll), std::mem::take(&mut self.ready)));
         let fetched = self.ask(call, &epoll, call.timeout);
         let events = self.pick_for(&epoll, call.max);
         // What was held of these is nobody's to release: it is asked for again at once.
         for operation in self.ready.give_back(&mut epoll.interest()) {
             epoll.apply(operation);
         }
-        self.ready = outer;
+        self.ready = self.outer.take().map_or_else(Ready::default, |(_, outer)| outer);
         match fetched {
             Ok(_) => Answer::Nested(events),
             Err(errno) => Answer::Failed(errno),

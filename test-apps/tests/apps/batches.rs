@@ -2,7 +2,7 @@
 
 use crate::app::{App, PATIENCE, failing_with, preload};
 use crate::at_work::{lasting, lasting_settings};
-use crate::conversation::Conversation;
+use crate::conversation::{Conversation, Outcome};
 use interlude_test_apps::{Preload, wait};
 
 const WAYS: [&str; 2] = ["edge", "once"];
@@ -53,5 +53,23 @@ fn a_batch_goes_on_where_it_was_after_a_panic() {
     for way in WAYS {
         let failing = failing_with("scheduler.resumed:1", &lasting_settings());
         each_event_comes_once(way, &failing, true);
+    }
+}
+
+/// The kernel reports what is watched with `EPOLLONESHOT` once.
+#[test]
+fn no_event_is_lost_on_its_way_to_the_server_by_a_panic() {
+    for place in ["scheduler.picked", "scheduler.begun", "epoll_wait.then"] {
+        for times in 1..8 {
+            let place = format!("{place}:{times}");
+            for way in WAYS {
+                let app = start(way, &failing_with(&place, &[]));
+                let mut clients = Conversation::open(app.port(), 3);
+                let outcome = clients.set_and_get(4);
+                let right = Outcome { right: 3 * 4 * 2, ..Outcome::default() };
+                assert_eq!(outcome, right, "{way} {place}: {}", app.output());
+                app.stop();
+            }
+        }
     }
 }
