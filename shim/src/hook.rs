@@ -14,11 +14,10 @@
 
 use std::panic::{AssertUnwindSafe, catch_unwind};
 
-use crate::api::objects;
 use crate::bypass::Bypass;
 use crate::counters::{Counter, count, count_hook, count_hook_alone};
 use crate::original::{Failure, Original};
-use crate::{context, fail, log};
+use crate::{context, fail, log, scheduler};
 
 mod call;
 
@@ -144,7 +143,7 @@ fn after_panic<F, T: Word>(
         (Some(instead), _) => instead(None),
         // What the handler would have waited for is not known.
         (None, Some(thread)) => {
-            objects::wait_alone(thread);
+            scheduler::park_after_panic(thread);
             Outcome::PassThrough(Bypass::Panicked)
         }
         (None, None) => Outcome::PassThrough(Bypass::Panicked),

@@ -7,7 +7,8 @@
  *   cancelled  is cancelled by the main thread, at a cancellation point that it waits in
  *   return     returns from its function
  *
- * and the main thread takes the loop over.
+ * and the main thread takes the loop over. `last` is heavy work, and then `leave`; `work` is heavy work
+ * with a lock taken, answered with `done`.
  */
 #include <pthread.h>
 
@@ -18,6 +19,7 @@ static const char *const ways[] = {"exit", "cancel", "cancelled", "return"};
 static enum way way;
 static int epfd, listener, ready[2], never[2];
 static int cleaned;
+static pthread_mutex_t lock = PTHREAD_MUTEX_INITIALIZER;
 
 static void clean(void *argument)
 {
@@ -42,6 +44,15 @@ static int leave(struct conn *c)
 	return 0;
 }
 
+static void work(struct conn *c)
+{
+	int ok = conn_read(c) == 1;
+	pthread_mutex_lock(&lock);
+	ok = heavy(&c->heavy, "work") && ok;
+	pthread_mutex_unlock(&lock);
+	conn_answer(c, ok ? "done" : "failed");
+}
+
 /* 1: go on; 0: SIGTERM has come, or the thread is to return. */
 static int turn(void)
 {
@@ -61,9 +72,16 @@ static int turn(void)
 		return 1;
 	}
 	char command[MESSAGE];
-	if (recv(c->fd, command, MESSAGE, MSG_PEEK) == MESSAGE && memcmp(command, "leave ", 6) == 0)
+	if (recv(c->fd, command, MESSAGE, MSG_PEEK) != MESSAGE)
+		command[0] = 0;
+	if (memcmp(command, "leave ", 6) == 0)
 		return conn_read(c) == 1 && leave(c);
-	conn_event(c);
+	if (memcmp(command, "last ", 5) == 0)
+		return conn_read(c) == 1 && heavy(&c->heavy, "last") && leave(c);
+	if (memcmp(command, "work ", 5) == 0)
+		work(c);
+	else
+		conn_event(c);
 	return 1;
 }
 

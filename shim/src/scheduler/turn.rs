@@ -160,6 +160,7 @@ impl<'a> Scheduler<'a> {
             }
             Question::Job => self.park(Waiting::Job),
             Question::Want(want) => self.park(Waiting::Want(want)),
+            Question::Panicked => self.park(Waiting::Panicked),
         }
         self.next()
     }

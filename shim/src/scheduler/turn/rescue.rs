@@ -27,7 +27,7 @@ impl Asked {
             Question::Wait(_) => Self::Wait,
             Question::Nested(_) => Self::Nested,
             Question::Job => Self::Job,
-            Question::Want(_) => Self::Want,
+            Question::Want(_) | Question::Panicked => Self::Want,
         }
     }
 }

@@ -187,7 +187,7 @@ impl Scheduler<'_> {
         self.parked.grant(&self.thread.claims.borrow());
         if !self.parked.has_ready()
             && self.thread.settings.rules.cycles
-            && self.parked.force_oldest(context::is_stopped()) == Forced::PastClaim
+            && self.parked.force_oldest() == Forced::PastClaim
         {
             log::line(format_args!(
                 "parked coroutines wait for one another (a fault of Interlude): the oldest goes on"
