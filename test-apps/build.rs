@@ -23,6 +23,7 @@ const PROGRAMS: &[(&str, &[&str])] = &[
     ("epoll-kernel", &["epoll-kernel.c"]),
     ("cgi", &["cgi.c"]),
     ("children", &["children.c"]),
+    ("executes", &["executes.c"]),
     ("ends", &["ends.c"]),
     ("handlers", &["handlers.c"]),
     ("leaving", &["leaving.c"]),
