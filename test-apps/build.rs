@@ -54,6 +54,7 @@ const PROGRAMS: &[(&str, &[&str])] = &[
             "hook-calls/ambient.c",
             "hook-calls/process.c",
             "hook-calls/threads.c",
+            "hook-calls/signals.c",
         ],
     ),
 ];

@@ -141,6 +141,11 @@ hooks! {
     process fn execve(path: *const c_char, argv: *const *const c_char, environment: *const *const c_char) -> c_int => @everywhere process::execve;
     process fn sigaction(signal: c_int, action: *const libc::sigaction, before: *mut libc::sigaction) -> c_int => process::signal_action;
     process fn signal(signal: c_int, handler: libc::sighandler_t) -> libc::sighandler_t => process::signal;
+    process fn bsd_signal(signal: c_int, handler: libc::sighandler_t) -> libc::sighandler_t => process::signal;
+    process fn ssignal(signal: c_int, handler: libc::sighandler_t) -> libc::sighandler_t => process::signal;
+    process fn sysv_signal(signal: c_int, handler: libc::sighandler_t) -> libc::sighandler_t => process::signal_once;
+    process fn __sysv_signal(signal: c_int, handler: libc::sighandler_t) -> libc::sighandler_t => process::signal_once;
+    process fn siginterrupt(signal: c_int, interrupts: c_int) -> c_int => process::interrupt, then process::interrupted;
     process fn pthread_create(thread: *mut pthread_t, attributes: *const pthread_attr_t, start: ThreadStart, argument: *mut c_void) -> c_int => process::create_thread;
     process fn pthread_exit(value: *mut c_void) -> () => process::exit_thread;
     process fn pthread_cancel(thread: pthread_t) -> c_int => process::cancel_thread;
