@@ -17,6 +17,7 @@ const PROGRAMS: &[(&str, &[&str])] = &[
     ("shared-buffer", &["shared-buffer.c"]),
     ("reused-number", &["reused-number.c"]),
     ("echo", &["echo.c"]),
+    ("renewed-loop", &["renewed-loop.c"]),
     ("batches", &["batches.c"]),
     ("threads", &["threads.c"]),
     ("timers", &["timers.c"]),

@@ -15,7 +15,8 @@ use crate::table::originals;
 
 /// One epoll instance.
 pub(crate) struct Epoll {
-    /// A number that it has; it may have others.
+    /// A number that it has; it may have others. -1 where it has none any more: another instance may
+    /// have the number by then, and is not to be told of this one's events.
     fd: AtomicI32,
     interest: Mutex<InterestList>,
 }
@@ -118,7 +119,7 @@ pub(crate) fn duplicated(from: RawFd, to: RawFd) {
 fn enlist(fd: RawFd, epoll: Arc<Epoll>) {
     mark(fd);
     let mut epolls = registry_mut();
-    epolls.retain(|(known, _)| *known != fd);
+    take_out(&mut epolls, fd);
     epolls.push((fd, epoll));
     VERSION.fetch_add(1, Ordering::Release);
 }
@@ -178,13 +179,17 @@ pub(crate) fn closed(fd: Fd) {
 }
 
 fn delist(fd: RawFd) {
-    let mut epolls = registry_mut();
-    epolls.retain(|(known, _)| *known != fd);
-    for (number, epoll) in epolls.iter() {
-        // Another number of the instance that had this one.
-        let _ = epoll.fd.compare_exchange(fd, *number, Ordering::Relaxed, Ordering::Relaxed);
-    }
+    take_out(&mut registry_mut(), fd);
     VERSION.fetch_add(1, Ordering::Release);
+}
+
+fn take_out(epolls: &mut Registry, fd: RawFd) {
+    let Some(position) = epolls.iter().position(|(known, _)| *known == fd) else { return };
+    let (_, epoll) = epolls.swap_remove(position);
+    let other = epolls.iter().find(|(_, other)| Arc::ptr_eq(other, &epoll));
+    let other = other.map_or(-1, |(number, _)| *number);
+    // Unless it is known by another number already.
+    let _ = epoll.fd.compare_exchange(fd, other, Ordering::Relaxed, Ordering::Relaxed);
 }
 
 /// Forks with every lock of this module held, so that the child finds all of them free and what they

@@ -23,6 +23,7 @@ mod mio_server;
 mod mutex_across;
 mod panics;
 mod relay;
+mod renewed_loop;
 mod reused_number;
 mod shared_buffer;
 mod successor;
