@@ -21,7 +21,7 @@ use std::sync::atomic::{AtomicI32, AtomicU8, AtomicU32, AtomicU64, AtomicUsize, 
 
 use libc::{sighandler_t, siginfo_t};
 
-use crate::context;
+use crate::context::{self, Interrupted};
 use crate::counters::{Counter, count};
 use crate::thread::Thread;
 
@@ -247,12 +247,12 @@ unsafe extern "C-unwind" fn deliver(signal: c_int, info: *mut siginfo_t, context
     // A handler that takes only the number does not see the other two registers.
     // SAFETY: the server said that this is its handler.
     let handler = unsafe { std::mem::transmute::<usize, InfoHandler>(handler) };
-    let was_in_event = context::local().handler_begins();
+    let before = context::local().handler_begins();
     // SAFETY: the kernel's own arguments.
     unsafe { handler(signal, info, context) };
     // A child that the handler has forked is in no event of its parent's.
     let is_child = context::thread().is_some_and(|thread| thread.forked.get());
-    context::local().handler_ended(was_in_event && !is_child);
+    context::local().handler_ended(if is_child { Interrupted::default() } else { before });
 }
 
 /// Does the calling thread run on the stack that it has set aside for handlers, right now?

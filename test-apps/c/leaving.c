@@ -3,6 +3,7 @@
  * two-messages servers. `leave` is answered with `left`; then the thread
  *
  *   exit       calls pthread_exit in the handler
+ *   signal     calls it in the handler of a signal, in the midst of the event
  *   cancel     cancels itself and comes to a cancellation point
  *   cancelled  is cancelled by the main thread, at a cancellation point that it waits in
  *   return     returns from its function
@@ -14,8 +15,8 @@
 
 #include "conversation.h"
 
-enum way { EXIT, CANCEL, CANCELLED, RETURN };
-static const char *const ways[] = {"exit", "cancel", "cancelled", "return"};
+enum way { EXIT, SIGNAL, CANCEL, CANCELLED, RETURN };
+static const char *const ways[] = {"exit", "signal", "cancel", "cancelled", "return"};
 static enum way way;
 static int epfd, listener, ready[2], never[2];
 static int cleaned;
@@ -27,6 +28,12 @@ static void clean(void *argument)
 	cleaned++;
 }
 
+static void exits(int number)
+{
+	(void)number;
+	pthread_exit(&cleaned);
+}
+
 /* 0 where the thread is to return. */
 static int leave(struct conn *c)
 {
@@ -34,6 +41,8 @@ static int leave(struct conn *c)
 	conn_answer(c, "left");
 	if (way == EXIT)
 		pthread_exit(&cleaned);
+	if (way == SIGNAL)
+		raise(SIGALRM);
 	if (way == CANCEL)
 		pthread_cancel(pthread_self());
 	if (way == CANCELLED && write(ready[1], "", 1) != 1)
@@ -114,8 +123,9 @@ int main(int argc, char **argv)
 	for (way = EXIT; argc == 3 && way < RETURN && strcmp(ways[way], argv[2]) != 0; way++)
 		;
 	if (argc != 3 || strcmp(ways[way], argv[2]) != 0)
-		usage("leaving " HEAVY_KINDS " exit|cancel|cancelled|return");
+		usage("leaving " HEAVY_KINDS " exit|signal|cancel|cancelled|return");
 	stop_on_sigterm();
+	signal(SIGALRM, exits);
 	heavy_init(argv[1]);
 	listener = listen_on(&port, 0);
 	epfd = epoll_create1(EPOLL_CLOEXEC);

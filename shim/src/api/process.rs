@@ -177,9 +177,10 @@ unsafe extern "C-unwind" fn below(start: *mut c_void) -> *mut c_void {
     result
 }
 
-/// A thread leaves in the midst of an event: whoever is parked on it ends first, since nobody could
-/// go on with them later; and nothing parks any more.
+/// A thread leaves in the midst of an event, or in a handler that has interrupted one: whoever is
+/// parked on it ends first, since nobody could go on with them later; and nothing parks any more.
 fn leave() {
+    context::local().handler_stays();
     if let Some(thread) = context::in_event() {
         objects::wait_alone(thread);
         context::local().set_in_event(false);

@@ -28,6 +28,11 @@ fn by_pthread_exit_in_a_handler() {
 }
 
 #[test]
+fn by_pthread_exit_in_the_handler_of_a_signal() {
+    MODES.iter().for_each(|mode| leaves("signal", mode));
+}
+
+#[test]
 fn by_cancelling_itself() {
     MODES.iter().for_each(|mode| leaves("cancel", mode));
 }
