@@ -224,7 +224,7 @@ fn serve<F>(
         return Outcome::PassThrough(Bypass::Settings);
     };
     let max = usize::try_from(max).unwrap_or(0);
-    let is_known = thread.with_epoll(epfd, |_| ()).is_some();
+    let is_known = thread.with_epoll(epfd, |epoll| epoll.waits(thread)).is_some();
     if !is_known || max == 0 || events.is_null() {
         if let Some(thread) = context::in_event() {
             // It may block, and the parked coroutines with it.
