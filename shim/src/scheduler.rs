@@ -54,7 +54,7 @@ pub(crate) enum Answer {
     Unsound,
     /// To `Job`: it is done, or will not be.
     Done,
-/// To `Job`: it was taken back from the engine, since nothing else may be done meanwhile.
+    /// To `Job`: it was taken back from the engine, since nothing else may be done meanwhile.
     Recalled,
     /// To `Want` and `Panicked`: go on; it may have to be asked for again.
     Granted,
