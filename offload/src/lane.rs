@@ -115,12 +115,15 @@ impl LaneKind {
         }
     }
 
-    /// From so many lanes on, a pass takes less time than the library's own function does for each.
+    /// From so many lanes on, a pass takes less time than the library's own function does for each, by
+    /// `interlude bench crypto`. (A new key has to be given to libcrypto, too.)
     #[must_use]
     pub const fn break_even(self) -> usize {
         match self {
-            Self::Rsa2048 | Self::Rsa3072 => 3,
-            _ => 2,
+            Self::EcdsaP384 | Self::EcdhP384 => 1,
+            Self::X25519Keygen | Self::X25519 | Self::EcdhP256 => 2,
+            Self::EcdsaP256 | Self::Rsa2048 | Self::Rsa4096 => 3,
+            Self::Rsa3072 => 5,
         }
     }
 }

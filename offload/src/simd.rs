@@ -187,9 +187,9 @@ fn compute(
     begun: &mut [Option<Begun<'_, Lane>>; LANES],
     mut random: RandomSource,
 ) -> Outcomes {
-    let operations = begun.iter_mut().map(|begun| {
-        begun.as_mut().and_then(Begun::call).map(|lane| &mut lane.operation)
-    });
+    let operations = begun
+        .iter_mut()
+        .map(|begun| begun.as_mut().and_then(Begun::call).map(|lane| &mut lane.operation));
     match kind {
         LaneKind::X25519Keygen => {
             let mut lanes = empty();

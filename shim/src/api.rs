@@ -13,6 +13,6 @@ pub(crate) mod locks;
 pub(crate) mod objects;
 pub(crate) mod openssl;
 pub(crate) mod process;
-mod signature;
 pub(crate) mod rsa;
+mod signature;
 pub(crate) mod zlib;

@@ -27,6 +27,8 @@ pub(crate) struct Local {
     inside: Cell<usize>,
     /// Is a coroutine running: may it park?
     in_event: Cell<bool>,
+    /// Does a handler of the server's run that has interrupted one?
+    interrupts: Cell<bool>,
     thread: Cell<*const Thread>,
     stack_base: Cell<usize>,
     /// Its shard of the counters, counted from 1; 0 for the one that threads share.
@@ -38,6 +40,14 @@ pub(crate) struct Local {
 
 // SAFETY: cells of numbers and pointers; all zero is a thread that the shim does not know yet.
 unsafe impl OfThread for Local {}
+
+/// What a handler of the server's has interrupted.
+#[derive(Clone, Copy, Default)]
+pub(crate) struct Interrupted {
+    was_in_event: bool,
+    /// The same of a handler that it has interrupted.
+    interrupted: bool,
+}
 
 static ACTIVE: AtomicBool = AtomicBool::new(false);
 static STOPPED: AtomicBool = AtomicBool::new(false);
@@ -149,14 +159,24 @@ impl Local {
 
     /// A handler of the server's begins, whatever it has interrupted: it is part of no event, so it
     /// may not park. Returns what its end needs.
-    pub(crate) fn handler_begins(&self) -> bool {
-        self.in_event.replace(false)
+    pub(crate) fn handler_begins(&self) -> Interrupted {
+        let was_in_event = self.in_event.replace(false);
+        Interrupted { was_in_event, interrupted: self.interrupts.replace(was_in_event) }
     }
 
     /// A handler has ended. (One that jumps away does not come here: what is left of its event does
     /// not park.)
-    pub(crate) fn handler_ended(&self, was_in_event: bool) {
-        self.in_event.set(was_in_event);
+    pub(crate) fn handler_ended(&self, before: Interrupted) {
+        self.in_event.set(before.was_in_event);
+        self.interrupts.set(before.interrupted);
+    }
+
+    /// The running handler, if one runs, will not end: what it does is the end of the event that it
+    /// has interrupted, and of that thread. (On a stack of its own it cannot be parked.)
+    pub(crate) fn handler_stays(&self) {
+        if self.interrupts.replace(false) && !signals::is_on_alternate_stack() {
+            self.in_event.set(true);
+        }
     }
 
     /// As [`Local::counters`], as far as is known without asking: a thread that has none does not

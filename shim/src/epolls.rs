@@ -5,19 +5,25 @@
 //! for another thread.
 
 use std::os::fd::RawFd;
-use std::sync::atomic::{AtomicI32, AtomicU64, AtomicUsize, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicI32, AtomicU64, AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError, RwLock, RwLockReadGuard, RwLockWriteGuard};
 
 use interlude_core::Fd;
 use interlude_core::interest::{InterestList, Operation};
 
 use crate::table::originals;
+use crate::thread::Thread;
 
 /// One epoll instance.
 pub(crate) struct Epoll {
-    /// A number that it has; it may have others.
+    /// A number that it has; it may have others. -1 where it has none any more: another instance may
+    /// have the number by then, and is not to be told of this one's events.
     fd: AtomicI32,
     interest: Mutex<InterestList>,
+    /// The thread that has first waited for it, as an address; 0: none.
+    waiter: AtomicUsize,
+    /// Have others, too?
+    shared: AtomicBool,
 }
 
 /// Which numbers are epoll instances. Two may be one (`mio` duplicates its own).
@@ -35,6 +41,26 @@ impl Epoll {
     /// Its interest list, locked.
     pub(crate) fn interest(&self) -> MutexGuard<'_, InterestList> {
         self.interest.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// A thread waits for it.
+    pub(crate) fn waits(&self, thread: &Thread) {
+        let thread = std::ptr::from_ref(thread).addr();
+        let first = self.waiter.load(Ordering::Relaxed);
+        if first != thread
+            && (first != 0
+                || self
+                    .waiter
+                    .compare_exchange(0, thread, Ordering::Relaxed, Ordering::Relaxed)
+                    .is_err())
+        {
+            self.shared.store(true, Ordering::Relaxed);
+        }
+    }
+
+    /// Do several threads wait for it? What one of them holds is kept from all.
+    pub(crate) fn is_shared(&self) -> bool {
+        self.shared.load(Ordering::Relaxed)
     }
 
     /// Has the kernel look at every file anew of which it might not report by itself what was lost.
@@ -105,7 +131,8 @@ pub(crate) fn control(epfd: RawFd, operation: i32, fd: Fd, mask: u32, data: u64)
 /// A new epoll instance of the server.
 pub(crate) fn created(fd: RawFd) {
     let interest = Mutex::new(InterestList::default());
-    enlist(fd, Arc::new(Epoll { fd: AtomicI32::new(fd), interest }));
+    let (waiter, shared) = (AtomicUsize::new(0), AtomicBool::new(false));
+    enlist(fd, Arc::new(Epoll { fd: AtomicI32::new(fd), interest, waiter, shared }));
 }
 
 /// A number is a duplicate of another, which may be an epoll instance.
@@ -118,7 +145,7 @@ pub(crate) fn duplicated(from: RawFd, to: RawFd) {
 fn enlist(fd: RawFd, epoll: Arc<Epoll>) {
     mark(fd);
     let mut epolls = registry_mut();
-    epolls.retain(|(known, _)| *known != fd);
+    take_out(&mut epolls, fd);
     epolls.push((fd, epoll));
     VERSION.fetch_add(1, Ordering::Release);
 }
@@ -178,13 +205,17 @@ pub(crate) fn closed(fd: Fd) {
 }
 
 fn delist(fd: RawFd) {
-    let mut epolls = registry_mut();
-    epolls.retain(|(known, _)| *known != fd);
-    for (number, epoll) in epolls.iter() {
-        // Another number of the instance that had this one.
-        let _ = epoll.fd.compare_exchange(fd, *number, Ordering::Relaxed, Ordering::Relaxed);
-    }
+    take_out(&mut registry_mut(), fd);
     VERSION.fetch_add(1, Ordering::Release);
+}
+
+fn take_out(epolls: &mut Registry, fd: RawFd) {
+    let Some(position) = epolls.iter().position(|(known, _)| *known == fd) else { return };
+    let (_, epoll) = epolls.swap_remove(position);
+    let other = epolls.iter().find(|(_, other)| Arc::ptr_eq(other, &epoll));
+    let other = other.map_or(-1, |(number, _)| *number);
+    // Unless it is known by another number already.
+    let _ = epoll.fd.compare_exchange(fd, other, Ordering::Relaxed, Ordering::Relaxed);
 }
 
 /// Forks with every lock of this module held, so that the child finds all of them free and what they

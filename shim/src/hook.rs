@@ -9,15 +9,15 @@
 //!    original *outside* the shim (what it calls may be hooked, may throw, may be cancelled), and
 //!    after it, where the row has one, the `then` handler, which sees the result;
 //! 5. a panic in a handler ends all offloading. What the call has come to then ([`Call::made`])
-//!    stands; if it was not made, it is, by the row's `or` handler or by the original.
+//!    stands; if it was not made, it is, by the row's `or` handler (which is told the result of the
+//!    original, if that has run) or by the original.
 
 use std::panic::{AssertUnwindSafe, catch_unwind};
 
-use crate::api::objects;
 use crate::bypass::Bypass;
 use crate::counters::{Counter, count, count_hook, count_hook_alone};
 use crate::original::{Failure, Original};
-use crate::{context, fail, log};
+use crate::{context, fail, log, scheduler};
 
 mod call;
 
@@ -73,7 +73,7 @@ pub(crate) fn run<F: Copy, T: Failure + Word>(
     handler: impl FnOnce(&Call<F>) -> Outcome<T>,
     call_original: impl FnOnce(F) -> T,
     then: Option<impl FnOnce(T) -> T>,
-    instead: Option<impl Fn() -> Outcome<T>>,
+    instead: Option<impl Fn(Option<T>) -> Outcome<T>>,
 ) -> T {
     let Some(original) = original.function() else {
         set_errno(libc::ENOSYS);
@@ -134,16 +134,16 @@ pub(crate) fn run<F: Copy, T: Failure + Word>(
 #[cold]
 fn after_panic<F, T: Word>(
     call: &Call<F>,
-    instead: Option<&impl Fn() -> Outcome<T>>,
+    instead: Option<&impl Fn(Option<T>) -> Outcome<T>>,
 ) -> Outcome<T> {
     if let Some(result) = call.result() {
         return Outcome::Handled(result);
     }
     let outcome = guarded(|| match (instead, context::in_event()) {
-        (Some(instead), _) => instead(),
+        (Some(instead), _) => instead(None),
         // What the handler would have waited for is not known.
         (None, Some(thread)) => {
-            objects::wait_alone(thread);
+            scheduler::park_after_panic(thread);
             Outcome::PassThrough(Bypass::Panicked)
         }
         (None, None) => Outcome::PassThrough(Bypass::Panicked),
@@ -154,8 +154,8 @@ fn after_panic<F, T: Word>(
 /// What a call has come to if the handler has panicked that was to see its result: that result, or
 /// what the row has instead, for a result that the server cannot be given.
 #[cold]
-fn unmapped<T: Word>(value: T, instead: Option<&impl Fn() -> Outcome<T>>) -> T {
-    match instead.and_then(guarded) {
+fn unmapped<T: Word>(value: T, instead: Option<&impl Fn(Option<T>) -> Outcome<T>>) -> T {
+    match instead.and_then(|instead| guarded(|| instead(Some(value)))) {
         Some(Outcome::Handled(value)) => value,
         _ => value,
     }
@@ -298,8 +298,8 @@ macro_rules! hooks {
             result
         })
     };
-    (@or ; $($arg:ident),*) => { None::<fn() -> Outcome<_>> };
-    (@or $or:path; $($arg:ident),*) => { Some(|| $or($($arg),*)) };
+    (@or ; $($arg:ident),*) => { None::<fn(Option<_>) -> Outcome<_>> };
+    (@or $or:path; $($arg:ident),*) => { Some(|made| $or(made, $($arg),*)) };
     (@after ; $maps:path; $($arg:ident),*) => { Some(|result| $maps(result, $($arg),*)) };
 }
 pub(crate) use hooks;

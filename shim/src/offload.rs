@@ -14,7 +14,9 @@ use std::sync::{Arc, OnceLock};
 use std::time::{Duration, Instant};
 
 use interlude_core::cost::Size;
-use interlude_offload::{Call, Capabilities, Completion, Engine, Guard, Job, JobKind, Tally, Ticket, Work};
+use interlude_offload::{
+    Call, Capabilities, Completion, Engine, Guard, Job, JobKind, Tally, Ticket, Work,
+};
 use interlude_settings::{Check, Mode};
 
 use crate::api::lanes;

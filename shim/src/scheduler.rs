@@ -36,6 +36,9 @@ pub(crate) enum Question {
     Job,
     /// The running coroutine wants something that a parked one has.
     Want(Want),
+    /// A hook of the running coroutine has panicked, and what it wanted is not known: it goes on when
+    /// nobody else is parked.
+    Panicked,
 }
 
 /// What the scheduler answers.
@@ -53,9 +56,9 @@ pub(crate) enum Answer {
     Done,
     /// To `Job`: it came back undone, by no fault of the engine's.
     Returned,
-    /// To `Want`: go on; it may have to be asked for again.
+    /// To `Want` and `Panicked`: go on; it may have to be asked for again.
     Granted,
-    /// To `Want`: go on without it. Every coroutine was waiting for another.
+    /// To `Want` and `Panicked`: go on without it. Every coroutine was waiting for another.
     Forced,
 }
 
@@ -124,6 +127,15 @@ pub(crate) fn park_for(thread: &'static Thread, want: Want) -> bool {
         Want::Alone => Counter::CoroutineWaitedAlone,
     });
     matches!(enter(thread, Question::Want(want)), Answer::Granted)
+}
+
+/// Parks the running coroutine, a hook of which has panicked, until nobody else is parked, or all of
+/// those wait for one another.
+pub(crate) fn park_after_panic(thread: &'static Thread) {
+    if thread.parked.get() > 0 && crate::offload::may_park(thread).is_ok() {
+        count(Counter::CoroutineWaitedAlone);
+        enter(thread, Question::Panicked);
+    }
 }
 
 fn begin(thread: &'static Thread) -> bool {

@@ -13,14 +13,15 @@
 //!
 //! Everything here that a signal can interrupt is atomic or a cell of the thread's own.
 //!
-//! Followed: `sigaction(2)`, `rt_tgsigqueueinfo(2)`, `signal-safety(7)`.
+//! Followed: `sigaction(2)`, `rt_tgsigqueueinfo(2)`, `signal-safety(7)`; glibc 2.36's `signal`,
+//! `sysv_signal` and `siginterrupt`.
 
 use std::ffi::{c_int, c_void};
-use std::sync::atomic::{AtomicI32, AtomicU8, AtomicU32, AtomicUsize, Ordering};
+use std::sync::atomic::{AtomicI32, AtomicU8, AtomicU32, AtomicU64, AtomicUsize, Ordering};
 
 use libc::{sighandler_t, siginfo_t};
 
-use crate::context;
+use crate::context::{self, Interrupted};
 use crate::counters::{Counter, count};
 use crate::thread::Thread;
 
@@ -118,18 +119,18 @@ pub(crate) unsafe fn set(
         return unsafe { original(signal, action, before) };
     };
     let known = (slot.handler.load(Ordering::Acquire), slot.flags.load(Ordering::Acquire));
+    let trampoline: InfoHandler = deliver;
+    let trampoline = trampoline as *const () as usize;
     // SAFETY: the caller's contract: null, or an action.
     let mut ours = unsafe { action.as_ref() }.copied();
     if let Some(action) = &mut ours
-        && ![libc::SIG_DFL, libc::SIG_IGN].contains(&action.sa_sigaction)
-        // Such a handler is gone when the signal is sent again.
-        && action.sa_flags & libc::SA_RESETHAND == 0
+        // Ours comes from a call that no hook has seen (`sigset(3)`) and has told it.
+        && ![libc::SIG_DFL, libc::SIG_IGN, trampoline].contains(&action.sa_sigaction)
     {
         // Before the kernel knows of it, since it may come at once.
         slot.flags.store(action.sa_flags, Ordering::Release);
         slot.handler.store(action.sa_sigaction, Ordering::Release);
-        let trampoline: InfoHandler = deliver;
-        action.sa_sigaction = trampoline as *const () as usize;
+        action.sa_sigaction = trampoline;
         action.sa_flags |= libc::SA_SIGINFO;
     }
     let ours = ours.as_ref().map_or(std::ptr::null(), std::ptr::from_ref);
@@ -142,34 +143,82 @@ pub(crate) unsafe fn set(
     }
     // SAFETY: the caller's contract: null, or a place that was just filled.
     if let Some(before) = unsafe { before.as_mut() } {
-        let trampoline: InfoHandler = deliver;
-        if before.sa_sigaction == trampoline as *const () as usize {
-            (before.sa_sigaction, before.sa_flags) = known;
+        let is_ours = before.sa_sigaction == trampoline;
+        if is_ours {
+            before.sa_sigaction = known.0;
+        }
+        // The kernel has taken the handler out, not its flags.
+        if is_ours || before.sa_flags & known.1 & libc::SA_RESETHAND != 0 {
+            // The others are as the kernel knows them: `siginterrupt(3)` changes one unseen.
+            before.sa_flags &= !libc::SA_SIGINFO | known.1;
         }
     }
     result
 }
 
-/// `signal(2)` as glibc has it, by [`set`].
+/// As [`set`], by one of the older calls; `None` where they see by themselves that it is wrong.
 ///
 /// # Safety
 /// The contract of `signal(2)`.
 pub(crate) unsafe fn set_simply(
     original: Sigaction,
+    manner: Manner,
     signal: c_int,
     handler: sighandler_t,
-) -> sighandler_t {
+) -> Option<sighandler_t> {
+    if handler == libc::SIG_ERR {
+        return None;
+    }
     // SAFETY: all zero is an action: the default one, with nothing blocked.
     let mut action: libc::sigaction = unsafe { std::mem::zeroed() };
     action.sa_sigaction = handler;
-    action.sa_flags = libc::SA_RESTART;
-    // SAFETY: a place for a set, and a signal's number, which `slot` knows.
-    unsafe { libc::sigaddset(&raw mut action.sa_mask, signal) };
+    match manner {
+        Manner::Bsd => {
+            action.sa_flags = if interrupts(signal) { 0 } else { libc::SA_RESTART };
+            // SAFETY: a place for a set, and a signal's number, which `slot` knows.
+            unsafe { libc::sigaddset(&raw mut action.sa_mask, signal) };
+        }
+        Manner::SystemV => action.sa_flags = libc::SA_RESETHAND | libc::SA_NODEFER | SA_INTERRUPT,
+    }
     let mut before = action;
     // SAFETY: an action, and a place for one.
     match unsafe { set(original, signal, &raw const action, &raw mut before) } {
-        0 => before.sa_sigaction,
-        _ => libc::SIG_ERR,
+        0 => Some(before.sa_sigaction),
+        _ => Some(libc::SIG_ERR),
+    }
+}
+
+/// What the older calls mean, as glibc has it.
+#[derive(Clone, Copy)]
+pub(crate) enum Manner {
+    /// `signal`, `bsd_signal`, `ssignal`: blocked while it is handled; calls are restarted, unless
+    /// `siginterrupt(3)` has said otherwise.
+    Bsd,
+    /// `sysv_signal`, which is also what `signal` is to a program in strict ISO C: once.
+    SystemV,
+}
+
+/// Has no effect; glibc sets it.
+const SA_INTERRUPT: c_int = 0x2000_0000;
+
+/// The signals of which `siginterrupt` has said that they interrupt calls, a bit each. glibc's own
+/// note of it, which `signal` looks at, cannot be read.
+static INTERRUPTS: AtomicU64 = AtomicU64::new(0);
+
+fn bit(signal: c_int) -> u64 {
+    u32::try_from(signal - 1).ok().and_then(|bit| 1u64.checked_shl(bit)).unwrap_or(0)
+}
+
+fn interrupts(signal: c_int) -> bool {
+    INTERRUPTS.load(Ordering::Acquire) & bit(signal) != 0
+}
+
+/// `siginterrupt` has been told that a signal is, or is not, to interrupt calls.
+pub(crate) fn set_interrupts(signal: c_int, value: bool) {
+    if value {
+        INTERRUPTS.fetch_or(bit(signal), Ordering::AcqRel);
+    } else {
+        INTERRUPTS.fetch_and(!bit(signal), Ordering::AcqRel);
     }
 }
 
@@ -181,14 +230,16 @@ pub(crate) fn is_wrapped(signal: c_int) -> bool {
 /// What the kernel calls: the server's handler, now or when nobody is parked. Nothing here has a
 /// destructor, so the handler may end its thread.
 unsafe extern "C-unwind" fn deliver(signal: c_int, info: *mut siginfo_t, context: *mut c_void) {
+    let Some(slot) = slot(signal) else { return };
+    // What is handled once would meet no handler when it is sent again.
+    let once = slot.flags.load(Ordering::Acquire) & libc::SA_RESETHAND != 0;
     if let Some(thread) = context::thread().filter(|_| DEFERRED.contains(&signal)) {
         // SAFETY: the kernel's description of the signal (SA_SIGINFO).
-        if thread.parked.get() > 0 && thread.signals.keep(signal, unsafe { info.read() }) {
+        if !once && thread.parked.get() > 0 && thread.signals.keep(signal, unsafe { info.read() }) {
             return;
         }
         thread.winding_down.told();
     }
-    let Some(slot) = slot(signal) else { return };
     let handler = slot.handler.load(Ordering::Acquire);
     if [libc::SIG_DFL, libc::SIG_IGN].contains(&handler) {
         return;
@@ -196,12 +247,12 @@ unsafe extern "C-unwind" fn deliver(signal: c_int, info: *mut siginfo_t, context
     // A handler that takes only the number does not see the other two registers.
     // SAFETY: the server said that this is its handler.
     let handler = unsafe { std::mem::transmute::<usize, InfoHandler>(handler) };
-    let was_in_event = context::local().handler_begins();
+    let before = context::local().handler_begins();
     // SAFETY: the kernel's own arguments.
     unsafe { handler(signal, info, context) };
     // A child that the handler has forked is in no event of its parent's.
     let is_child = context::thread().is_some_and(|thread| thread.forked.get());
-    context::local().handler_ended(was_in_event && !is_child);
+    context::local().handler_ended(if is_child { Interrupted::default() } else { before });
 }
 
 /// Does the calling thread run on the stack that it has set aside for handlers, right now?

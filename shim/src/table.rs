@@ -26,7 +26,7 @@ pub(crate) type ThreadStart = unsafe extern "C-unwind" fn(*mut c_void) -> *mut c
 hooks! {
     loop fn epoll_create(size: c_int) -> c_int => epoll::create, then epoll::created;
     loop fn epoll_create1(flags: c_int) -> c_int => epoll::create1, then epoll::created;
-    loop fn epoll_ctl(epfd: c_int, op: c_int, fd: c_int, event: *mut epoll_event) -> c_int => epoll::control, or epoll::control_alone;
+    loop fn epoll_ctl(epfd: c_int, op: c_int, fd: c_int, event: *mut epoll_event) -> c_int => epoll::control, or epoll::control_instead;
     loop fn epoll_wait(epfd: c_int, events: *mut epoll_event, max: c_int, timeout: c_int) -> c_int => @wait epoll::wait, maps epoll::waited, or epoll::interrupted4;
     loop fn epoll_pwait(epfd: c_int, events: *mut epoll_event, max: c_int, timeout: c_int, mask: *const sigset_t) -> c_int => @wait epoll::pwait, maps epoll::pwaited, or epoll::interrupted5;
     loop fn epoll_pwait2(epfd: c_int, events: *mut epoll_event, max: c_int, timeout: *const timespec, mask: *const sigset_t) -> c_int => @wait epoll::pwait2, maps epoll::pwaited2, or epoll::interrupted5;
@@ -144,6 +144,11 @@ hooks! {
     process fn execve(path: *const c_char, argv: *const *const c_char, environment: *const *const c_char) -> c_int => @everywhere process::execve;
     process fn sigaction(signal: c_int, action: *const libc::sigaction, before: *mut libc::sigaction) -> c_int => process::signal_action;
     process fn signal(signal: c_int, handler: libc::sighandler_t) -> libc::sighandler_t => process::signal;
+    process fn bsd_signal(signal: c_int, handler: libc::sighandler_t) -> libc::sighandler_t => process::signal;
+    process fn ssignal(signal: c_int, handler: libc::sighandler_t) -> libc::sighandler_t => process::signal;
+    process fn sysv_signal(signal: c_int, handler: libc::sighandler_t) -> libc::sighandler_t => process::signal_once;
+    process fn __sysv_signal(signal: c_int, handler: libc::sighandler_t) -> libc::sighandler_t => process::signal_once;
+    process fn siginterrupt(signal: c_int, interrupts: c_int) -> c_int => process::interrupt, then process::interrupted;
     process fn pthread_create(thread: *mut pthread_t, attributes: *const pthread_attr_t, start: ThreadStart, argument: *mut c_void) -> c_int => process::create_thread;
     process fn pthread_exit(value: *mut c_void) -> () => process::exit_thread;
     process fn pthread_cancel(thread: pthread_t) -> c_int => process::cancel_thread;

@@ -18,7 +18,8 @@ use interlude_core::nesting::Nesting;
 use interlude_core::ready::Delivered;
 use interlude_fiber::Fiber;
 use interlude_offload::{
-    Chaos, ChaosConfig, Cores, CoresConfig, Engine, Guard, Inline, JobKind, Pass, Shares, Simd, Terms,
+    Chaos, ChaosConfig, Cores, CoresConfig, Engine, Guard, Inline, JobKind, Pass, Shares, Simd,
+    Terms,
 };
 use interlude_settings::{EngineName, Mode, Settings};
 

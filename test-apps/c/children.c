@@ -3,10 +3,16 @@
  *
  *   fork   the child does heavy work, then more of it in a loop of its own, and gives the answer
  *   vfork  the child closes all descriptors and becomes `true`, as Python's subprocess does
+ *   closes the child closes every descriptor by itself, those that the server watches among them
+ *   inside the handler of a signal forks, in the midst of the event; the child does heavy work where
+ *          the event goes on, and answers `alone`, or `helped` where it has other threads by then
  *   ids    no child: sets its user to what it is, which glibc has every thread do
  */
 #include "conversation.h"
+#include <dirent.h>
 #include <sys/wait.h>
+
+static volatile sig_atomic_t forked = -1;
 
 static int works_in_a_loop(struct conn *c)
 {
@@ -51,6 +57,50 @@ static void vforks(struct conn *c)
 	conn_answer(c, ended_well(pid) ? "child" : "failed");
 }
 
+static void closes(struct conn *c)
+{
+	pid_t pid = fork();
+	if (pid == 0) {
+		/* The epoll fd comes after what it watches. */
+		for (int fd = 255; fd > 2; fd--)
+			close(fd);
+		_exit(0);
+	}
+	conn_answer(c, ended_well(pid) ? "child" : "failed");
+}
+
+static void forks_inside(int number)
+{
+	(void)number;
+	forked = fork();
+}
+
+static int threads(void)
+{
+	DIR *tasks = opendir("/proc/self/task");
+	int count = 0;
+	for (struct dirent *task; tasks && (task = readdir(tasks));)
+		count += task->d_name[0] != '.';
+	if (tasks)
+		closedir(tasks);
+	return count;
+}
+
+static void forks_in_a_handler(struct conn *c)
+{
+	char next;
+	raise(SIGALRM);
+	if (forked == 0) {
+		/* A server uses its connection, and then works for it. */
+		int nothing = recv(c->fd, &next, 1, MSG_PEEK) < 0 && errno == EAGAIN;
+		int ok = nothing && heavy(&c->heavy, "child");
+		conn_answer(c, !ok ? "wrong" : threads() == 1 ? "alone" : "helped");
+		_exit(0);
+	}
+	if (!ended_well(forked))
+		conn_answer(c, "failed");
+}
+
 static void happened(int epfd, void *data)
 {
 	struct conn *c = data;
@@ -62,6 +112,10 @@ static void happened(int epfd, void *data)
 		made = forks;
 	if (n == MESSAGE && memcmp(command, "vfork ", 6) == 0)
 		made = vforks;
+	if (n == MESSAGE && memcmp(command, "closes ", 7) == 0)
+		made = closes;
+	if (n == MESSAGE && memcmp(command, "inside ", 7) == 0)
+		made = forks_in_a_handler;
 	if (made && conn_read(c) == 1)
 		made(c);
 	else if (n == MESSAGE && memcmp(command, "ids ", 4) == 0 && conn_read(c) == 1)
@@ -80,6 +134,7 @@ int main(int argc, char **argv)
 	if (argc != 2)
 		usage("children " HEAVY_KINDS);
 	stop_on_sigterm();
+	signal(SIGALRM, forks_inside);
 	heavy_init(argv[1]);
 	return serve(accepted, happened);
 }

@@ -3,26 +3,35 @@
  * two-messages servers. `leave` is answered with `left`; then the thread
  *
  *   exit       calls pthread_exit in the handler
+ *   signal     calls it in the handler of a signal, in the midst of the event
  *   cancel     cancels itself and comes to a cancellation point
  *   cancelled  is cancelled by the main thread, at a cancellation point that it waits in
  *   return     returns from its function
  *
- * and the main thread takes the loop over.
+ * and the main thread takes the loop over. `last` is heavy work, and then `leave`; `work` is heavy work
+ * with a lock taken, answered with `done`.
  */
 #include <pthread.h>
 
 #include "conversation.h"
 
-enum way { EXIT, CANCEL, CANCELLED, RETURN };
-static const char *const ways[] = {"exit", "cancel", "cancelled", "return"};
+enum way { EXIT, SIGNAL, CANCEL, CANCELLED, RETURN };
+static const char *const ways[] = {"exit", "signal", "cancel", "cancelled", "return"};
 static enum way way;
 static int epfd, listener, ready[2], never[2];
 static int cleaned;
+static pthread_mutex_t lock = PTHREAD_MUTEX_INITIALIZER;
 
 static void clean(void *argument)
 {
 	(void)argument;
 	cleaned++;
+}
+
+static void exits(int number)
+{
+	(void)number;
+	pthread_exit(&cleaned);
 }
 
 /* 0 where the thread is to return. */
@@ -32,6 +41,8 @@ static int leave(struct conn *c)
 	conn_answer(c, "left");
 	if (way == EXIT)
 		pthread_exit(&cleaned);
+	if (way == SIGNAL)
+		raise(SIGALRM);
 	if (way == CANCEL)
 		pthread_cancel(pthread_self());
 	if (way == CANCELLED && write(ready[1], "", 1) != 1)
@@ -40,6 +51,15 @@ static int leave(struct conn *c)
 	if (way != RETURN && read(never[0], &byte, 1) != 0)
 		die("not cancelled");
 	return 0;
+}
+
+static void work(struct conn *c)
+{
+	int ok = conn_read(c) == 1;
+	pthread_mutex_lock(&lock);
+	ok = heavy(&c->heavy, "work") && ok;
+	pthread_mutex_unlock(&lock);
+	conn_answer(c, ok ? "done" : "failed");
 }
 
 /* 1: go on; 0: SIGTERM has come, or the thread is to return. */
@@ -61,9 +81,16 @@ static int turn(void)
 		return 1;
 	}
 	char command[MESSAGE];
-	if (recv(c->fd, command, MESSAGE, MSG_PEEK) == MESSAGE && memcmp(command, "leave ", 6) == 0)
+	if (recv(c->fd, command, MESSAGE, MSG_PEEK) != MESSAGE)
+		command[0] = 0;
+	if (memcmp(command, "leave ", 6) == 0)
 		return conn_read(c) == 1 && leave(c);
-	conn_event(c);
+	if (memcmp(command, "last ", 5) == 0)
+		return conn_read(c) == 1 && heavy(&c->heavy, "last") && leave(c);
+	if (memcmp(command, "work ", 5) == 0)
+		work(c);
+	else
+		conn_event(c);
 	return 1;
 }
 
@@ -96,8 +123,9 @@ int main(int argc, char **argv)
 	for (way = EXIT; argc == 3 && way < RETURN && strcmp(ways[way], argv[2]) != 0; way++)
 		;
 	if (argc != 3 || strcmp(ways[way], argv[2]) != 0)
-		usage("leaving " HEAVY_KINDS " exit|cancel|cancelled|return");
+		usage("leaving " HEAVY_KINDS " exit|signal|cancel|cancelled|return");
 	stop_on_sigterm();
+	signal(SIGALRM, exits);
 	heavy_init(argv[1]);
 	listener = listen_on(&port, 0);
 	epfd = epoll_create1(EPOLL_CLOEXEC);

@@ -11,13 +11,14 @@
 //!                       due (by a millisecond or more) after what it had seen
 //! announced: t          at the first reading of a turn a clock moves on, but stays below what the
 //!                       server reckoned from + t; then it stands: this turn may set timers, too
-//! real time is there    nothing more is delivered (`is_due`); nobody is parked; real time
+//! real time is there    for as long as the last drain took (GRACE: 2 to 50 ms) all is as before; then
+//!                       nothing more is delivered (`is_due`); nobody is parked; real time
 //! ```
 //!
 //! **Only a turn that begins moves clocks**: one that has done something (`acts`), or one that goes on
 //! after a park, may have set a timer from an older reading, and nobody has announced that. A server
 //! that only reads its clock before it waits (lighttpd) therefore sees it stand as long as somebody
-//! is parked; after a second at most, nobody is.
+//! is parked; after a second of that, nothing more is delivered until nobody is.
 //!
 //! **From what a server reckons** is not known; it is a reading that it remembers (nginx: the first
 //! after `epoll_wait`; libevent: the same, or the last before). The limit is counted from the first
@@ -34,7 +35,8 @@
 //! timers that is early by a second at most, which costs them one drain.
 //!
 //! **No time at all** (a due timer, or just more work) announces nothing, but that the timers which
-//! were due have run, and that those set since are due in the next millisecond at the earliest. (So
+//! were due have run, and that those set since are due in the next millisecond at the earliest: the
+//! clocks stand for that and the grace (3 to 51 ms at most) before nothing more is delivered. (So
 //! timers with fractions of a millisecond are not fenced exactly in a server that asks for this.)
 //!
 //! Readings are nanoseconds in each clock's own count. Must not: read a clock.

@@ -41,6 +41,8 @@ pub struct Pick {
     pub held: usize,
     /// Events whose registration was gone.
     pub stale: usize,
+    /// `events`, as they were fetched: until the server has them, they may have to be given back.
+    taken: Vec<Fetched>,
 }
 
 impl Pick {
@@ -50,6 +52,12 @@ impl Pick {
         self.operations.clear();
         self.held = 0;
         self.stale = 0;
+        self.taken.clear();
+    }
+
+    /// The server has what was picked.
+    pub fn arrived(&mut self) {
+        self.taken.clear();
     }
 }
 
@@ -177,6 +185,13 @@ impl Ready {
         }
         let fd = resolved.fd.unwrap_or(Fd(-1));
         pick.events.push(Delivered { fd, flags: resolved.flags, data: resolved.data });
+        pick.taken.push(Fetched { token, flags, fetch });
+    }
+
+    /// What was picked has not come to the server, and will not: it is as if it had just been fetched.
+    pub fn put_back(&mut self, pick: &mut Pick) {
+        self.fetched.extend(pick.taken.drain(..));
+        pick.clear();
     }
 
     /// A coroutine has ended: lets go every held fd that is busy no more. The kernel's answer to

@@ -23,12 +23,10 @@ type Text =
 type GetNumber = unsafe extern "C" fn(*const c_void, *const c_char, *mut *mut c_void) -> c_int;
 type FreeNumber = unsafe extern "C" fn(*mut c_void);
 type Library = unsafe extern "C" fn(*mut c_void) -> *mut c_void;
-type NewContext =
-    unsafe extern "C" fn(*mut c_void, *const c_char, *const c_char) -> *mut c_void;
+type NewContext = unsafe extern "C" fn(*mut c_void, *const c_char, *const c_char) -> *mut c_void;
 type FreeContext = unsafe extern "C" fn(*mut c_void);
 type Begin = unsafe extern "C" fn(*mut c_void) -> c_int;
-type FromData =
-    unsafe extern "C" fn(*mut c_void, *mut *mut c_void, c_int, *mut Parameter) -> c_int;
+type FromData = unsafe extern "C" fn(*mut c_void, *mut *mut c_void, c_int, *mut Parameter) -> c_int;
 
 libcrypto! {
     KEY: GetKey = c"EVP_PKEY_CTX_get0_pkey";
@@ -72,7 +70,8 @@ pub(crate) fn derive(ctx: *mut c_void, capacity: usize) -> Option<Shared> {
         let operation = || {
             let mut private = Box::new(Secret::zeros());
             let mut public = [0; 32];
-            let both = raw(&RAW_PRIVATE, key, &mut private[..]) && raw(&RAW_PUBLIC, peer, &mut public);
+            let both =
+                raw(&RAW_PRIVATE, key, &mut private[..]) && raw(&RAW_PUBLIC, peer, &mut public);
             let shared = Box::new(Secret::zeros());
             (both && capacity >= 32).then_some(Operation::X25519 { private, peer: public, shared })
         };

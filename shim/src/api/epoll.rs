@@ -9,6 +9,7 @@ use std::time::Duration;
 use interlude_core::Fd;
 use interlude_core::interest::{InterestList, Token};
 use interlude_core::nesting::{Place, WaitKind};
+use interlude_core::ready::Ready;
 use interlude_settings::Mode;
 use libc::{epoll_event, fd_set, pollfd, sigset_t, timespec, timeval};
 
@@ -64,8 +65,18 @@ pub(crate) fn control<F>(
     }
 }
 
-/// As [`control`], for a coroutine that claims nothing.
-pub(crate) fn control_alone(
+/// As [`control`], for a coroutine that claims nothing, where that has panicked.
+pub(crate) fn control_instead(
+    _: Option<c_int>,
+    epfd: c_int,
+    operation: c_int,
+    fd: c_int,
+    event: *mut epoll_event,
+) -> Outcome<c_int> {
+    control_alone(epfd, operation, fd, event)
+}
+
+fn control_alone(
     epfd: c_int,
     operation: c_int,
     fd: c_int,
@@ -249,7 +260,7 @@ fn serve<F>(
         return Outcome::PassThrough(Bypass::Settings);
     };
     let max = usize::try_from(max).unwrap_or(0);
-    let is_known = thread.with_epoll(epfd, |_| ()).is_some();
+    let is_known = thread.with_epoll(epfd, |epoll| epoll.waits(thread)).is_some();
     if !is_known || max == 0 || events.is_null() {
         if let Some(thread) = context::in_event() {
             // It may block, and the parked coroutines with it.
@@ -294,21 +305,46 @@ fn translate(result: c_int, epfd: c_int, events: *mut epoll_event) -> c_int {
 }
 
 /// The wait of a thread on which something has panicked is interrupted, as by a signal. Events that
-/// were on their way to it come again.
-fn interrupted(epfd: c_int) -> Outcome<c_int> {
+/// were on their way to it come again: also those that the kernel has `made` of it already, and reports
+/// once only.
+fn interrupted(made: Option<c_int>, epfd: c_int, events: *mut epoll_event) -> Outcome<c_int> {
     if let Some(epoll) = epolls::of(epfd) {
+        let mut ready = Ready::default();
+        let fetch = epoll.interest().fetch();
+        for i in 0..made.and_then(|made| usize::try_from(made).ok()).unwrap_or(0) {
+            // SAFETY: the kernel has just filled so many events of this buffer.
+            let event = unsafe { events.add(i) };
+            // SAFETY: as above. What is the server's by now is no token: nothing comes of it.
+            let event = unsafe { event.read() };
+            ready.push(Token(event.u64), event.events, fetch);
+        }
+        let operations = ready.give_back(&mut epoll.interest());
+        operations.into_iter().for_each(|operation| epoll.apply(operation));
         epoll.ask_again();
     }
     set_errno(libc::EINTR);
     Outcome::Handled(-1)
 }
 
-pub(crate) fn interrupted4<A, B, C>(epfd: c_int, _: A, _: B, _: C) -> Outcome<c_int> {
-    interrupted(epfd)
+pub(crate) fn interrupted4<A, B>(
+    made: Option<c_int>,
+    epfd: c_int,
+    events: *mut epoll_event,
+    _: A,
+    _: B,
+) -> Outcome<c_int> {
+    interrupted(made, epfd, events)
 }
 
-pub(crate) fn interrupted5<A, B, C, D>(epfd: c_int, _: A, _: B, _: C, _: D) -> Outcome<c_int> {
-    interrupted(epfd)
+pub(crate) fn interrupted5<A, B, C>(
+    made: Option<c_int>,
+    epfd: c_int,
+    events: *mut epoll_event,
+    _: A,
+    _: B,
+    _: C,
+) -> Outcome<c_int> {
+    interrupted(made, epfd, events)
 }
 
 /// The first `count` of `events`, as the server knows them; returns how many are left.

@@ -13,8 +13,8 @@ use interlude_core::cost::Size;
 use interlude_offload::{Call as Offloaded, JobKind};
 use interlude_settings::Check;
 
-use crate::api::{agreement, lanes, objects};
 use crate::api::signature::Signer;
+use crate::api::{agreement, lanes, objects};
 use crate::bypass::Bypass;
 use crate::errors::{self, Errors};
 use crate::fail;
@@ -93,9 +93,8 @@ impl Offloaded for Operation {
 
 impl Operation {
     fn new(function: Function, ctx: *mut c_void, input: Vec<u8>, capacity: usize) -> Self {
-        // A caller may claim more room than any result needs; the largest here is an RSA-16384 one.
-        let output = vec![0; capacity.min(MOST_OUTPUT)];
-        let len = output.len();
+        let output = vec![0; capacity];
+        let len = capacity;
         let (result, errors) = (None, Errors::default());
         let (before, check) = (None, Check::None);
         Self { function, ctx: Object(ctx), input, output, len, result, errors, before, check }
@@ -193,6 +192,9 @@ fn with_input(
     errors::in_use();
     // SAFETY: the API's contract: `len` says how large `out` is.
     let capacity = unsafe { *len };
+    if capacity > MOST_OUTPUT {
+        return in_place();
+    }
     let load = Load { kind, size: Size::of_key(capacity), bytes: data_len };
     let thread = match offload::plan(load) {
         Plan::InPlace(watch) => return watch.over(in_place),
@@ -240,6 +242,9 @@ pub(crate) fn derive(
         unsafe { *len = shared.len() };
         return Outcome::Handled(call.made(1));
     }
+    if capacity > MOST_OUTPUT {
+        return in_place();
+    }
     let load = Load { kind: JobKind::Derive, size: Size::of_key(capacity), bytes: 0 };
     let thread = match offload::plan(load) {
         Plan::InPlace(watch) => return watch.over(in_place),
@@ -257,7 +262,9 @@ pub(crate) fn derive(
     outcome
 }
 
-/// Output of one operation, at most, in bytes.
+/// Room for the output of one job, at most, in bytes. The largest result of a key is an RSA-16384 one;
+/// some derivations make as much as there is room for (`EVP_PKEY-SCRYPT(7)`), and some callers claim
+/// more than they have.
 const MOST_OUTPUT: usize = 64 * 1024;
 
 /// Copies results to where the caller wants them.

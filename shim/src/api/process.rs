@@ -11,7 +11,7 @@ use crate::bypass::Bypass;
 use crate::context;
 use crate::counters::{Counter, count};
 use crate::hook::{self, Call, Outcome, errno, set_errno};
-use crate::signals::{self, Sigaction};
+use crate::signals::{self, Manner, Sigaction};
 use crate::table::{self, ThreadStart, originals};
 use crate::{environment, epolls, page, start};
 
@@ -82,9 +82,27 @@ pub(crate) fn signal_action(
     Outcome::Handled(call.made(unsafe { signals::set(call.original, signal, action, before) }))
 }
 
-/// `signal`: as `sigaction`.
+/// `signal` and its other names: as `sigaction`.
 pub(crate) fn signal<F>(
     call: &Call<F>,
+    signal: c_int,
+    handler: libc::sighandler_t,
+) -> Outcome<libc::sighandler_t> {
+    set_handler(call, Manner::Bsd, signal, handler)
+}
+
+/// `sysv_signal`: as `sigaction`.
+pub(crate) fn signal_once<F>(
+    call: &Call<F>,
+    signal: c_int,
+    handler: libc::sighandler_t,
+) -> Outcome<libc::sighandler_t> {
+    set_handler(call, Manner::SystemV, signal, handler)
+}
+
+fn set_handler<F>(
+    call: &Call<F>,
+    manner: Manner,
     signal: c_int,
     handler: libc::sighandler_t,
 ) -> Outcome<libc::sighandler_t> {
@@ -93,7 +111,21 @@ pub(crate) fn signal<F>(
         return Outcome::PassThrough(Bypass::Observed);
     };
     // SAFETY: the caller's own arguments.
-    Outcome::Handled(call.made(unsafe { signals::set_simply(original, signal, handler) }))
+    match unsafe { signals::set_simply(original, manner, signal, handler) } {
+        Some(before) => Outcome::Handled(call.made(before)),
+        None => Outcome::PassThrough(Bypass::Query),
+    }
+}
+
+/// `siginterrupt`: glibc's `signal` remembers it.
+pub(crate) fn interrupt<F>(_: &Call<F>, _: c_int, _: c_int) -> Outcome<c_int> {
+    Outcome::PassThrough(Bypass::Observed)
+}
+
+pub(crate) fn interrupted(result: c_int, signal: c_int, value: c_int) {
+    if result == 0 {
+        signals::set_interrupts(signal, value != 0);
+    }
 }
 
 fn parks() -> bool {
@@ -145,9 +177,10 @@ unsafe extern "C-unwind" fn below(start: *mut c_void) -> *mut c_void {
     result
 }
 
-/// A thread leaves in the midst of an event: whoever is parked on it ends first, since nobody could
-/// go on with them later; and nothing parks any more.
+/// A thread leaves in the midst of an event, or in a handler that has interrupted one: whoever is
+/// parked on it ends first, since nobody could go on with them later; and nothing parks any more.
 fn leave() {
+    context::local().handler_stays();
     if let Some(thread) = context::in_event() {
         objects::wait_alone(thread);
         context::local().set_in_event(false);

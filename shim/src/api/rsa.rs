@@ -52,8 +52,7 @@ type Duplicate = unsafe extern "C" fn(
     c_long,
     *mut c_void,
 ) -> c_int;
-type Free =
-    unsafe extern "C" fn(*mut c_void, *mut c_void, *mut c_void, c_int, c_long, *mut c_void);
+type Free = unsafe extern "C" fn(*mut c_void, *mut c_void, *mut c_void, c_int, c_long, *mut c_void);
 type GetData = unsafe extern "C" fn(*const c_void, c_int) -> *mut c_void;
 type SetData = unsafe extern "C" fn(*mut c_void, c_int, *mut c_void) -> c_int;
 
@@ -205,11 +204,13 @@ fn read(rsa: *mut c_void, n: *const c_void, e: *const c_void) -> Option<RsaKey> 
     unsafe { REMAINDERS.function()?(rsa, &raw mut dp, &raw mut dq, &raw mut qinv) };
     let numbers = [n, e, p, q, dp, dq, qinv];
     let mut bytes = numbers.map(|number| Wiped(vec![0; lanes::number_len(number)]));
-    let all = numbers.iter().zip(&mut bytes).all(|(number, into)| {
-        !into.0.is_empty() && lanes::write_number(*number, &mut into.0)
-    });
+    let all = numbers
+        .iter()
+        .zip(&mut bytes)
+        .all(|(number, into)| !into.0.is_empty() && lanes::write_number(*number, &mut into.0));
     let [n, e, p, q, dp, dq, qinv] = &bytes;
-    let parts = RsaParts { n: &n.0, e: &e.0, p: &p.0, q: &q.0, dp: &dp.0, dq: &dq.0, qinv: &qinv.0 };
+    let parts =
+        RsaParts { n: &n.0, e: &e.0, p: &p.0, q: &q.0, dp: &dp.0, dq: &dq.0, qinv: &qinv.0 };
     all.then(|| RsaKey::new(&parts).ok()).flatten()
 }
 

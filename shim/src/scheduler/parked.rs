@@ -24,13 +24,15 @@ pub(crate) enum Waiting {
     Loop(WaitCall),
     /// It waits for events inside of an event, when nobody else is parked.
     Nested(WaitCall),
+    /// A hook of its has panicked: it goes on when nobody else is parked.
+    Panicked,
     /// Nothing any more.
     Nothing,
 }
 
 impl Waiting {
     fn is_to_be_alone(&self) -> bool {
-        matches!(self, Self::Want(Want::Alone) | Self::Loop(_) | Self::Nested(_))
+        matches!(self, Self::Want(Want::Alone) | Self::Loop(_) | Self::Nested(_) | Self::Panicked)
     }
 }
 
@@ -64,7 +66,7 @@ pub(crate) struct ParkedSet {
 pub(crate) enum Forced {
     /// Nobody was there.
     Nobody,
-    /// One that waited for a region, which may be nobody's any more; or to be alone, after a panic.
+    /// One that waited for a region, which may be nobody's any more; or who has panicked.
     PastNothing,
     /// One that waited for something that another has.
     PastClaim,
@@ -154,11 +156,10 @@ impl ParkedSet {
     /// waits for a region comes first: regions are claimed until their coroutine ends, and may have
     /// been freed and given to another since, so that two wait for each other over nothing. One that
     /// waits for a lock comes late, and last one that waits to be alone: it may be about to end the
-    /// server. `after_panic`: that one comes first, since it is who has panicked, and may hold a lock.
-    pub(crate) fn force_oldest(&mut self, after_panic: bool) -> Forced {
+    /// server. Who has panicked comes first, too: it may hold what the others wait for.
+    pub(crate) fn force_oldest(&mut self) -> Forced {
         let rank = |parked: &Parked| match parked.waiting {
-            Waiting::Want(Want::Region(_)) => 0,
-            Waiting::Want(Want::Alone) if after_panic => 0,
+            Waiting::Want(Want::Region(_)) | Waiting::Panicked => 0,
             Waiting::Want(Want::Lock(..)) => 2,
             Waiting::Want(Want::Alone) | Waiting::Loop(_) | Waiting::Nested(_) => 3,
             _ => 1,

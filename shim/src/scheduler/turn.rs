@@ -61,6 +61,8 @@ struct Scheduler<'a> {
     parked: ParkedSet,
     ready: Ready,
     pick: Pick,
+    /// While a nested wait asks its instance: what was fetched from the loop's.
+    outer: Option<(Arc<Epoll>, Ready)>,
     /// The latest wait: its epoll instance, its slice, its control words, when it began.
     wait: WaitCall,
     epoll: Option<Arc<Epoll>>,
@@ -110,6 +112,7 @@ impl<'a> Scheduler<'a> {
             parked: ParkedSet::default(),
             ready: Ready::default(),
             pick: Pick::default(),
+            outer: None,
             wait: first,
             epoll: None,
             loop_slice: Slice::new(),
@@ -141,6 +144,7 @@ impl<'a> Scheduler<'a> {
             self.parked.forget();
             self.ready.clear();
         }
+        self.pick.arrived();
         fail::point("scheduler.asked");
         match question {
             Question::Wait(call) => {
@@ -156,6 +160,7 @@ impl<'a> Scheduler<'a> {
             }
             Question::Job => self.park(Waiting::Job),
             Question::Want(want) => self.park(Waiting::Want(want)),
+            Question::Panicked => self.park(Waiting::Panicked),
         }
         self.next()
     }
@@ -313,43 +318,44 @@ impl<'a> Scheduler<'a> {
 
     /// Lays a parked coroutine back. `None` if it was a loop, which now waits.
     fn resume(&mut self, id: CoroutineId, parked: Parked, answer: Answer) -> Option<Answer> {
+        let Parked { slice, ambient, events, wait, waiting } = parked;
         // SAFETY: saved by this seat in `park`; what lies on the stack is the loop, saved in
         // `begin_wait`, or was saved in `park`, or has ended.
-        unsafe { self.seat.lay_back(&parked.slice) };
+        unsafe { self.seat.lay_back(&slice) };
         self.on_stack = OnStack::Other;
-        self.thread.parked.set(self.parked.len());
-        if let Some(ambient) = parked.ambient {
-            ambient.put();
-        }
         let is_forced = matches!(answer, Answer::Forced);
-        self.going = Some(match parked.waiting {
+        self.going = Some(match waiting {
             Waiting::Loop(_) | Waiting::Nested(_) => Answer::Failed(libc::EINTR),
             _ => answer,
         });
+        // It goes on, whatever panics from here on: so what is its own comes first.
         self.thread.current.set(id.0);
+        if !matches!(waiting, Waiting::Loop(_)) {
+            self.lay_back_events(&wait, events);
+        }
+        if let Some(ambient) = ambient {
+            ambient.put();
+        }
+        self.thread.parked.set(self.parked.len());
         context::local().set_in_event(true);
         fail::point("scheduler.resumed");
-        self.parked.recycle(parked.slice);
+        self.parked.recycle(slice);
         self.thread.claims.borrow_mut().resume(id);
         self.thread.fence.borrow_mut().goes_on();
         self.thread.backlog.set(!self.ready.is_empty());
-        if let Waiting::Loop(call) = parked.waiting {
+        if let Waiting::Loop(call) = waiting {
             self.finish();
             self.begin_wait(call);
             self.going = None;
             count(Counter::CoroutineResumed);
             return None;
         }
-        if parked.wait.events == self.wait.events {
-            self.lay_back_events(&parked.wait, &parked.events);
-        }
-        self.thread.delivery.replace(parked.events);
         self.has_parked = true;
         count(Counter::CoroutineResumed);
         if is_forced {
             count(Counter::CoroutineForced);
         }
-        match parked.waiting {
+        match waiting {
             Waiting::Nested(call) => {
                 let answer = self.wait_nested(&call);
                 self.going = None;
@@ -374,14 +380,14 @@ impl<'a> Scheduler<'a> {
                 return Answer::Nested(events);
             }
         }
-        let outer = std::mem::take(&mut self.ready);
+        self.outer = Some((Arc::clone(&epoll), std::mem::take(&mut self.ready)));
         let fetched = self.ask(call, &epoll, call.timeout);
         let events = self.pick_for(&epoll, call.max);
         // What was held of these is nobody's to release: it is asked for again at once.
         for operation in self.ready.give_back(&mut epoll.interest()) {
             epoll.apply(operation);
         }
-        self.ready = outer;
+        self.ready = self.outer.take().map_or_else(Ready::default, |(_, outer)| outer);
         match fetched {
             Ok(_) => Answer::Nested(events),
             Err(errno) => Answer::Failed(errno),
@@ -405,10 +411,12 @@ impl<'a> Scheduler<'a> {
 
     /// The server's buffer has been used for other events since; this coroutine may still read
     /// its own from it.
-    fn lay_back_events(&self, wait: &WaitCall, events: &[Delivered]) {
-        // SAFETY: the buffer is the server's current one (the caller has compared), and it took
-        // these events before.
-        unsafe { super::hand_over(events, wait.events) };
+    fn lay_back_events(&self, wait: &WaitCall, events: Vec<Delivered>) {
+        if wait.events == self.wait.events {
+            // SAFETY: the buffer is the server's current one, and it took these events before.
+            unsafe { super::hand_over(&events, wait.events) };
+        }
+        self.thread.delivery.replace(events);
     }
 
     /// The next events for the server, as a new coroutine in the loop's slice.

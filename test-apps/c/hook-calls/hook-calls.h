@@ -101,6 +101,7 @@ void ambient(struct transcript *t);
 void deep_stack(struct transcript *t);
 void forks(struct transcript *t);
 void execs(struct transcript *t);
+void signals(struct transcript *t);
 void threads(struct transcript *t);
 void thread_exits(struct transcript *t);
 void thread_cancels(struct transcript *t);

@@ -49,6 +49,24 @@ static void kdf(struct transcript *t)
 	say_errors(t);
 }
 
+/* As much as there is room for. */
+static void stretch(struct transcript *t, size_t size)
+{
+	unsigned char *out = calloc(1, size);
+	EVP_PKEY_CTX *context = EVP_PKEY_CTX_new_id(EVP_PKEY_SCRYPT, NULL);
+	CALL(t, EVP_PKEY_derive_init(context));
+	CALL(t, EVP_PKEY_CTX_set1_pbe_pass(context, "secret", 6));
+	CALL(t, EVP_PKEY_CTX_set1_scrypt_salt(context, other, 16));
+	CALL(t, EVP_PKEY_CTX_set_scrypt_N(context, 16));
+	CALL(t, EVP_PKEY_CTX_set_scrypt_r(context, 1));
+	CALL(t, EVP_PKEY_CTX_set_scrypt_p(context, 1));
+	CALL(t, EVP_PKEY_derive(context, out, &size));
+	say_bytes(t, "scrypt", out, size);
+	EVP_PKEY_CTX_free(context);
+	free(out);
+	say_errors(t);
+}
+
 static void derive_errors(struct transcript *t, EVP_PKEY *a, EVP_PKEY *b)
 {
 	unsigned char secret[64];
@@ -83,6 +101,8 @@ void derive(struct transcript *t)
 	agree(t, "x25519", x1, x2, 1);
 	agree(t, "p-256", e1, e2, 0);
 	kdf(t);
+	stretch(t, 1000);
+	stretch(t, 100000);
 	derive_errors(t, x1, x2);
 	EVP_PKEY_free(x1);
 	EVP_PKEY_free(x2);

@@ -54,6 +54,7 @@ static const struct section {
 	{"deep-stack", TOGETHER, deep_stack},
 	{"forks", ALONE, forks},
 	{"execs", ALONE, execs},
+	{"signals", ALONE, signals},
 	{"threads", TOGETHER, threads},
 	{"thread-exits", TOGETHER, thread_exits},
 	{"thread-cancels", TOGETHER, thread_cancels},

@@ -33,7 +33,12 @@ pub(crate) fn coroutine(settings: &[(&str, &str)]) -> Preload {
 
 /// As [`coroutine`], with a panic at `place` (`shim/src/fail.rs`).
 pub(crate) fn failing(place: &str) -> Preload {
-    match preload("coroutine") {
+    failing_with(place, &[])
+}
+
+/// As [`failing`], with more settings.
+pub(crate) fn failing_with(place: &str, settings: &[(&str, &str)]) -> Preload {
+    match coroutine(settings) {
         Preload::Shim(shim) => Preload::Shim(shim.failing(place).unwrap()),
         Preload::Stock => unreachable!("the shim was asked for"),
     }

@@ -13,7 +13,12 @@ pub(crate) fn lasting(mode: &str) -> Preload {
     if mode != "coroutine" {
         return preload(mode);
     }
-    coroutine(&[
+    coroutine(&lasting_settings())
+}
+
+/// The settings of [`lasting`] in mode `coroutine`.
+pub(crate) fn lasting_settings() -> [(&'static str, &'static str); 8] {
+    [
         ("INTERLUDE_ENGINE", "chaos"),
         ("INTERLUDE_CHAOS_SEED", "1"),
         ("INTERLUDE_CHAOS_HANG", "100"),
@@ -22,12 +27,13 @@ pub(crate) fn lasting(mode: &str) -> Preload {
         ("INTERLUDE_CHAOS_TWICE", "0"),
         ("INTERLUDE_DEADLINE_MS", "1000"),
         ("INTERLUDE_QUARANTINE_MS", "0"),
-    ])
+    ]
 }
 
 /// Clients whose requests are under way: parked, in mode `coroutine`; else done, but not read.
 pub(crate) struct AtWork {
     clients: Conversation,
+    has_asked: bool,
 }
 
 impl AtWork {
@@ -40,14 +46,22 @@ impl AtWork {
         if mode == "coroutine" {
             app.await_parked(AT_WORK as u64);
         }
-        Self { clients }
+        Self { clients, has_asked: false }
+    }
+
+    /// They ask on, without waiting for their answers.
+    pub(crate) fn asks_again(&mut self) {
+        self.clients.say("get");
+        self.has_asked = true;
     }
 
     /// All of them are answered, now and later.
     pub(crate) fn hears_the_answers(mut self) {
         let answers = |text: &str| vec![Some(text.to_owned()); AT_WORK];
         assert_eq!(self.clients.hear(), answers("done"));
-        self.clients.say("get");
+        if !self.has_asked {
+            self.clients.say("get");
+        }
         assert_eq!(self.clients.hear(), answers("value"));
     }
 }

@@ -1,10 +1,10 @@
 //! Children of a server that has requests under way: they begin with nothing of them, and the
 //! server goes on as before.
 
-use crate::app::{App, preload};
-use crate::at_work::{AtWork, lasting};
+use crate::app::{App, PATIENCE, preload};
+use crate::at_work::{AT_WORK, AtWork, lasting};
 use crate::conversation::{Conversation, Outcome};
-use interlude_test_apps::Preload;
+use interlude_test_apps::{Preload, wait};
 use std::thread;
 
 const MODES: [&str; 4] = ["stock", "off", "block", "coroutine"];
@@ -55,6 +55,36 @@ fn children_are_made_while_jobs_are_done() {
                 assert_eq!(loaded.join().unwrap(), right, "{command} {mode}");
             });
         }
+        app.stop();
+    }
+}
+
+/// Far more often than events come here, and far less than in a loop that spins for a second.
+const POLLED: u64 = 1000;
+
+/// The kernel's registrations are the parent's: those that hold an event are as the parent made them.
+#[test]
+fn what_a_child_closes_is_held_in_its_parent_as_before() {
+    let app = start(&lasting("coroutine"));
+    let mut at_work = AtWork::begin(&app, "coroutine");
+    at_work.asks_again();
+    assert!(wait::until(PATIENCE, || app.counter("event.held") >= AT_WORK as u64));
+    let polled = app.counter("loop.polled");
+    assert_eq!(Conversation::open(app.port(), 1).answers("closes"), ["child"]);
+    at_work.hears_the_answers();
+    let polled = app.counter("loop.polled") - polled;
+    assert!(polled < POLLED, "asked the kernel {polled} times");
+    app.stop();
+}
+
+#[test]
+fn a_child_that_a_handler_forks_in_an_event_works_alone() {
+    for mode in ["stock", "off", "coroutine"] {
+        let app = start(&preload(mode));
+        let mut conversation = Conversation::open(app.port(), 4);
+        assert_eq!(conversation.set_and_get(2).right, 16, "{mode}");
+        let outcome = conversation.ask("inside", "alone", 3);
+        assert_eq!(outcome, Outcome { right: 12, ..Outcome::default() }, "{mode}");
         app.stop();
     }
 }

@@ -8,7 +8,7 @@ use std::sync::LazyLock;
 pub(crate) const PROGRAM: &str = env!("APP_HOOK_CALLS");
 
 /// Sections with a test of their own.
-const APART: [&str; 2] = ["epoll-duplicates", "thread-cancels"];
+const APART: [&str; 3] = ["epoll-duplicates", "signals", "thread-cancels"];
 
 /// The other sections.
 static SECTIONS: LazyLock<Vec<String>> = LazyLock::new(|| {
@@ -163,4 +163,10 @@ fn compressions_park() {
         app.stop();
         assert!(parked > 0, "{section}: no coroutine was ever parked");
     }
+}
+
+/// What is known of a signal is the process's: in a process of its own.
+#[test]
+fn handlers_of_signals_are_set_as_natively() {
+    says_the_same_in_each_mode("signals");
 }

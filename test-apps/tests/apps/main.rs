@@ -6,6 +6,7 @@
 mod app;
 mod at_work;
 mod backtraces;
+mod batches;
 mod children;
 mod conversation;
 mod crossed_locks;
@@ -23,6 +24,7 @@ mod mutex_across;
 mod orders;
 mod panics;
 mod relay;
+mod renewed_loop;
 mod reused_number;
 mod shared_buffer;
 mod successor;

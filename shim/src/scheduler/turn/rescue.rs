@@ -27,7 +27,7 @@ impl Asked {
             Question::Wait(_) => Self::Wait,
             Question::Nested(_) => Self::Nested,
             Question::Job => Self::Job,
-            Question::Want(_) => Self::Want,
+            Question::Want(_) | Question::Panicked => Self::Want,
         }
     }
 }
@@ -86,11 +86,21 @@ impl Scheduler<'_> {
         Answer::Unsound
     }
 
-    /// Gives all events back to the kernel.
+    /// Gives all events back to the kernel: also those that were picked and are with nobody.
     fn ask_again(&mut self) {
-        let Some(epoll) = &self.epoll else { return };
+        self.ready.put_back(&mut self.pick);
+        if let Some((nested, outer)) = self.outer.take() {
+            self.give_back_to(&nested);
+            nested.ask_again();
+            self.ready = outer;
+        }
+        let Some(epoll) = self.epoll.clone() else { return };
+        self.give_back_to(&epoll);
+        epoll.ask_again();
+    }
+
+    fn give_back_to(&mut self, epoll: &Epoll) {
         let operations = self.ready.give_back(&mut epoll.interest());
         operations.into_iter().for_each(|operation| epoll.apply(operation));
-        epoll.ask_again();
     }
 }

@@ -134,9 +134,12 @@ impl Scheduler<'_> {
         }
     }
 
-    /// Do the server's clocks stand behind real time, for the sake of those that are parked?
+    /// Do the server's clocks stand behind real time, for the sake of those that are parked? (Where
+    /// several threads share an instance, holding a listener would keep it from the others, whose clocks
+    /// are right, for as long as somebody is parked on this one.)
     pub(super) fn look_at_clock(&self) {
         let late = !self.parked.is_empty()
+            && !self.epoll.as_ref().is_some_and(|epoll| epoll.is_shared())
             && self.thread.settings.rules.timers
             && self.thread.fence.borrow().lateness(clocks::now()) > 0;
         self.thread.claims.borrow_mut().set_late(late);
@@ -199,7 +202,7 @@ impl Scheduler<'_> {
         self.parked.grant(&self.thread.claims.borrow());
         if !self.parked.has_ready()
             && self.thread.settings.rules.cycles
-            && self.parked.force_oldest(context::is_stopped()) == Forced::PastClaim
+            && self.parked.force_oldest() == Forced::PastClaim
         {
             log::line(format_args!(
                 "parked coroutines wait for one another (a fault of Interlude): the oldest goes on"
