@@ -7,7 +7,7 @@ use crate::elf::{Elf, Linking};
 use crate::executable::{self, Executable};
 use crate::failure::Failure;
 use crate::{library, variables};
-use interlude_settings::Settings;
+use interlude_settings::{EngineName, Settings};
 use std::collections::BTreeMap;
 use std::ffi::{OsStr, OsString};
 use std::os::unix::ffi::OsStrExt;
@@ -25,7 +25,7 @@ pub(crate) struct Args {
     /// How heavy calls are carried out: off, inline, block, spin or coroutine
     #[arg(long, value_name = "M")]
     mode: Option<String>,
-    /// What carries them out: inline, cores, or chaos (for tests)
+    /// What carries them out: inline, cores, simd, or chaos (for tests)
     #[arg(long, value_name = "E")]
     engine: Option<String>,
     /// A TOML file with settings
@@ -93,9 +93,12 @@ fn check_settings(environment: &Environment) -> Result<(), Failure> {
         let value = environment.get(name).cloned().or_else(|| env::var_os(name))?;
         Some(value.to_string_lossy().into_owned())
     };
-    Settings::load(variable, |path| fs::read_to_string(path))
-        .map(drop)
-        .map_err(|error| Failure::usage(error.to_string()))
+    let settings = Settings::load(variable, |path| fs::read_to_string(path))
+        .map_err(|error| Failure::usage(error.to_string()))?;
+    if settings.engine == EngineName::Simd {
+        interlude_simd::availability().map_err(|missing| Failure::usage(missing.to_string()))?;
+    }
+    Ok(())
 }
 
 /// The new `LD_PRELOAD`: ours first, so that our calls come before those of other libraries.

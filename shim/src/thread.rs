@@ -18,8 +18,8 @@ use interlude_core::nesting::Nesting;
 use interlude_core::ready::Delivered;
 use interlude_fiber::Fiber;
 use interlude_offload::{
-    Chaos, ChaosConfig, Cores, CoresConfig, Engine, Guard, Inline, JobKind, Pass, Shares, Simd,
-    Terms,
+    Chaos, ChaosConfig, Cores, CoresConfig, Engine, Guard, Inline, JobKind, Missing, Pass, Shares,
+    Simd, Terms,
 };
 use interlude_settings::{EngineName, Mode, Settings};
 
@@ -28,7 +28,7 @@ use crate::cancel::NotCancelled;
 use crate::epolls::{self, Epoll};
 use crate::scheduler::{Answer, Question};
 use crate::signals::{Pending, WindingDown};
-use crate::{context, hook, page, start};
+use crate::{context, hook, log, page, start};
 
 /// A thread with an event loop.
 pub(crate) struct Thread {
@@ -249,11 +249,23 @@ fn make_engine(settings: &Settings) -> Option<Box<dyn Engine>> {
     match settings.engine {
         EngineName::Inline => Some(Box::new(Inline::default())),
         EngineName::Cores => Some(Box::new(pool(settings).port().ok()?)),
-        EngineName::Simd => Some(Box::new(Simd::open(lanes::random).ok()?)),
+        EngineName::Simd => match Simd::open(lanes::random) {
+            Ok(engine) => Some(Box::new(engine)),
+            Err(missing) => {
+                say_once(missing);
+                None
+            }
+        },
         EngineName::Chaos => {
             Some(Box::new(Chaos::new(chaos(settings), pool(settings).port().ok()?)))
         }
     }
+}
+
+#[cold]
+fn say_once(missing: Missing) {
+    static SAID: Once = Once::new();
+    SAID.call_once(|| log::line(format_args!("{missing}; calls run in place")));
 }
 
 fn terms(settings: &Settings) -> Terms {

@@ -1,5 +1,6 @@
 //! `bench handshake`: full TLS handshakes, each on a new connection.
 
+use super::lanes;
 use super::options::{Common, Plan};
 use super::outcome::Outcome;
 use super::rounds::{Workload, compare};
@@ -126,12 +127,13 @@ impl Workload for Handshake<'_> {
         let report = storm.run(self.plan)?;
         let cpu = server.cpu_time().saturating_sub(before).as_secs_f64();
         examine(&server, variant)?;
-        Ok(Sample::default()
+        let sample = Sample::default()
             .with(key::PER_SECOND, report.handshakes_per_s)
             .with(key::PER_SERVER_CPU_SECOND, report.handshakes as f64 / cpu.max(0.01))
             .with(key::P50_US, report.handshake_us.p50)
             .with(key::P99_US, report.handshake_us.p99)
             .with(key::CLIENT_CPU, report.client_cpu())
-            .errors(report.error_total))
+            .errors(report.error_total);
+        Ok(lanes::add_to(sample, &server))
     }
 }

@@ -24,6 +24,7 @@ mod gzip;
 mod handoff;
 mod handshake;
 mod interrupt;
+mod lanes;
 mod mixed;
 mod options;
 mod outcome;

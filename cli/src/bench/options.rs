@@ -24,7 +24,7 @@ pub(crate) struct Common {
     #[arg(long, value_name = "LIST", value_delimiter = ',')]
     #[arg(default_values = ["off", "inline", "block", "spin", "coroutine"])]
     modes: Vec<String>,
-    /// What carries jobs out: inline or cores
+    /// What carries jobs out: inline, cores or simd
     #[arg(long, value_name = "E", default_value = "cores")]
     engine: String,
     /// One more setting of the library, by its key; may be given more than once
@@ -65,7 +65,7 @@ impl Common {
     /// # Errors
     /// Where an option is wrong, or the library is not found.
     pub(crate) fn plan(&self, jobs: bool) -> Result<Plan, Failure> {
-        let helpers = jobs && self.engine != "inline";
+        let helpers = jobs && !matches!(self.engine.as_str(), "inline" | "simd");
         let defaults = self.seconds.is_none() && self.rounds.is_none();
         let placement = Placement::choose(helpers, &self.server_cpus, &self.client_cpus)?;
         Ok(Plan {

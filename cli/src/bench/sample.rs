@@ -10,6 +10,10 @@ pub(crate) mod key {
     pub(crate) const P50_US: &str = "p50_us";
     /// 99th percentile of the latency, in microseconds.
     pub(crate) const P99_US: &str = "p99_us";
+    /// Operations in a pass of the engine `simd`, on average.
+    pub(crate) const LANES: &str = "lanes";
+    /// Of a hundred operations that were given to it, those that were in a pass.
+    pub(crate) const IN_LANES: &str = "in_lanes_percent";
     /// CPU seconds of the clients per second of wall clock.
     pub(crate) const CLIENT_CPU: &str = "client_cpu";
 }

@@ -118,6 +118,7 @@ fn behind_a_guard_every_job_comes_out_once() {
         guard.sleep(Instant::now());
         guard.poll(Instant::now(), 16, &mut out);
     }
+    let mut out: Vec<Ticket> = out.into_iter().map(|done| done.ticket).collect();
     out.sort_unstable();
     assert_eq!(out, submitted.iter().map(|(ticket, _)| *ticket).collect::<Vec<_>>());
     let tally = guard.take_tally().unwrap();
