@@ -13,6 +13,8 @@ mod kernel;
 mod parked;
 mod turn;
 
+use std::sync::Once;
+
 use interlude_core::claims::Want;
 use interlude_core::nesting::WaitKind;
 use interlude_core::ready::Delivered;
@@ -23,7 +25,8 @@ pub(crate) use kernel::{Timeout, WaitCall};
 use crate::cancel::NotCancelled;
 use crate::context;
 use crate::counters::{Counter, count};
-use crate::hook::set_errno;
+use crate::hook::{self, set_errno};
+use crate::log;
 use crate::thread::Thread;
 
 /// What the server's side asks.
@@ -139,15 +142,30 @@ pub(crate) fn park_after_panic(thread: &'static Thread) {
 }
 
 fn begin(thread: &'static Thread) -> bool {
+    static AT_EXIT: Once = Once::new();
     let base = context::stack_base();
     if base == 0 {
         return false;
     }
+    // SAFETY: a function of this library, which is never unloaded. Without room for it, nothing is said.
+    AT_EXIT.call_once(|| {
+        let _ = unsafe { libc::atexit(at_exit) };
+    });
     let fiber = Fiber::new(base, move |seat, question| turn::run(thread, seat, question));
     fiber.is_ok_and(|fiber| {
         thread.fiber.set(Box::into_raw(Box::new(fiber)));
         true
     })
+}
+
+/// A server that calls `exit` in the midst of an event does not know of those that are parked.
+extern "C" fn at_exit() {
+    let parked = context::thread().map_or(0, |thread| thread.parked.get());
+    if parked > 0 {
+        hook::guarded(|| {
+            log::line(format_args!("the server has ended beside {parked} parked coroutines"))
+        });
+    }
 }
 
 fn enter(thread: &'static Thread, question: Question) -> Answer {

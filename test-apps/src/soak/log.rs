@@ -23,11 +23,35 @@ const ALLOWED: [&str; 13] = [
     "SSL: -1 5 104 Connection reset by peer",
 ];
 
-/// The lines from number `from` on that are not allowed, and how many lines there are.
-pub(super) fn strange(log: &str, from: usize) -> (Vec<String>, usize) {
-    let count = log.lines().count();
-    let strange = log.lines().skip(from).filter(|line| !line.is_empty() && !allowed(line));
-    (strange.map(str::to_owned).collect(), count)
+/// What a worker of stock nginx says that is told to end, sees no timer left, and so ends with a proxied
+/// request or an HTTP/2 connection under way (once in 300 reloads under this load, with 340000 requests).
+/// Where one ends beside parked coroutines, Interlude says so, and that is not allowed.
+const LEFT: &str = "left in connection";
+/// What it says after those.
+const ABORTING: &str = ": aborting";
+
+/// What a log says, from a line on.
+#[derive(Debug, Default)]
+pub(super) struct Lines {
+    /// Those that are not allowed.
+    pub(super) strange: Vec<String>,
+    /// Connections with which workers ended early, each of which may cost a client its answer.
+    pub(super) left: u64,
+    /// How many lines there are.
+    pub(super) count: usize,
+}
+
+/// The lines from number `from` on. `is_reloaded`: workers are told to end.
+pub(super) fn read(log: &str, from: usize, is_reloaded: bool) -> Lines {
+    let mut lines = Lines { count: log.lines().count(), ..Lines::default() };
+    for line in log.lines().skip(from).filter(|line| !line.is_empty() && !allowed(line)) {
+        if is_reloaded && line.contains(LEFT) {
+            lines.left += 1;
+        } else if !(is_reloaded && line.ends_with(ABORTING)) {
+            lines.strange.push(line.to_owned());
+        }
+    }
+    lines
 }
 
 fn allowed(line: &str) -> bool {
@@ -47,8 +71,10 @@ mod tests {
 
 2026/11/22 10:00:00 [notice] 1#1: worker process 2 exited on signal 6
 ";
-        let (strange, lines) = strange(log, 0);
-        assert_eq!((strange.len(), lines), (3, 5));
-        assert!(super::strange(log, lines).0.is_empty());
+        let lines = read(log, 0, false);
+        assert_eq!((lines.strange.len(), lines.left, lines.count), (3, 0, 5));
+        assert!(read(log, lines.count, false).strange.is_empty());
+        let lines = read(log, 0, true);
+        assert_eq!((lines.strange.len(), lines.left), (2, 1));
     }
 }

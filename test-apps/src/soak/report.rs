@@ -53,6 +53,11 @@ pub(super) struct OfServer {
     /// How many of them were told while it ran.
     told: usize,
     lines: usize,
+    /// Answers of this round that did not come whole.
+    broken: Vec<String>,
+    /// Connections with which workers ended early, and answers that were lost so.
+    left: u64,
+    lost: u64,
     alive: bool,
 }
 
@@ -131,14 +136,20 @@ impl OfServer {
             words: Vec::new(),
             told: 0,
             lines: 0,
+            broken: Vec::new(),
+            left: 0,
+            lost: 0,
             alive: true,
         }
     }
 
     pub(super) fn add(&mut self, act: &'static str, tally: Tally) {
-        self.findings += tally.failures;
-        let room = WORDS.saturating_sub(self.words.len());
-        self.words.extend(tally.failed.iter().take(room).map(|line| format!("{act}: {line}")));
+        let failed = tally.failed.iter().map(|line| format!("{act}: {line}"));
+        let (broken, wrong): (Vec<_>, Vec<_>) = failed.partition(|line| is_broken(line));
+        // Not all of them are kept in words.
+        self.findings += tally.failures - tally.failed.len() as u64;
+        self.broken.extend(broken);
+        wrong.into_iter().for_each(|line| self.find(line));
         self.tallies.entry(act).or_default().add(tally);
     }
 
@@ -159,9 +170,14 @@ impl OfServer {
             Ok(sample) => self.samples.push(sample),
             Err(error) => self.find(error.to_string()),
         }
-        let (strange, lines) = log::strange(&front.server.log(), self.lines);
-        self.lines = lines;
-        strange.into_iter().for_each(|line| self.find(line));
+        let lines = log::read(&front.server.log(), self.lines, front.is_reloaded);
+        self.lines = lines.count;
+        lines.strange.into_iter().for_each(|line| self.find(line));
+        self.left += lines.left;
+        let lost = self.broken.len().min(usize::try_from(lines.left).unwrap_or(usize::MAX));
+        self.lost += lost as u64;
+        let broken = std::mem::take(&mut self.broken);
+        broken.into_iter().skip(lost).for_each(|line| self.find(line));
         self.alive = front.server.alive();
         if !self.alive {
             front.server.alarms().into_iter().for_each(|line| self.find(line));
@@ -187,6 +203,19 @@ impl OfServer {
     fn counter(&self, name: &str) -> u64 {
         self.counters.values().map(|snapshot| snapshot.counter(name)).sum()
     }
+}
+
+/// Did an answer not come, or not whole? (One that did and is wrong is another matter.)
+fn is_broken(failure: &str) -> bool {
+    const SIGNS: [&str; 6] = [
+        ": closed",
+        "Connection reset by peer",
+        "unexpected end of file",
+        "Broken pipe",
+        "body cut",
+        "cut within a line",
+    ];
+    SIGNS.iter().any(|sign| failure.contains(sign))
 }
 
 impl fmt::Display for Report {
@@ -217,7 +246,12 @@ impl fmt::Display for OfServer {
             )?;
         }
         if self.reloads > 0 {
-            writeln!(f, "  reloads {}, workers seen {}", self.reloads, self.counters.len())?;
+            let Self { reloads, left, lost, .. } = self;
+            let workers = self.counters.len();
+            writeln!(
+                f,
+                "  reloads {reloads}, workers seen {workers}; as stock's do, some ended with connections under way: {left} of these, {lost} answers lost"
+            )?;
         }
         let counted = COUNTERS.iter().map(|name| (name, self.counter(name)));
         let counted: Vec<String> = counted
