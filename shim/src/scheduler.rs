@@ -147,8 +147,8 @@ fn begin(thread: &'static Thread) -> bool {
     if base == 0 {
         return false;
     }
-    // SAFETY: a function of this library, which is never unloaded. Without room for it, nothing is said.
     AT_EXIT.call_once(|| {
+        // SAFETY: a function of this library, which is never unloaded. Without room, nothing is said.
         let _ = unsafe { libc::atexit(at_exit) };
     });
     let fiber = Fiber::new(base, move |seat, question| turn::run(thread, seat, question));

@@ -23,7 +23,7 @@ const LIMIT: Duration = Duration::from_secs(60);
 /// Times that a connection may be lost to a reload, one after the other.
 const REOPENED: u64 = 3;
 /// How `curl` says that one was (`CURLE_HTTP2`).
-const LOST: &str = "curl: (16)";
+const LOST: &str = "exit status: 16";
 
 /// One connection's worth. Half of them are killed after some milliseconds. `is_reloaded`: the server
 /// may go away.

@@ -207,13 +207,15 @@ impl OfServer {
 
 /// Did an answer not come, or not whole? (One that did and is wrong is another matter.)
 fn is_broken(failure: &str) -> bool {
-    const SIGNS: [&str; 6] = [
+    const SIGNS: [&str; 7] = [
         ": closed",
         "Connection reset by peer",
         "unexpected end of file",
         "Broken pipe",
         "body cut",
         "cut within a line",
+        // `curl`: CURLE_PARTIAL_FILE.
+        "exit status: 18",
     ];
     SIGNS.iter().any(|sign| failure.contains(sign))
 }
