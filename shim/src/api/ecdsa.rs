@@ -9,6 +9,7 @@ use interlude_offload::{Curve, EcKey, JobKind, Operation};
 use crate::api::lanes::{self, libcrypto};
 use crate::bypass::Bypass;
 use crate::hook::{Call, Outcome};
+use crate::original::Original;
 
 /// `ECDSA_do_sign_ex`: `(digest, len, inverse of a nonce, its r, key)`.
 type Sign = unsafe extern "C-unwind" fn(

@@ -25,8 +25,7 @@ use crate::start;
 macro_rules! libcrypto {
     ($($name:ident: $type:ty = $symbol:literal;)*) => {$(
         // SAFETY: libcrypto's function of that name has this type.
-        static $name: $crate::original::Original<$type> =
-            unsafe { $crate::original::Original::new($symbol) };
+        static $name: Original<$type> = unsafe { Original::new($symbol) };
     )*};
 }
 pub(crate) use libcrypto;

@@ -1,0 +1,104 @@
+//! Stock nginx and lighttpd over the `simd` engine: clients that check every signature and every body
+//! accept all handshakes, and they were made in lanes. Skipped, and said so, where there is no vector
+//! unit.
+
+use interlude_offload::simd_availability;
+use interlude_test_apps::crowd::{Crowd, Reference, Transport};
+use interlude_test_apps::matrix::Workplace;
+use interlude_test_apps::{KeyKind, Preload, Server, Shim, WebOptions, WebServer};
+use std::time::Duration;
+
+const PATIENCE: Duration = Duration::from_secs(20);
+/// Clients, and handshakes of all of them.
+const LOAD: (usize, usize) = (24, 192);
+
+fn is_missing() -> bool {
+    let missing = simd_availability().err();
+    if let Some(missing) = &missing {
+        println!("skipped: {missing}");
+    }
+    missing.is_some()
+}
+
+/// The server after the load, over each transport.
+fn after_load(server: WebServer, key: KeyKind, mode: &str, transports: &[Transport]) -> Server {
+    let place = Workplace::new(concat!(env!("CARGO_TARGET_TMPDIR"), "/certificates")).unwrap();
+    let options = WebOptions { key, ..WebOptions::default() };
+    let start =
+        |preload| server.start(&options, &place.site, &place.certificates, &preload).unwrap();
+    let stock = start(Preload::Stock);
+    let reference = Reference::take(stock.ports().plain, &place.site, true).unwrap();
+    let shim = Shim::find().unwrap().mode(mode).with("INTERLUDE_ENGINE", "simd");
+    let server = start(Preload::Shim(shim));
+    let (clients, requests) = LOAD;
+    for transport in transports {
+        let crowd = Crowd { keep_alive: false, ..Crowd::new(transport.clone(), clients, requests) };
+        let tally = crowd.run(server.ports().tls, &reference);
+        assert!(tally.clean(), "{tally}");
+    }
+    assert!(server.wait_for(PATIENCE, Server::rests));
+    assert_eq!(server.alarms(), [] as [String; 0]);
+    for never in ["panics", "engine.failed", "engine.wrong", "engine.redone", "bypass.foreign"] {
+        assert_eq!(server.counter(never), 0, "{never}");
+    }
+    server
+}
+
+fn passes(server: &Server, kind: &str) -> u64 {
+    (2..=8).map(|lanes| server.counter(&format!("simd.{kind}.lanes_{lanes}"))).sum()
+}
+
+fn signs_in_lanes(server: WebServer, key: KeyKind, kind: &str) {
+    if is_missing() {
+        return;
+    }
+    let server = after_load(server, key, "coroutine", &[Transport::tls13(), Transport::tls12()]);
+    for kind in [kind, "x25519", "x25519_keygen"] {
+        assert!(passes(&server, kind) > 0, "no pass of {kind}");
+    }
+    let job = |event: &str| -> u64 {
+        ["sign", "derive", "keygen"]
+            .map(|kind| server.counter(&format!("job.{kind}.{event}")))
+            .into_iter()
+            .sum()
+    };
+    let declined = ["rsa2048", "rsa4096", "ecdsa_p256", "x25519", "x25519_keygen"]
+        .map(|kind| server.counter(&format!("simd.{kind}.too_few")));
+    let left = declined.into_iter().sum::<u64>() + server.counter("engine.recalled");
+    assert_eq!(job("submitted"), job("completed") + left);
+}
+
+#[test]
+fn nginx_signs_by_rsa_in_lanes() {
+    signs_in_lanes(WebServer::Nginx, KeyKind::Rsa2048, "rsa2048");
+}
+
+#[test]
+fn nginx_signs_by_longer_rsa_in_lanes() {
+    signs_in_lanes(WebServer::Nginx, KeyKind::Rsa4096, "rsa4096");
+}
+
+#[test]
+fn nginx_signs_on_a_curve_in_lanes() {
+    signs_in_lanes(WebServer::Nginx, KeyKind::EcdsaP256, "ecdsa_p256");
+}
+
+#[test]
+fn lighttpd_signs_in_lanes() {
+    signs_in_lanes(WebServer::Lighttpd, KeyKind::Rsa2048, "rsa2048");
+    signs_in_lanes(WebServer::Lighttpd, KeyKind::EcdsaP256, "ecdsa_p256");
+}
+
+/// One operation alone is the library's.
+#[test]
+fn whoever_waits_has_no_company() {
+    if is_missing() {
+        return;
+    }
+    for mode in ["block", "spin"] {
+        let server = after_load(WebServer::Nginx, KeyKind::Rsa2048, mode, &[Transport::tls13()]);
+        assert_eq!(passes(&server, "rsa2048"), 0, "{mode}");
+        assert!(server.counter("simd.rsa2048.too_few") > 0, "{mode}");
+        assert_eq!(server.counter("coroutine.parked"), 0, "{mode}");
+    }
+}
