@@ -481,6 +481,12 @@ impl Claims {
         *exposed |= !linked.is_empty() || fds.iter().any(may_have_partners);
     }
 
+    /// Was `fd` among the events of a parked coroutine, and not closed since?
+    #[must_use]
+    pub fn has_event(&self, id: CoroutineId, fd: Fd) -> bool {
+        self.parked.get(&id).is_some_and(|possessions| possessions.events.contains(&fd))
+    }
+
     /// A parked coroutine goes on: its claims are the running one's again.
     pub fn resume(&mut self, id: CoroutineId) {
         let Some(possessions) = self.parked.remove(&id) else { return };

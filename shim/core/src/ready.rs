@@ -30,6 +30,24 @@ pub struct Delivered {
     pub data: u64,
 }
 
+/// Takes out of a parked coroutine's events those whose fd was closed since, before it goes on with them.
+///
+/// The server knows that an event of its own batch may be stale (nginx by a bit that changes when a
+/// connection is used again, lighttpd by keeping what it frees until its batch is over); but not that
+/// other batches pass in the midst of this one, in which what was closed is used again, twice. There is
+/// no way to take an event out of a batch that the server is going through: it becomes one of a
+/// connection that is there, if any is, with no flag set.
+pub fn silence(events: &mut [Delivered], is_there: impl Fn(Fd) -> bool, claims: &Claims) {
+    let lives = |event: &Delivered| event.fd.0 >= 0 && is_there(event.fd);
+    let lives_on = events.iter().find(|e| lives(e) && claims.links().is_connection(e.fd)).copied();
+    for event in events.iter_mut().filter(|event| event.fd.0 >= 0) {
+        if !is_there(event.fd) {
+            let data = lives_on.map_or(event.data, |other| other.data);
+            *event = Delivered { fd: Fd(-1), flags: 0, data };
+        }
+    }
+}
+
 /// What came of picking the next events.
 #[derive(Debug, Default)]
 pub struct Pick {

@@ -25,7 +25,7 @@ use std::time::{Duration, Instant};
 
 use interlude_core::CoroutineId;
 use interlude_core::interest::Token;
-use interlude_core::ready::{Delivered, Numbering, Pick, Ready};
+use interlude_core::ready::{Delivered, Numbering, Pick, Ready, silence};
 use interlude_fiber::{Seat, Slice};
 use interlude_offload::Completion;
 
@@ -318,7 +318,11 @@ impl<'a> Scheduler<'a> {
 
     /// Lays a parked coroutine back. `None` if it was a loop, which now waits.
     fn resume(&mut self, id: CoroutineId, parked: Parked, answer: Answer) -> Option<Answer> {
-        let Parked { slice, ambient, events, wait, waiting } = parked;
+        let Parked { slice, ambient, mut events, wait, waiting } = parked;
+        {
+            let claims = self.thread.claims.borrow();
+            silence(&mut events, |fd| claims.has_event(id, fd), &claims);
+        }
         // SAFETY: saved by this seat in `park`; what lies on the stack is the loop, saved in
         // `begin_wait`, or was saved in `park`, or has ended.
         unsafe { self.seat.lay_back(&slice) };

@@ -93,6 +93,12 @@ impl App {
         assert!(wait::until(PATIENCE, || parked() >= count), "{} are parked", parked());
     }
 
+    /// Waits until nothing is parked.
+    pub(crate) fn await_rest(&self) {
+        let rests = || self.counter("coroutine.parked") == self.counter("coroutine.resumed");
+        assert!(wait::until(PATIENCE, rests), "somebody is parked");
+    }
+
     /// What it has printed until now.
     pub(crate) fn output(&self) -> String {
         text(self.output.path())

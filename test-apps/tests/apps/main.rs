@@ -27,6 +27,7 @@ mod relay;
 mod renewed_loop;
 mod reused_number;
 mod shared_buffer;
+mod stale_events;
 mod successor;
 mod threads;
 mod timers;
