@@ -7,7 +7,7 @@ use crate::elf::{Elf, Linking};
 use crate::executable::{self, Executable};
 use crate::failure::Failure;
 use crate::{library, variables};
-use interlude_settings::{EngineName, Settings};
+use interlude_settings::{EngineName, Mode, Settings};
 use std::collections::BTreeMap;
 use std::ffi::{OsStr, OsString};
 use std::os::unix::ffi::OsStrExt;
@@ -95,7 +95,8 @@ fn check_settings(environment: &Environment) -> Result<(), Failure> {
     };
     let settings = Settings::load(variable, |path| fs::read_to_string(path))
         .map_err(|error| Failure::usage(error.to_string()))?;
-    if settings.engine == EngineName::Simd {
+    let is_used = !matches!(settings.mode, Mode::Off | Mode::Inline);
+    if is_used && settings.engine == EngineName::Simd {
         interlude_simd::availability().map_err(|missing| Failure::usage(missing.to_string()))?;
     }
     Ok(())

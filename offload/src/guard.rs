@@ -209,6 +209,12 @@ impl<E: Engine + ?Sized> Guard<E> {
         if let Some(flight) = self.flights.remove(index) {
             let is_declined = completion.is_declined && left == Left::NotRun;
             into.push(Completion { ticket: flight.ticket, is_declined });
+            if is_declined && self.trust == Trust::Trial(true) {
+                // Nothing was learnt of it, and one job alone may never be worth its while.
+                self.trust = Trust::Full;
+                self.tally.returned += 1;
+                self.strikes = [STRIKES - 1; JobKind::ALL.len()];
+            }
             if left == Left::NotRun && !is_declined {
                 self.tally.failed += 1;
                 self.strike(flight.kind, now);
@@ -236,6 +242,11 @@ impl<E: Engine + ?Sized> Guard<E> {
                     flight.since = now;
                 }
                 index += 1;
+            } else if self.engine.capabilities().has_lanes {
+                // It works only where the submitter lets it: this is not its fault.
+                if let Some(Flight { ticket, .. }) = self.flights.remove(index) {
+                    into.push(Completion::declined(ticket));
+                }
             } else if let Some(flight) = self.flights.remove(index) {
                 self.tally.late += 1;
                 self.is_silent = true;

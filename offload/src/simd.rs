@@ -102,6 +102,9 @@ impl Simd {
 
     fn decline(&mut self, kind: LaneKind) {
         let queue = &mut self.queues[kind.index()];
+        if queue.is_empty() {
+            return;
+        }
         self.passes.push(Pass { kind, lanes: queue.len(), reason: Reason::TooFew });
         self.done.extend(queue.drain(..).map(|job| Completion::declined(job.ticket)));
     }
@@ -171,8 +174,9 @@ impl Engine for Simd {
         }
     }
 
+    /// Whoever sleeps fills no lanes.
     fn sleep(&mut self, _: Option<Duration>) {
-        self.flush();
+        LaneKind::ALL.into_iter().for_each(|kind| self.decline(kind));
     }
 
     fn take_passes(&mut self, into: &mut Vec<Pass>) {

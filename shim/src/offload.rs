@@ -238,7 +238,9 @@ fn run(thread: &'static Thread, job: Job) -> Way {
     });
     let Some((submitted, capabilities)) = submitted else { return Way::Refused };
     if submitted.is_err() {
-        count(Counter::EngineCoresRefused);
+        if !capabilities.has_lanes {
+            count(Counter::EngineCoresRefused);
+        }
         count(Bypass::Refused.counter());
         return Way::Refused;
     }
@@ -274,9 +276,13 @@ fn wait(thread: &Thread, pause: impl Fn(&mut Guard<dyn Engine>)) -> bool {
     while done.is_empty() {
         poll(thread, 1, &mut done);
         if done.is_empty() {
-            // Lanes are never filled by one thread that waits.
-            flush(thread);
-            thread.with_engine(&pause);
+            // Lanes are never filled by one thread that waits: its engine gives the job back.
+            let has_lanes = |engine: &mut Guard<dyn Engine>| engine.capabilities().has_lanes;
+            if thread.with_engine(has_lanes) == Some(true) {
+                thread.with_engine(|engine| engine.sleep(Instant::now()));
+            } else {
+                thread.with_engine(&pause);
+            }
         }
     }
     hook::set_errno(errno);

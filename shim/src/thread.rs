@@ -201,8 +201,11 @@ impl Thread {
                 // SAFETY: the child's copy of an fd that only the engine used.
                 unsafe { libc::close(fd) };
             }
-            // Its helper threads do not exist here, and its locks may be held by one of them.
-            std::mem::forget(engine);
+            // Its helper threads do not exist here, and its locks may be held by one of them. One with
+            // lanes has neither, and the parent's secrets.
+            if !engine.capabilities().has_lanes {
+                std::mem::forget(engine);
+            }
         }
     }
 }

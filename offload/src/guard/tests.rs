@@ -373,6 +373,26 @@ fn a_trial_that_is_taken_back_is_followed_by_another() {
 }
 
 #[test]
+fn a_trial_that_is_declined_ends_the_quarantine_on_probation() {
+    let mut bench = Bench::new();
+    let fail = |bench: &mut Bench| {
+        bench.submit();
+        bench.engine().fail(0);
+        bench.poll();
+    };
+    (0..STRIKES).for_each(|_| fail(&mut bench));
+    bench.pass(QUARANTINE);
+    assert!(bench.submit());
+    let job = bench.engine().held.pop_front().unwrap();
+    bench.engine().said.push(Completion::declined(job.ticket));
+    assert_eq!(bench.poll(), [(1000 + u64::from(STRIKES), false)]);
+    assert!(bench.submit() && bench.submit(), "it gets jobs again");
+    bench.engine().fail(0);
+    bench.poll();
+    assert!(!bench.submit(), "and none after the next fault");
+}
+
+#[test]
 fn a_sleep_ends_with_the_next_deadline() {
     let mut bench = Bench::new();
     let now = bench.now;

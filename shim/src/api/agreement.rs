@@ -169,7 +169,8 @@ fn ec_key(key: *const c_void, curve: Curve) -> Option<EcKey> {
 
 /// A new key pair for an `EVP_PKEY_CTX`, if a lane can give it. `None`: the original is to be called.
 pub(crate) fn keygen(ctx: *mut c_void) -> Option<*mut c_void> {
-    if !lanes::are_there() || !objects::is_inside() || !lanes::is_context_a(ctx, c"X25519") {
+    let is_known = || lanes::is_context_a(ctx, c"X25519") && lanes::is_own_context(ctx);
+    if !lanes::are_there() || !objects::is_inside() || !is_known() {
         return None;
     }
     let operation = || {
@@ -205,8 +206,9 @@ fn from_data(ctx: *mut c_void, name: &CStr, parameters: &mut [Parameter]) -> Opt
     let free = FREE_CONTEXT.function()?;
     // SAFETY: the caller's context.
     let library = unsafe { LIBRARY.function()?(ctx) };
-    // SAFETY: that context's library, a terminated name, no properties.
-    let made = unsafe { NEW_CONTEXT.function()?(library, name.as_ptr(), std::ptr::null()) };
+    let properties = c"provider=default";
+    // SAFETY: that context's library, and two terminated texts.
+    let made = unsafe { NEW_CONTEXT.function()?(library, name.as_ptr(), properties.as_ptr()) };
     if made.is_null() {
         return None;
     }

@@ -59,7 +59,7 @@ pub(crate) fn do_sign_ex(
 ) -> Outcome<*mut c_void> {
     let has_nonce = !inverse.is_null() || !r.is_null();
     let has_digest = !digest.is_null() && (1..=LONGEST).contains(&len);
-    if !lanes::are_there() || has_nonce || !has_digest || key.is_null() {
+    if !lanes::are_open() || has_nonce || !has_digest || key.is_null() {
         return Outcome::PassThrough(Bypass::Observed);
     }
     let operation = || {

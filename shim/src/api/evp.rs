@@ -185,11 +185,11 @@ fn with_input(
     if ctx.is_null() || out.is_null() || len.is_null() || (data.is_null() && data_len > 0) {
         return in_place();
     }
+    errors::in_use();
     if lanes::are_there() {
         // What it comes to has hooks of its own.
         return Outcome::PassThrough(Bypass::Further);
     }
-    errors::in_use();
     // SAFETY: the API's contract: `len` says how large `out` is.
     let capacity = unsafe { *len };
     if capacity > MOST_OUTPUT {
@@ -298,9 +298,11 @@ pub(crate) fn keygen(
         return Outcome::PassThrough(Bypass::Callback);
     }
     errors::in_use();
-    // SAFETY: the API's contract: a place for a key.
-    if lanes::are_there() && unsafe { *key }.is_null() {
-        let Some(made) = agreement::keygen(ctx) else { return in_place() };
+    if lanes::are_there() {
+        // SAFETY: the API's contract: a place for a key.
+        let is_new = unsafe { *key }.is_null();
+        let made = is_new.then(|| agreement::keygen(ctx)).flatten();
+        let Some(made) = made else { return in_place() };
         // SAFETY: as above.
         unsafe { *key = made };
         return Outcome::Handled(call.made(1));

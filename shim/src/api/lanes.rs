@@ -14,9 +14,11 @@ use interlude_core::cost::Size;
 use interlude_offload::{Fault, JobKind, Lane, Operation};
 use interlude_settings::{EngineName, Mode};
 
+use crate::api::objects;
 use crate::bypass::Bypass;
-use crate::counters::count;
-use crate::errors::Errors;
+use crate::context;
+use crate::counters::{JobEvent, count, count_job};
+use crate::errors::{self, Errors};
 use crate::offload::{self, Load, Plan};
 use crate::original::Original;
 use crate::start;
@@ -29,6 +31,13 @@ macro_rules! libcrypto {
     )*};
 }
 pub(crate) use libcrypto;
+
+/// May a call be taken over that is made in the midst of others of the library's? In an event, only
+/// within a call of libssl's, which owns what those work on: a context of the server's own could be used
+/// by another coroutine meanwhile, and is not known here (C4).
+pub(crate) fn are_open() -> bool {
+    are_there() && (!context::local().in_event() || objects::is_inside())
+}
 
 /// Does the engine of this process have lanes?
 pub(crate) fn are_there() -> bool {
@@ -43,6 +52,7 @@ pub(crate) fn computed(
     bytes: usize,
     operation: impl FnOnce() -> Option<Operation>,
 ) -> Option<Operation> {
+    errors::in_use();
     let load = Load { kind, size: Size::of_key(bytes), bytes };
     let Plan::Job(thread) = offload::plan(load) else { return None };
     let Some(operation) = Errors::of(operation).0 else {
@@ -50,19 +60,18 @@ pub(crate) fn computed(
         return None;
     };
     let Lane { operation, outcome } = offload::carry_out(thread, load, Lane::new(operation))?;
-    match outcome? {
-        Ok(()) => {
-            offload::was_right(thread, kind);
-            Some(operation)
-        }
-        Err(Fault::Check) => {
-            offload::was_wrong(thread, kind);
-            offload::redone();
-            None
-        }
-        // The peer's key is wrong, or the like: the original knows what to say of it.
-        Err(_) => None,
+    if outcome == Some(Err(Fault::Check)) {
+        offload::was_wrong(thread, kind);
+        offload::redone();
+        return None;
     }
+    offload::was_right(thread, kind);
+    if outcome != Some(Ok(())) {
+        // The peer's key is wrong, or the like: the original knows what to say of it.
+        count_job(kind, JobEvent::InPlace, 1);
+        return None;
+    }
+    Some(operation)
 }
 
 type Fill = unsafe extern "C" fn(*mut c_uchar, c_int) -> c_int;
@@ -76,7 +85,7 @@ pub(crate) fn random(into: &mut [u8]) -> bool {
         return false;
     };
     // SAFETY: a buffer of that length.
-    unsafe { fill(into.as_mut_ptr(), len) == 1 }
+    Errors::of(|| unsafe { fill(into.as_mut_ptr(), len) == 1 }).0
 }
 
 type Length = unsafe extern "C" fn(*const c_void) -> c_int;
@@ -106,18 +115,29 @@ type Provider = unsafe extern "C" fn(*const c_void) -> *const c_void;
 type ProviderName = unsafe extern "C" fn(*const c_void) -> *const c_char;
 libcrypto! {
     PROVIDER: Provider = c"EVP_PKEY_get0_provider";
+    CONTEXT_PROVIDER: Provider = c"EVP_PKEY_CTX_get0_provider";
     PROVIDER_NAME: ProviderName = c"OSSL_PROVIDER_get0_name";
 }
 
 /// Does an `EVP_PKEY` lie with libcrypto's own provider?
 pub(crate) fn is_own(key: *const c_void) -> bool {
-    let functions = (PROVIDER.function(), PROVIDER_NAME.function());
-    let (Some(provider), Some(name)) = functions else { return false };
-    if key.is_null() {
+    is_with_own(&PROVIDER, key)
+}
+
+/// Does an `EVP_PKEY_CTX` work with libcrypto's own provider? Not before it was told for what.
+pub(crate) fn is_own_context(context: *const c_void) -> bool {
+    is_with_own(&CONTEXT_PROVIDER, context)
+}
+
+fn is_with_own(of: &Original<Provider>, object: *const c_void) -> bool {
+    let (Some(provider), Some(name)) = (of.function(), PROVIDER_NAME.function()) else {
+        return false;
+    };
+    if object.is_null() {
         return false;
     }
-    // SAFETY: a key that is not null.
-    let provider = unsafe { provider(key) };
+    // SAFETY: a key or a context, as `of` takes, and not null.
+    let provider = unsafe { provider(object) };
     if provider.is_null() {
         return false;
     }

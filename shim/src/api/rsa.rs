@@ -8,7 +8,7 @@
 //! given other numbers, its modulus tells.
 
 use std::ffi::{c_int, c_long, c_uchar, c_void};
-use std::sync::{Arc, Mutex, OnceLock, PoisonError};
+use std::sync::{Arc, Mutex, OnceLock, TryLockError};
 
 use interlude_offload::{JobKind, Operation, RsaKey, RsaParts};
 
@@ -57,7 +57,6 @@ type GetData = unsafe extern "C" fn(*const c_void, c_int) -> *mut c_void;
 type SetData = unsafe extern "C" fn(*mut c_void, c_int, *mut c_void) -> c_int;
 
 libcrypto! {
-    SIZE: Number = c"RSA_size";
     KEY: Get3 = c"RSA_get0_key";
     FACTORS: Get2 = c"RSA_get0_factors";
     REMAINDERS: Get3 = c"RSA_get0_crt_params";
@@ -77,6 +76,7 @@ const ELSEWHERE: c_int = 0x20;
 /// What was read of a key; nothing where it is not one for a lane.
 struct Read {
     modulus: Vec<u8>,
+    exponent: Vec<u8>,
     key: Option<Arc<RsaKey>>,
 }
 
@@ -114,28 +114,38 @@ fn private(
     padding: c_int,
 ) -> Outcome<c_int> {
     let is_known = padding == NONE || (padding == PKCS1 && kind == JobKind::Sign);
-    if !lanes::are_there() || !is_known || from.is_null() || to.is_null() || rsa.is_null() {
+    if !lanes::are_open() || !is_known || from.is_null() || to.is_null() || rsa.is_null() {
         return Outcome::PassThrough(Bypass::Observed);
     }
-    let size = number(&SIZE, rsa);
+    let Some([n, e]) = public(rsa) else { return Outcome::PassThrough(Bypass::Foreign) };
+    let size = lanes::number_len(n);
     let operation = || {
-        let key = key(rsa)?;
-        let input = block(len, from, size, padding)?;
+        let key = key(rsa, n, e)?;
+        let input = block(kind, len, from, size, padding)?;
         Some(Operation::Rsa { key, input, output: vec![0; size] })
     };
-    let Some(Operation::Rsa { output, .. }) = lanes::computed(kind, size, operation) else {
+    let Some(Operation::Rsa { mut output, .. }) = lanes::computed(kind, size, operation) else {
         // SAFETY: the caller's own arguments.
         let result = unsafe { (call.original)(len, from, to, rsa, padding) };
         return Outcome::Handled(call.made(result));
     };
     // SAFETY: the API's contract: `to` has room for as many bytes as the modulus has.
     unsafe { std::ptr::copy_nonoverlapping(output.as_ptr(), to, output.len()) };
+    // Of a decryption, it is a secret.
+    interlude_offload::wipe_bytes(&mut output);
     Outcome::Handled(call.made(c_int::try_from(output.len()).unwrap_or(-1)))
 }
 
-/// The padded block.
-fn block(len: c_int, from: *const c_uchar, size: usize, padding: c_int) -> Option<Vec<u8>> {
-    let bytes = usize::try_from(len).ok().filter(|len| *len <= size)?;
+/// The padded block. What is to be signed without padding is one; what is to be decrypted may be shorter.
+fn block(
+    kind: JobKind,
+    len: c_int,
+    from: *const c_uchar,
+    size: usize,
+    padding: c_int,
+) -> Option<Vec<u8>> {
+    let least = if (kind, padding) == (JobKind::Sign, NONE) { size } else { 1 };
+    let bytes = usize::try_from(len).ok().filter(|len| (least..=size).contains(len))?;
     let mut block = vec![0; size];
     if padding == PKCS1 {
         let (start, size) = (block.as_mut_ptr(), c_int::try_from(size).ok()?);
@@ -148,24 +158,34 @@ fn block(len: c_int, from: *const c_uchar, size: usize, padding: c_int) -> Optio
     Some(block)
 }
 
-/// The key as a lane takes it.
-fn key(rsa: *mut c_void) -> Option<Arc<RsaKey>> {
+/// The key as a lane takes it: one of libcrypto's own, with two primes.
+fn key(rsa: *mut c_void, n: *const c_void, e: *const c_void) -> Option<Arc<RsaKey>> {
     static READING: Mutex<()> = Mutex::new(());
+    if !is_own(rsa)? {
+        return None;
+    }
     let (get, set) = (GET_DATA.function()?, SET_DATA.function()?);
     let index = index()?;
-    let [n, e] = public(rsa)?;
-    // A key may be used by several threads, and its list of data has no lock.
-    let _alone = READING.lock().unwrap_or_else(PoisonError::into_inner);
+    // A key may be used by several threads, and its list of data has no lock. (One that was lost in a
+    // fork is never free again.)
+    let _alone = match READING.try_lock() {
+        Ok(alone) => alone,
+        Err(TryLockError::Poisoned(alone)) => alone.into_inner(),
+        Err(TryLockError::WouldBlock) => return None,
+    };
     // SAFETY: the caller's key, and an index of its class.
     let found = unsafe { get(rsa, index) }.cast::<Read>();
     // SAFETY: null, or made below and freed with the key only.
     if let Some(read) = unsafe { found.as_ref() } {
-        return read.key.clone().filter(|_| is_number(n, &read.modulus));
+        let is_same = is_number(n, &read.modulus) && is_number(e, &read.exponent);
+        return read.key.clone().filter(|_| is_same);
     }
     let key = read(rsa, n, e).map(Arc::new);
-    let mut modulus = vec![0; lanes::number_len(n)];
+    let (mut modulus, mut exponent) =
+        (vec![0; lanes::number_len(n)], vec![0; lanes::number_len(e)]);
     lanes::write_number(n, &mut modulus);
-    let read = Box::into_raw(Box::new(Read { modulus, key: key.clone() }));
+    lanes::write_number(e, &mut exponent);
+    let read = Box::into_raw(Box::new(Read { modulus, exponent, key: key.clone() }));
     // SAFETY: as above; the data is on the heap, and the key's from here on.
     if unsafe { set(rsa, index, read.cast()) } != 1 {
         // SAFETY: made above, and nobody else has it.
@@ -186,17 +206,21 @@ fn is_number(number: *const c_void, bytes: &[u8]) -> bool {
     lanes::write_number(number, &mut now) && now == bytes
 }
 
-/// All numbers of a key with two primes of libcrypto's own.
-fn read(rsa: *mut c_void, n: *const c_void, e: *const c_void) -> Option<RsaKey> {
+/// Is it computed by libcrypto's own code, with two primes that are here?
+fn is_own(rsa: *const c_void) -> Option<bool> {
     // SAFETY: the caller's key.
     let method = unsafe { METHOD.function()?(rsa) };
     // SAFETY: no preconditions.
-    let is_own = method == unsafe { OWN_METHOD.function()?() };
+    let has_own_method = method == unsafe { OWN_METHOD.function()?() };
     // SAFETY: the caller's key.
     let is_elsewhere = unsafe { HAS_FLAGS.function()?(rsa, ELSEWHERE) } != 0;
-    if !is_own || is_elsewhere || number(&MORE_PRIMES, rsa) > 0 {
-        return None;
-    }
+    // SAFETY: the caller's key.
+    let has_more_primes = unsafe { MORE_PRIMES.function()?(rsa) } > 0;
+    Some(has_own_method && !is_elsewhere && !has_more_primes)
+}
+
+/// All numbers of a key.
+fn read(rsa: *mut c_void, n: *const c_void, e: *const c_void) -> Option<RsaKey> {
     let [mut p, mut q, mut dp, mut dq, mut qinv] = [std::ptr::null(); 5];
     // SAFETY: the caller's key, and places for numbers that stay its own.
     unsafe { FACTORS.function()?(rsa, &raw mut p, &raw mut q) };
@@ -221,11 +245,6 @@ impl Drop for Wiped {
     fn drop(&mut self) {
         interlude_offload::wipe_bytes(&mut self.0);
     }
-}
-
-fn number(function: &Original<Number>, rsa: *const c_void) -> usize {
-    // SAFETY: the caller's key.
-    function.function().and_then(|get| usize::try_from(unsafe { get(rsa) }).ok()).unwrap_or(0)
 }
 
 /// Under which what was read hangs on a key; the same for the life of the process.

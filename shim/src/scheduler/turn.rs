@@ -78,6 +78,8 @@ struct Scheduler<'a> {
     has_parked: bool,
     /// Who was laid back goes on with this.
     going: Option<Answer>,
+    /// How often in a row the kernel has had something to report, since a job came back.
+    polls: u32,
     /// How often a turn has panicked.
     panics: usize,
     buffer: Vec<libc::epoll_event>,
@@ -123,6 +125,7 @@ impl<'a> Scheduler<'a> {
             on_stack: OnStack::Other,
             has_parked: false,
             going: None,
+            polls: 0,
             panics: 0,
             buffer: Vec::new(),
             done: Vec::new(),
@@ -311,6 +314,9 @@ impl<'a> Scheduler<'a> {
             return;
         }
         offload::poll(self.thread, COLLECT_MAX, &mut self.done);
+        if !self.done.is_empty() {
+            self.polls = 0;
+        }
         for completion in self.done.drain(..) {
             self.parked.completed(completion);
         }

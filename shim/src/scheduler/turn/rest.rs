@@ -6,6 +6,11 @@ use super::*;
 /// at once, in nanoseconds: a tenth of the shortest timeouts in use.
 const LATE: i64 = 100_000_000;
 
+/// How often in a row the kernel may have something to report, and no job may come back, until the
+/// engine begins with what it has kept back to be batched: those who wait for it are not to wait for a
+/// quiet moment, which never comes on a loaded server.
+const BUSY_POLLS: u32 = 8;
+
 impl Scheduler<'_> {
     /// Asks the kernel for events; sleeps if there is nothing to do meanwhile.
     pub(super) fn fetch(&mut self) -> Option<Answer> {
@@ -23,7 +28,14 @@ impl Scheduler<'_> {
         match self.ask(&call, &epoll, timeout) {
             Ok(0) if in_flight > 0 => self.idle(),
             Ok(0) => Some(self.time_out()),
-            Ok(_) => None,
+            Ok(_) => {
+                self.polls += 1;
+                if in_flight > 0 && self.polls >= BUSY_POLLS {
+                    self.polls = 0;
+                    offload::flush(self.thread);
+                }
+                None
+            }
             Err(_) if self.thread.signals.any() => None,
             Err(errno) => Some(self.fail(errno)),
         }
@@ -153,12 +165,24 @@ impl Scheduler<'_> {
             self.unlock_cycle();
             return Ok(());
         }
-        let Some(wake) = self.arm() else { return Ok(()) };
         count(Counter::CoroutineDrained);
         self.thread.drains.set(true);
         let since = clocks::now();
+        let waited = self.arm().map_or(Ok(()), |wake| self.help_or_wait(wake));
+        let now = clocks::now();
+        let mut fence = self.thread.fence.borrow_mut();
+        let lateness = fence.lateness(now);
+        self.is_late |= lateness > LATE;
+        if lateness > 0 {
+            fence.drained(since, now);
+        }
+        waited
+    }
+
+    /// Does what the engine has not begun, or waits for what it has.
+    fn help_or_wait(&mut self, wake: RawFd) -> Result<(), i32> {
         let recalled = self.thread.with_engine(|engine| engine.recall()).flatten();
-        let slept = match recalled {
+        let waited = match recalled {
             Some(completion) => {
                 count_by(Counter::EngineRecalled, usize::from(completion.is_declined));
                 self.parked.completed(completion);
@@ -170,14 +194,7 @@ impl Scheduler<'_> {
             }
         };
         self.thread.with_engine(|engine| engine.disarm());
-        let now = clocks::now();
-        let mut fence = self.thread.fence.borrow_mut();
-        let lateness = fence.lateness(now);
-        self.is_late |= lateness > LATE;
-        if lateness > 0 {
-            fence.drained(since, now);
-        }
-        slept
+        waited
     }
 
     /// How long the engine has until a job is late, which is then to be done in place.
