@@ -34,6 +34,7 @@ counters! {
     CoroutineWaitedRegion = "coroutine.waited.region",
     CoroutineWaitedFd = "coroutine.waited.fd",
     CoroutineWaitedAlone = "coroutine.waited.alone",
+    CoroutineContinued = "coroutine.continued",
     CoroutineForced = "coroutine.forced",
     CoroutineDrained = "coroutine.drained",
     LoopSlept = "loop.slept",

@@ -461,7 +461,9 @@ impl Claims {
         let Possessions { fds, linked, exposed, stray, .. } = possessions;
         // What was linked to it once stays so until it ends: events are let go at an end only.
         linked.retain(|fd| !fds.contains(fd));
-        *stray = fds.iter().any(|fd| self.links.is_stray(*fd));
+        // Any turn may go on with the streams of a connection by which many requests come.
+        let is_stray = |fd: &Fd| self.links.is_stray(*fd) || self.links.is_multiplexed(*fd);
+        *stray = fds.iter().any(is_stray);
         for fd in fds.iter().filter(|fd| self.links.is_linked(**fd)) {
             linked.extend(self.links.partners(*fd).iter().filter(|fd| !fds.contains(fd)));
         }

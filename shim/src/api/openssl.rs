@@ -53,7 +53,8 @@ fn note_protocol(ssl: *mut c_void, fd: Fd) {
             .then(|| unsafe { std::mem::transmute::<*mut c_void, GetProtocol>(address) })
     });
     let (Some(thread), Some(function)) = (context::in_event(), function) else { return };
-    if ssl.is_null() || thread.claims.borrow().links().is_multiplexed(fd) {
+    // No request comes before the handshake is done, and others may be served meanwhile.
+    if ssl.is_null() || thread.claims.borrow().links().is_multiplexed(fd) || is_in_handshake(ssl) {
         return;
     }
     let (mut protocol, mut len) = (std::ptr::null(), 0);
