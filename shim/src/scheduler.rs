@@ -163,7 +163,9 @@ extern "C" fn at_exit() {
     let parked = context::thread().map_or(0, |thread| thread.parked.get());
     if parked > 0 {
         hook::guarded(|| {
-            log::line(format_args!("the server has ended beside {parked} parked coroutines"))
+            log::line(format_args!(
+                "exit beside {parked} parked coroutines: what they were at is lost"
+            ))
         });
     }
 }
