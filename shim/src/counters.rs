@@ -34,7 +34,6 @@ counters! {
     CoroutineWaitedRegion = "coroutine.waited.region",
     CoroutineWaitedFd = "coroutine.waited.fd",
     CoroutineWaitedAlone = "coroutine.waited.alone",
-    CoroutineContinued = "coroutine.continued",
     CoroutineForced = "coroutine.forced",
     CoroutineDrained = "coroutine.drained",
     LoopSlept = "loop.slept",

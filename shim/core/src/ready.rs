@@ -143,10 +143,7 @@ impl Ready {
         pick: &mut Pick,
     ) {
         pick.clear();
-        while claims.parked_len() == 0 && pick.events.is_empty() {
-            let Some(event) = self.orders.pop_front() else { break };
-            self.admit(event, interest, claims, pick);
-        }
+        self.admit_order(interest, claims, pick);
         if !pick.events.is_empty() {
             return;
         }
@@ -170,6 +167,17 @@ impl Ready {
         }
         while pick.events.is_empty() {
             let Some(event) = self.parkers.pop_front() else { break };
+            self.admit(event, interest, claims, pick);
+        }
+        if pick.events.is_empty() {
+            self.admit_order(interest, claims, pick);
+        }
+    }
+
+    /// One, if nobody is parked.
+    fn admit_order(&mut self, interest: &mut InterestList, claims: &Claims, pick: &mut Pick) {
+        while claims.parked_len() == 0 && pick.events.is_empty() {
+            let Some(event) = self.orders.pop_front() else { break };
             self.admit(event, interest, claims, pick);
         }
     }

@@ -78,8 +78,6 @@ struct Scheduler<'a> {
     has_parked: bool,
     /// Who was laid back goes on with this.
     going: Option<Answer>,
-    /// Has the running coroutine gone on once, although its server asked for events?
-    went_on: bool,
     /// How often in a row the kernel has had something to report, since a job came back.
     polls: u32,
     /// How often a turn has panicked.
@@ -127,7 +125,6 @@ impl<'a> Scheduler<'a> {
             on_stack: OnStack::Other,
             has_parked: false,
             going: None,
-            went_on: false,
             polls: 0,
             panics: 0,
             buffer: Vec::new(),
@@ -153,13 +150,6 @@ impl<'a> Scheduler<'a> {
         self.pick.arrived();
         fail::point("scheduler.asked");
         match question {
-            Question::Wait(call) if self.goes_on(&call) => {
-                self.went_on = true;
-                count(Counter::CoroutineContinued);
-                self.is_quiet();
-                self.thread.delivery.borrow_mut().clear();
-                return Answer::Events(0);
-            }
             Question::Wait(call) => {
                 self.ended(call);
                 if context::is_stopped() && self.parked.is_empty() && !self.thread.signals.any() {
@@ -176,20 +166,6 @@ impl<'a> Scheduler<'a> {
             Question::Panicked => self.park(Waiting::Panicked),
         }
         self.next()
-    }
-
-    /// Does the running coroutine go on, although its server asks for events? It has more work of its own
-    /// (it does not want to wait): connections that it keeps a list of, as nginx does of posted events.
-    /// Given to whichever coroutine comes next, an event of one of them might be dealt with meanwhile. Once:
-    /// then the kernel is asked.
-    fn goes_on(&self, call: &WaitCall) -> bool {
-        call.timeout == Some(Duration::ZERO)
-            && !self.went_on
-            && self.thread.settings.rules.linked_fds
-            && (call.epfd, call.depth) == (self.wait.epfd, self.wait.depth)
-            && context::local().in_event()
-            && !context::is_stopped()
-            && !self.thread.signals.any()
     }
 
     /// The running coroutine has come back to its loop, or to another one.
@@ -213,18 +189,13 @@ impl<'a> Scheduler<'a> {
         if self.has_parked || self.ready.held_len() > 0 {
             self.release_held();
         }
-        self.is_quiet();
-        self.has_parked = false;
-    }
-
-    /// The events of the running coroutine are over. If it has not parked, they are not of that kind.
-    fn is_quiet(&self) {
         if !self.has_parked {
             let mut habits = self.thread.habits.borrow_mut();
             for event in self.thread.delivery.borrow().iter() {
                 habits.quiet(event.fd);
             }
         }
+        self.has_parked = false;
     }
 
     fn release_held(&mut self) {
@@ -378,7 +349,6 @@ impl<'a> Scheduler<'a> {
         self.thread.parked.set(self.parked.len());
         context::local().set_in_event(true);
         fail::point("scheduler.resumed");
-        self.went_on = false;
         self.parked.recycle(slice);
         self.thread.claims.borrow_mut().resume(id);
         self.thread.fence.borrow_mut().goes_on();
@@ -497,7 +467,6 @@ impl<'a> Scheduler<'a> {
     /// A new coroutine takes the picked events (none, after a timeout) in the loop's slice.
     fn begin_event(&mut self) -> Answer {
         self.thread.drains.set(false);
-        self.went_on = false;
         let now = clocks::now();
         self.thread.fence.borrow_mut().turn(now);
         self.thread.backlog.set(!self.ready.is_empty() || self.has_to_ask(now));

@@ -23,7 +23,6 @@ mod mio_server;
 mod mutex_across;
 mod orders;
 mod panics;
-mod posted;
 mod relay;
 mod renewed_loop;
 mod reused_number;
