@@ -25,7 +25,7 @@ fn helper(port: &CoresPort, tickets: &'static [u64]) -> thread::JoinHandle<()> {
     let helper = port.model_helper();
     thread::spawn(move || {
         for ticket in tickets {
-            helper.push(Completion { ticket: Ticket(*ticket) });
+            helper.push(Completion::done(Ticket(*ticket)));
         }
     })
 }
