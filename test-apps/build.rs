@@ -27,6 +27,7 @@ const PROGRAMS: &[(&str, &[&str])] = &[
     ("executes", &["executes.c"]),
     ("ends", &["ends.c"]),
     ("orders", &["orders.c"]),
+    ("posted", &["posted.c"]),
     ("stale-events", &["stale-events.c"]),
     ("handlers", &["handlers.c"]),
     ("leaving", &["leaving.c"]),

@@ -36,6 +36,7 @@ counters! {
     CoroutineWaitedAlone = "coroutine.waited.alone",
     CoroutineForced = "coroutine.forced",
     CoroutineDrained = "coroutine.drained",
+    LoopHurried = "loop.hurried",
     LoopSlept = "loop.slept",
     LoopPolled = "loop.polled",
     SliceUpTo1k = "slice.up_to_1k",

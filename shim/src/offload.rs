@@ -165,10 +165,10 @@ pub(crate) fn shares_buffers() -> bool {
 /// (nginx's thread pools tell by one eventfd).
 fn is_unowned(thread: &Thread, compresses: bool) -> bool {
     let claims = thread.claims.borrow();
-    if claims.is_crowded() || !claims.owns_any() {
+    if claims.is_crowded() || !claims.uses_any() {
         return true;
     }
-    compresses && (claims.is_anonymous() || clocks::may_run_timers(thread))
+    compresses && (!claims.owns_any() || claims.is_anonymous() || clocks::may_run_timers(thread))
 }
 
 /// Can the running coroutine of this thread be parked here?

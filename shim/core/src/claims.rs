@@ -32,6 +32,7 @@
 
 mod counts;
 mod locks;
+mod parking;
 mod possessions;
 mod want;
 
@@ -168,6 +169,11 @@ impl Claims {
         self.running.in_doubt = true;
     }
 
+    /// The running coroutine's turn goes on with whatever its server has put off ([`crate::postponed`]).
+    pub fn goes_on(&mut self) {
+        self.running.goes_on = true;
+    }
+
     /// `fd` was accepted from `listener`.
     pub fn accepted(&mut self, listener: Fd, fd: Fd) {
         self.links.accepted(listener, fd);
@@ -245,11 +251,17 @@ impl Claims {
         self.running.anonymous
     }
 
-    /// Does the running coroutine own an fd? One that the server's timers have begun does not, until
-    /// it uses one: whose events may free what it works on is not known.
+    /// Does the running coroutine use any fd?
+    #[must_use]
+    pub fn uses_any(&self) -> bool {
+        !self.running.fds.is_empty()
+    }
+
+    /// Does the running coroutine own a connection, or what works with one? One that the server's timers
+    /// have begun does not, until it uses one: whose events may free what it works on is not known.
     #[must_use]
     pub fn owns_any(&self) -> bool {
-        !self.running.fds.is_empty()
+        self.running.has_connection(&self.links)
     }
 
     /// `fd` was closed: nobody owns what its number may mean next.
@@ -259,6 +271,12 @@ impl Claims {
         }
         if let Some(closes) = fd.index().and_then(|index| self.closes.get_mut(index)) {
             *closes = closes.wrapping_add(1);
+        }
+        if self.running.fds.contains(&fd) {
+            // It may work on for whom the connection worked, and uses no other of theirs yet.
+            for partner in self.links.partners(fd) {
+                self.running.crowded |= !push_within(&mut self.running.linked, *partner);
+            }
         }
         self.links.closed(fd);
         self.is_first_of_newcomer(fd);
@@ -429,88 +447,6 @@ impl Claims {
                     && others.any(|p| p.fds.contains(fd))
             }
             Want::Alone => others.next().is_some(),
-        }
-    }
-
-    /// The running coroutine parks: publishes its claims. Returns the fds that it owns.
-    pub fn park(&mut self, id: CoroutineId) -> &[Fd] {
-        let mut next = self.spare.pop().unwrap_or_default();
-        next.make_room();
-        let mut possessions = std::mem::replace(&mut self.running, next);
-        possessions.fds.sort_unstable();
-        possessions.fds.dedup();
-        self.fd_owners.add(&possessions.fds);
-        if self.rules.linked_fds {
-            self.find_linked(&mut possessions);
-            self.fd_linked.add(&possessions.linked);
-            self.exposed += usize::from(possessions.exposed);
-            self.strays += usize::from(possessions.stray);
-        }
-        self.locks.add(&possessions.locks);
-        for region in possessions.regions.iter().filter(|region| region.written && region.filled) {
-            let Range { start, end } = region.range;
-            let (until, claims) = self.written.entry(start).or_default();
-            *until = end.max(*until);
-            *claims += 1;
-        }
-        &self.parked.entry(id).or_insert(possessions).fds
-    }
-
-    /// What is linked to the fds of a coroutine that parks, and so on.
-    fn find_linked(&self, possessions: &mut Possessions) {
-        let Possessions { fds, linked, exposed, stray, .. } = possessions;
-        // What was linked to it once stays so until it ends: events are let go at an end only.
-        linked.retain(|fd| !fds.contains(fd));
-        // Any turn may go on with the streams of a connection by which many requests come.
-        let is_stray = |fd: &Fd| self.links.is_stray(*fd) || self.links.is_multiplexed(*fd);
-        *stray = fds.iter().any(is_stray);
-        for fd in fds.iter().filter(|fd| self.links.is_linked(**fd)) {
-            linked.extend(self.links.partners(*fd).iter().filter(|fd| !fds.contains(fd)));
-        }
-        let mut next = 0;
-        while let Some(fd) = linked.get(next).copied() {
-            next += 1;
-            for partner in self.links.partners(fd) {
-                if !linked.contains(partner) && !fds.contains(partner) {
-                    linked.push(*partner);
-                }
-            }
-        }
-        linked.sort_unstable();
-        linked.dedup();
-        let links = &self.links;
-        let may_have_partners = |fd: &Fd| links.is_connected(*fd) || links.has_more(*fd);
-        *exposed |= !linked.is_empty() || fds.iter().any(may_have_partners);
-    }
-
-    /// Was `fd` among the events of a parked coroutine, and not closed since?
-    #[must_use]
-    pub fn has_event(&self, id: CoroutineId, fd: Fd) -> bool {
-        self.parked.get(&id).is_some_and(|possessions| possessions.events.contains(&fd))
-    }
-
-    /// A parked coroutine goes on: its claims are the running one's again.
-    pub fn resume(&mut self, id: CoroutineId) {
-        let Some(possessions) = self.parked.remove(&id) else { return };
-        if self.rules.linked_fds {
-            self.exposed -= usize::from(possessions.exposed);
-            self.strays -= usize::from(possessions.stray);
-        }
-        self.fd_owners.take(&possessions.fds);
-        self.fd_linked.take(&possessions.linked);
-        self.locks.take(&possessions.locks);
-        for region in possessions.regions.iter().filter(|region| region.written && region.filled) {
-            let Some((_, claims)) = self.written.get_mut(&region.range.start) else { continue };
-            *claims = claims.saturating_sub(1);
-            if *claims == 0 {
-                self.written.remove(&region.range.start);
-            }
-        }
-        let mut before = std::mem::replace(&mut self.running, possessions);
-        self.running.make_room();
-        before.clear();
-        if self.spare.len() < SPARE {
-            self.spare.push(before);
         }
     }
 }

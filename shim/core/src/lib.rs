@@ -13,6 +13,7 @@
 //! | [`fence`] | C5 timers: what clocks show beside parked coroutines |
 //! | [`cost`] | how long calls take: which are worth a job |
 //! | [`nesting`] | which wait is the event loop |
+//! | [`postponed`] | C2: what a server goes on with without an event |
 //! | [`page`] | the statistics page |
 #![forbid(unsafe_code)]
 
@@ -24,6 +25,7 @@ pub mod interest;
 pub mod links;
 pub mod nesting;
 pub mod page;
+pub mod postponed;
 pub mod ready;
 
 /// A file descriptor of the server.

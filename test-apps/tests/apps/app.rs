@@ -93,6 +93,12 @@ impl App {
         assert!(wait::until(PATIENCE, || parked() >= count), "{} are parked", parked());
     }
 
+    /// Waits until one of the shim's counters is as high.
+    pub(crate) fn await_counter(&self, name: &str, least: u64) {
+        let reached = wait::until(PATIENCE, || self.counter(name) >= least);
+        assert!(reached, "{name} is {}", self.counter(name));
+    }
+
     /// Waits until nothing is parked.
     pub(crate) fn await_rest(&self) {
         let rests = || self.counter("coroutine.parked") == self.counter("coroutine.resumed");

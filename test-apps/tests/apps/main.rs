@@ -23,6 +23,7 @@ mod mio_server;
 mod mutex_across;
 mod orders;
 mod panics;
+mod posted;
 mod relay;
 mod renewed_loop;
 mod reused_number;

@@ -2,6 +2,7 @@
 
 use super::{Access, Region};
 use crate::Fd;
+use crate::links::Links;
 
 /// What one coroutine claims.
 #[derive(Debug, Default)]
@@ -18,8 +19,10 @@ pub(super) struct Possessions {
     pub(super) anonymous: bool,
     /// May an event of a connection that it does not own, or of no connection, concern it?
     pub(super) exposed: bool,
-    /// Does it use a connection whose partners are not all known?
+    /// Does it use a connection whose partners are not all known, or may it be at any connection at all?
     pub(super) stray: bool,
+    /// Does its turn go on with what the server has put off?
+    pub(super) goes_on: bool,
     /// May it be at something else than its events?
     pub(super) in_doubt: bool,
     /// A connection that it has accepted in an event of the listener, and not read from yet.
@@ -29,6 +32,8 @@ pub(super) struct Possessions {
 /// Room for fds and locks that a coroutine uses besides those of its events.
 const FDS: usize = 256;
 const LOCKS: usize = 64;
+/// Room for those that worked with a connection that it closes.
+const LINKED: usize = 64;
 
 impl Possessions {
     pub(super) fn clear(&mut self) {
@@ -42,14 +47,21 @@ impl Possessions {
         self.anonymous = false;
         self.exposed = false;
         self.stray = false;
+        self.goes_on = false;
         self.in_doubt = false;
         self.newcomer = None;
+    }
+
+    /// Is one of its fds a connection, or linked to one that was?
+    pub(super) fn has_connection(&self, links: &Links) -> bool {
+        !self.linked.is_empty() || self.fds.iter().any(|fd| links.is_connection(*fd))
     }
 
     /// Makes room: to be called where memory may be allocated.
     pub(super) fn make_room(&mut self) {
         self.fds.reserve(FDS);
         self.locks.reserve(LOCKS);
+        self.linked.reserve(LINKED);
     }
 }
 

@@ -1,0 +1,74 @@
+//! Has the server put off work of its own to its next turn (C2)?
+//!
+//! A server that asks for events without wanting to wait has a list of connections to go on with: nginx's
+//! posted events, lighttpd's jobs, what Redis has yet to read from TLS. The list is one for all of them, and
+//! whichever coroutine comes to the end of its turn next goes through it. Beside a parked coroutine it
+//! would be in the midst of a connection that the other one, which owns it, may close.
+//!
+//! So such a turn begins when nobody is parked, and nothing new begins beside a coroutine that parks in
+//! it, until a turn of that loop has ended: then the list is empty.
+//!
+//! A server that always asks so, and has nothing to do, only polls. It is told by many such turns in a
+//! row.
+//!
+//! Must not: know who is parked.
+
+/// So many turns in a row that were asked for at once, got no event and used no fd make a server that
+/// polls.
+const POLLS: u8 = 32;
+
+/// What the latest wait of a loop tells of the server's own work.
+#[derive(Debug, Default)]
+pub struct Postponed {
+    is_there: bool,
+    /// Idle turns in a row between waits of no time.
+    polls: u8,
+}
+
+impl Postponed {
+    /// The server has come back to its loop, and asks for events. `at_once`: it does not want to wait.
+    /// `idle`: the turn before was given no event and used no fd.
+    pub fn asks(&mut self, at_once: bool, idle: bool) {
+        if !at_once {
+            self.polls = 0;
+        } else if idle {
+            self.polls = self.polls.saturating_add(1).min(POLLS);
+        }
+        self.is_there = at_once && self.polls < POLLS;
+    }
+
+    /// Is there work of the server's own for the next turn?
+    #[must_use]
+    pub fn is_there(&self) -> bool {
+        self.is_there
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_wait_of_no_time_tells_of_work_until_the_next_wait() {
+        let mut postponed = Postponed::default();
+        assert!(!postponed.is_there());
+        postponed.asks(true, false);
+        assert!(postponed.is_there());
+        postponed.asks(false, false);
+        assert!(!postponed.is_there());
+    }
+
+    #[test]
+    fn who_polls_has_none_also_under_load_until_it_waits() {
+        let mut postponed = Postponed::default();
+        for turn in 1..=POLLS {
+            postponed.asks(true, true);
+            assert_eq!(postponed.is_there(), turn < POLLS);
+        }
+        postponed.asks(true, false);
+        assert!(!postponed.is_there(), "a turn with events does not make it wait");
+        postponed.asks(false, true);
+        postponed.asks(true, false);
+        assert!(postponed.is_there());
+    }
+}
