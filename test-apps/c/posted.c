@@ -4,6 +4,7 @@
  *
  *   post   puts the connection on the list, has an event counter counted whose handler does heavy work,
  *          and waits for the client to go: two events of one batch
+ *   end    puts the connection on the list, does heavy work, and ends it
  *   told   answers how often a connection that was gone on with was closed meanwhile. Nothing else runs
  *          within a turn, so none ever is
  */
@@ -56,6 +57,10 @@ static void event(struct posted *p)
 	ssize_t n = recv(p->conn.fd, command, sizeof(command), MSG_PEEK);
 	if (n == MESSAGE && memcmp(command, "post ", 5) == 0 && conn_read(&p->conn) == 1) {
 		post(p);
+	} else if (n == MESSAGE && memcmp(command, "end ", 4) == 0 && conn_read(&p->conn) == 1) {
+		next = p;
+		heavy(&work, command);
+		end(p);
 	} else if (n == MESSAGE && memcmp(command, "told ", 5) == 0 && conn_read(&p->conn) == 1) {
 		snprintf(answer, sizeof(answer), "%d", faults);
 		conn_answer(&p->conn, answer);

@@ -7,6 +7,7 @@
 //! |---|---|---|---|
 //! | fd (C1) | its event, or touching it | with the coroutine | its event is held |
 //! | linked fd (C2) | parking with an fd that it is linked to | with the coroutine | its event is held |
+//! | due fd (C2) | being used in the turn before, by a server that has put off work | with the coroutine | its event is held |
 //! | lock (C3) | taking it | with its release | parks until then |
 //! | object (C4) | a call on it, while inside | with the call | parks until then; if it was freed meanwhile, the call fails |
 //! | region (C8) | a call that reads or writes it | with the coroutine | parks until then |
@@ -58,6 +59,8 @@ pub struct Claims {
     spare: Vec<Possessions>,
     parked: BTreeMap<CoroutineId, Possessions>,
     links: Links,
+    /// Connections that the server may go on with in its next turn, without an event; sorted.
+    due: Vec<Fd>,
     /// How many parked coroutines have something linked to each fd, by number.
     fd_linked: FdCounts,
     /// How many parked coroutines are exposed, and how many use a stray.
@@ -169,11 +172,6 @@ impl Claims {
         self.running.in_doubt = true;
     }
 
-    /// The running coroutine's turn goes on with whatever its server has put off ([`crate::postponed`]).
-    pub fn goes_on(&mut self) {
-        self.running.goes_on = true;
-    }
-
     /// `fd` was accepted from `listener`.
     pub fn accepted(&mut self, listener: Fd, fd: Fd) {
         self.links.accepted(listener, fd);
@@ -283,6 +281,7 @@ impl Claims {
         self.running.fds.retain(|known| *known != fd);
         self.running.events.retain(|known| *known != fd);
         self.running.linked.retain(|known| *known != fd);
+        self.due.retain(|known| *known != fd);
         if self.fd_owners.of(fd) == 0 && self.fd_linked.of(fd) == 0 {
             return;
         }
@@ -301,13 +300,14 @@ impl Claims {
         self.late = late;
     }
 
-    /// Must an event of `fd` wait? A parked coroutine owns it (C1) or what it is linked to (C2), or
-    /// uses the memory that it was last read into (C8); or it is a listener's, and comes late (C5).
+    /// Must an event of `fd` wait? A parked coroutine owns it (C1) or what it is linked to (C2), or it is
+    /// due, or a parked one uses the memory that it was last read into (C8); or it is a listener's, and comes late (C5).
     #[must_use]
     pub fn is_busy(&self, fd: Fd) -> bool {
         // Without C1 no event is held at all.
         self.is_owned(fd)
             || self.fd_linked.of(fd) > 0
+            || self.due.binary_search(&fd).is_ok()
             || (self.late && self.links.is_listener(fd))
             || (self.rules.own_fd
                 && self.rules.shared

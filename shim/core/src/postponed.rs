@@ -5,8 +5,10 @@
 //! whichever coroutine comes to the end of its turn next goes through it. Beside a parked coroutine it
 //! would be in the midst of a connection that the other one, which owns it, may close.
 //!
-//! So such a turn begins when nobody is parked, and nothing new begins beside a coroutine that parks in
-//! it, until a turn of that loop has ended: then the list is empty.
+//! So such a turn begins only when nobody is parked in the midst of an answer; and the connections of the
+//! turn before are *due*: until the next turn has ended, and with it the list, their events are held
+//! ([`crate::claims::Claims::end`]). Coroutines that are parked in a TLS handshake have put off nothing of
+//! the connection that they are at, and others are served beside them.
 //!
 //! A server that always asks so, and has nothing to do, only polls. It is told by many such turns in a
 //! row.

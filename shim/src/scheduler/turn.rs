@@ -176,10 +176,8 @@ impl<'a> Scheduler<'a> {
     /// The running coroutine has come back to its loop, or to another one.
     fn ended(&mut self, call: WaitCall) {
         let same_loop = (call.epfd, call.depth) == (self.wait.epfd, self.wait.depth);
-        if same_loop {
-            self.has_postponed(&call);
-        }
-        self.finish();
+        let puts_off = same_loop && self.puts_off(&call);
+        self.finish(puts_off);
         if self.parked.is_empty() || same_loop {
             self.begin_wait(call);
             return;
@@ -190,18 +188,20 @@ impl<'a> Scheduler<'a> {
         self.park(Waiting::Loop(call));
     }
 
-    fn has_postponed(&mut self, call: &WaitCall) {
-        let at_once = call.timeout == Some(Duration::ZERO) && self.thread.settings.rules.linked_fds;
+    /// Has the server work of its own for its next turn?
+    fn puts_off(&mut self, call: &WaitCall) -> bool {
+        let at_once = call.timeout == Some(Duration::ZERO);
         let idle =
             self.thread.delivery.borrow().is_empty() && !self.thread.claims.borrow().uses_any();
         self.postponed.asks(at_once, idle);
         count_by(Counter::LoopHurried, usize::from(self.postponed.is_there()));
+        self.postponed.is_there()
     }
 
-    fn finish(&mut self) {
+    fn finish(&mut self, puts_off: bool) {
         context::local().set_in_event(false);
         self.thread.catches_up.set(false);
-        self.thread.claims.borrow_mut().begin([]);
+        self.thread.claims.borrow_mut().end(puts_off);
         if self.has_parked || self.ready.held_len() > 0 {
             self.release_held();
         }
@@ -319,11 +319,15 @@ impl<'a> Scheduler<'a> {
 
     /// Does something wait until nobody is parked? Then nothing new may begin.
     fn is_draining(&self) -> bool {
+        if self.parked.is_empty() {
+            return false;
+        }
+        let claims = self.thread.claims.borrow();
+        let is_linked = claims.is_exposed() && self.postponed.is_there();
         self.parked.is_draining()
-            || (!self.parked.is_empty()
-                && (self.postponed.is_there()
-                    || self.ready.wants_calm(&self.thread.claims.borrow())
-                    || !self.thread.claims.borrow().is_calm()))
+            || self.ready.wants_calm(&claims)
+            || !claims.is_calm()
+            || (is_linked && self.thread.settings.rules.linked_fds)
     }
 
     fn collect(&mut self) {
@@ -384,9 +388,7 @@ impl<'a> Scheduler<'a> {
         let events = &mut self.pick.events;
         let mut claims = self.thread.claims.borrow_mut();
         claims.begin(events.iter().map(|event| event.fd));
-        if self.postponed.is_there() {
-            claims.goes_on();
-        }
+        claims.goes_on();
         drop(claims);
         let count = events.len();
         let mut delivery = self.thread.delivery.borrow_mut();

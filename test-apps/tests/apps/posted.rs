@@ -1,5 +1,5 @@
-//! A connection that its server goes on with in the turn after its event, by a list of its own, while
-//! another event of it is there: it ends once, and is not gone on with when it has ended.
+//! Connections that their server goes on with in the turn after their event, by a list of its own: one
+//! that has ended meanwhile is not gone on with, whatever is parked.
 
 use crate::app::App;
 use crate::at_work::lasting;
@@ -8,29 +8,58 @@ use interlude_test_apps::Preload;
 
 const MODES: [&str; 4] = ["stock", "off", "block", "coroutine"];
 
-/// How often a connection was gone on with that had ended meanwhile.
-fn faults(mode: &str, preload: &Preload) -> Vec<String> {
-    let app = App::start(env!("APP_POSTED"), &["sign"], preload);
-    // A thread's first heavy call runs in place; so nothing has parked when the events come.
+/// A server that does this kind of work, and has done it once: a thread's first heavy call runs in place.
+fn server(kind: &str, preload: &Preload) -> App {
+    let app = App::start(env!("APP_POSTED"), &[kind], preload);
     assert_eq!(Conversation::open(app.port(), 1).ask("set first", "done", 1).right, 1);
+    app
+}
+
+/// How often a connection was gone on with that had ended meanwhile.
+fn told(app: &App) -> Vec<String> {
+    Conversation::open(app.port(), 1).answers("told")
+}
+
+/// The event that ends a connection on the list comes with one that parks.
+fn by_an_event(mode: &str, preload: &Preload) -> Vec<String> {
+    let app = server("sign", preload);
     let mut client = Conversation::open(app.port(), 1);
     let parked = app.counter("coroutine.parked");
     assert_eq!(client.answers("post"), ["posted"], "{mode}");
     drop(client);
     if mode == "coroutine" {
-        // The handler of the counter has parked; for how long depends on whether others have to wait.
         app.await_counter("coroutine.parked", parked + 1);
         app.await_rest();
     }
-    let told = Conversation::open(app.port(), 1).answers("told");
+    let told = told(&app);
     app.stop();
     told
 }
 
+/// Who has put a connection on the list is parked when a turn ends, and ends it afterwards.
+fn by_its_own(mode: &str, preload: &Preload) -> Vec<String> {
+    let app = server("deflate", preload);
+    let mut client = Conversation::open(app.port(), 1);
+    client.say("end");
+    if mode == "coroutine" {
+        app.await_parked(1);
+    }
+    assert_eq!(told(&app), ["0"], "{mode}");
+    assert_eq!(client.answered(), 0, "{mode}: it was ended");
+    let told = told(&app);
+    app.stop();
+    told
+}
+
+type Way = fn(&str, &Preload) -> Vec<String>;
+const WAYS: [(&str, Way); 2] = [("by an event", by_an_event), ("by its own", by_its_own)];
+
 #[test]
 fn what_a_server_has_yet_to_go_on_with_is_not_ended_beside_it() {
-    for mode in MODES {
-        assert_eq!(faults(mode, &lasting(mode)), ["0"], "{mode}");
+    for (name, way) in WAYS {
+        for mode in MODES {
+            assert_eq!(way(mode, &lasting(mode)), ["0"], "{name}, {mode}");
+        }
     }
 }
 
@@ -38,5 +67,7 @@ fn what_a_server_has_yet_to_go_on_with_is_not_ended_beside_it() {
 fn without_the_rule_of_linked_fds_it_is_gone_on_with_after_its_end() {
     let Preload::Shim(shim) = lasting("coroutine") else { unreachable!("the shim was asked for") };
     let preload = Preload::Shim(shim.with("INTERLUDE_RULES_OFF", "linked_fds"));
-    assert_eq!(faults("coroutine", &preload), ["1"], "what is the rule for?");
+    for (name, way) in WAYS {
+        assert_eq!(way("coroutine", &preload), ["1"], "{name}: what is the rule for?");
+    }
 }

@@ -35,29 +35,56 @@ impl Claims {
     fn find_linked(&self, possessions: &mut Possessions) {
         // An answer that is being made for it is not known whom: any event may end it.
         let is_anybodys = possessions.exposed && !possessions.has_connection(&self.links);
-        let Possessions { fds, linked, exposed, stray, goes_on, .. } = possessions;
+        let Possessions { fds, linked, exposed, stray, .. } = possessions;
         // What was linked to it once stays so until it ends: events are let go at an end only.
         linked.retain(|fd| !fds.contains(fd));
         // Any turn may go on with the streams of a connection by which many requests come.
         let is_stray = |fd: &Fd| self.links.is_stray(*fd) || self.links.is_multiplexed(*fd);
-        *stray = *goes_on || is_anybodys || fds.iter().any(is_stray);
+        *stray = is_anybodys || fds.iter().any(is_stray);
         for fd in fds.iter().filter(|fd| self.links.is_linked(**fd)) {
             linked.extend(self.links.partners(*fd).iter().filter(|fd| !fds.contains(fd)));
         }
-        let mut next = 0;
-        while let Some(fd) = linked.get(next).copied() {
-            next += 1;
-            for partner in self.links.partners(fd) {
-                if !linked.contains(partner) && !fds.contains(partner) {
-                    linked.push(*partner);
-                }
-            }
-        }
-        linked.sort_unstable();
-        linked.dedup();
+        self.complete(linked, fds);
         let links = &self.links;
         let may_have_partners = |fd: &Fd| links.is_connected(*fd) || links.has_more(*fd);
         *exposed |= !linked.is_empty() || fds.iter().any(may_have_partners);
+    }
+
+    /// Adds what is linked to those of `group`, and so on, but for `known`.
+    fn complete(&self, group: &mut Vec<Fd>, known: &[Fd]) {
+        let mut next = 0;
+        while let Some(fd) = group.get(next).copied() {
+            next += 1;
+            for partner in self.links.partners(fd) {
+                if !group.contains(partner) && !known.contains(partner) {
+                    group.push(*partner);
+                }
+            }
+        }
+        group.sort_unstable();
+        group.dedup();
+    }
+
+    /// The running coroutine has ended. `puts_off`: its server has a list of connections to be gone on
+    /// with ([`crate::postponed`]); those that it has used are due.
+    pub fn end(&mut self, puts_off: bool) {
+        self.due.clear();
+        if puts_off && self.rules.linked_fds {
+            let mut due = std::mem::take(&mut self.due);
+            due.extend(self.running.fds.iter().filter(|fd| self.links.is_connection(**fd)));
+            self.complete(&mut due, &[]);
+            self.due = due;
+        }
+        self.begin([]);
+    }
+
+    /// The turn of the running coroutine, which begins or goes on, is the next: so it deals with what is
+    /// due, and perhaps with nothing else.
+    pub fn goes_on(&mut self) {
+        if !self.due.is_empty() {
+            self.running.linked.append(&mut self.due);
+            self.doubt();
+        }
     }
 
     /// Was `fd` among the events of a parked coroutine, and not closed since?

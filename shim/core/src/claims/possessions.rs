@@ -21,8 +21,6 @@ pub(super) struct Possessions {
     pub(super) exposed: bool,
     /// Does it use a connection whose partners are not all known, or may it be at any connection at all?
     pub(super) stray: bool,
-    /// Does its turn go on with what the server has put off?
-    pub(super) goes_on: bool,
     /// May it be at something else than its events?
     pub(super) in_doubt: bool,
     /// A connection that it has accepted in an event of the listener, and not read from yet.
@@ -47,7 +45,6 @@ impl Possessions {
         self.anonymous = false;
         self.exposed = false;
         self.stray = false;
-        self.goes_on = false;
         self.in_doubt = false;
         self.newcomer = None;
     }

@@ -187,3 +187,79 @@ fn a_lock_that_is_lent_is_released_once() {
     claims.resume(CoroutineId(1));
     assert!(!claims.gives_back(1) && !claims.conflicts(&want));
 }
+
+/// A client, and a peer that works for it.
+fn proxied(claims: &mut Claims) -> (Fd, Fd) {
+    let (client, peer) = (Fd(10), Fd(20));
+    claims.begin([Fd(3)]);
+    claims.accepted(Fd(3), client);
+    claims.begin([client]);
+    claims.connected(peer);
+    claims.begin([]);
+    assert_eq!(claims.links().partners(peer), [client]);
+    (client, peer)
+}
+
+#[test]
+fn what_is_due_is_held_until_the_next_turn_has_ended() {
+    let mut claims = Claims::new(Rules::default());
+    let (client, peer) = proxied(&mut claims);
+    claims.begin([client]);
+    claims.end(true);
+    assert!(claims.is_busy(client) && claims.is_busy(peer) && !claims.is_busy(Fd(3)));
+
+    // The next turn parks: others may deal with them, but not because of their events.
+    claims.begin([Fd(3)]);
+    claims.goes_on();
+    claims.park(CoroutineId(1));
+    assert!(claims.is_busy(client) && claims.is_busy(peer) && !claims.is_owned(client));
+    claims.resume(CoroutineId(1));
+    claims.goes_on();
+    claims.end(false);
+    assert!(!claims.is_busy(client) && !claims.is_busy(peer));
+}
+
+#[test]
+fn what_was_due_and_is_not_used_is_not_due_again() {
+    let mut claims = Claims::new(Rules::default());
+    let (client, _) = proxied(&mut claims);
+    claims.begin([client]);
+    claims.end(true);
+    claims.begin([]);
+    claims.goes_on();
+    claims.end(true);
+    assert!(!claims.is_busy(client));
+}
+
+#[test]
+fn what_is_due_and_closed_is_not_due() {
+    let mut claims = Claims::new(Rules::default());
+    let (client, peer) = proxied(&mut claims);
+    claims.begin([client]);
+    claims.end(true);
+    claims.closed(client);
+    assert!(!claims.is_busy(client) && claims.is_busy(peer));
+}
+
+#[test]
+fn who_closes_a_peer_works_on_for_its_client() {
+    let mut claims = Claims::new(Rules::default());
+    let (client, peer) = proxied(&mut claims);
+    claims.begin([peer]);
+    claims.closed(peer);
+    assert!(claims.owns_any());
+    claims.park(CoroutineId(1));
+    assert!(claims.is_busy(client) && !claims.is_busy(peer));
+}
+
+#[test]
+fn an_answer_of_nobody_known_has_nobody_beside_it() {
+    let mut claims = Claims::new(Rules::default());
+    parked(&mut claims, 1, |c| c.ends(Fd(5)));
+    assert!(claims.is_calm());
+    parked(&mut claims, 2, |c| {
+        c.ends(Fd(5));
+        c.expose();
+    });
+    assert!(!claims.is_calm());
+}

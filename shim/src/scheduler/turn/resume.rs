@@ -36,11 +36,14 @@ impl Scheduler<'_> {
         context::local().set_in_event(true);
         fail::point("scheduler.resumed");
         self.parked.recycle(slice);
-        self.thread.claims.borrow_mut().resume(id);
+        let mut claims = self.thread.claims.borrow_mut();
+        claims.resume(id);
+        claims.goes_on();
+        drop(claims);
         self.thread.fence.borrow_mut().goes_on();
         self.thread.backlog.set(!self.ready.is_empty());
         if let Waiting::Loop(call) = waiting {
-            self.finish();
+            self.finish(false);
             self.begin_wait(call);
             self.going = None;
             count(Counter::CoroutineResumed);
