@@ -3,6 +3,7 @@
 
 pub(crate) mod agreement;
 pub(crate) mod clocks;
+pub(crate) mod descriptors;
 pub(crate) mod ecdsa;
 pub(crate) mod epoll;
 pub(crate) mod evp;

@@ -16,7 +16,9 @@ use libc::{
 };
 
 use crate::api::zlib::ZStream;
-use crate::api::{clocks, ecdsa, epoll, evp, io, libdeflate, locks, openssl, process, rsa, zlib};
+use crate::api::{
+    clocks, descriptors, ecdsa, epoll, evp, io, libdeflate, locks, openssl, process, rsa, zlib,
+};
 use crate::hook::{self, Outcome, When, hooks};
 use crate::original::Original;
 
@@ -37,18 +39,18 @@ hooks! {
 
     io fn read(fd: c_int, buf: *mut c_void, n: size_t) -> ssize_t => @in_event io::fills3, then io::filled3;
     io fn __read_chk(fd: c_int, buf: *mut c_void, n: size_t, size: size_t) -> ssize_t => @in_event io::fills4;
-    io fn readv(fd: c_int, vec: *const iovec, n: c_int) -> ssize_t => @in_event io::uses3;
+    io fn readv(fd: c_int, vec: *const iovec, n: c_int) -> ssize_t => @in_event io::readv;
     io fn write(fd: c_int, buf: *const c_void, n: size_t) -> ssize_t => @in_event io::write;
     io fn writev(fd: c_int, vec: *const iovec, n: c_int) -> ssize_t => @in_event io::writev;
     io fn send(fd: c_int, buf: *const c_void, n: size_t, flags: c_int) -> ssize_t => @in_event io::send;
-    io fn sendto(fd: c_int, buf: *const c_void, n: size_t, flags: c_int, to: *const sockaddr, len: socklen_t) -> ssize_t => @in_event io::uses6;
-    io fn sendmsg(fd: c_int, message: *const msghdr, flags: c_int) -> ssize_t => @in_event io::uses3;
+    io fn sendto(fd: c_int, buf: *const c_void, n: size_t, flags: c_int, to: *const sockaddr, len: socklen_t) -> ssize_t => @in_event io::send_to;
+    io fn sendmsg(fd: c_int, message: *const msghdr, flags: c_int) -> ssize_t => @in_event io::send_message;
     io fn sendmmsg(fd: c_int, messages: *mut mmsghdr, n: c_uint, flags: c_int) -> c_int => @in_event io::uses4;
     io fn recv(fd: c_int, buf: *mut c_void, n: size_t, flags: c_int) -> ssize_t => @in_event io::fills4, then io::filled4;
     io fn __recv_chk(fd: c_int, buf: *mut c_void, n: size_t, size: size_t, flags: c_int) -> ssize_t => @in_event io::fills5;
     io fn recvfrom(fd: c_int, buf: *mut c_void, n: size_t, flags: c_int, from: *mut sockaddr, len: *mut socklen_t) -> ssize_t => @in_event io::fills6;
     io fn __recvfrom_chk(fd: c_int, buf: *mut c_void, n: size_t, size: size_t, flags: c_int, from: *mut sockaddr, len: *mut socklen_t) -> ssize_t => @in_event io::fills7;
-    io fn recvmsg(fd: c_int, message: *mut msghdr, flags: c_int) -> ssize_t => @in_event io::uses3;
+    io fn recvmsg(fd: c_int, message: *mut msghdr, flags: c_int) -> ssize_t => @in_event io::receive;
     io fn recvmmsg(fd: c_int, messages: *mut mmsghdr, n: c_uint, flags: c_int, timeout: *mut timespec) -> c_int => @in_event io::uses5;
     io fn sendfile(out: c_int, from: c_int, offset: *mut off_t, n: size_t) -> ssize_t => @in_event io::uses4;
     io fn sendfile64(out: c_int, from: c_int, offset: *mut off_t, n: size_t) -> ssize_t => @in_event io::uses4;
@@ -57,14 +59,14 @@ hooks! {
     io fn accept4(fd: c_int, address: *mut sockaddr, len: *mut socklen_t, flags: c_int) -> c_int => io::uses4, then io::accepted4;
     io fn connect(fd: c_int, address: *const sockaddr, len: socklen_t) -> c_int => io::connect;
     io fn shutdown(fd: c_int, how: c_int) -> c_int => @in_event io::uses2;
-    io fn close(fd: c_int) -> c_int => io::close;
-    io fn close_range(first: c_uint, last: c_uint, flags: c_int) -> c_int => io::close_range;
-    io fn closefrom(first: c_int) -> () => io::close_from;
-    io fn dup(fd: c_int) -> c_int => io::dup, then io::duplicated;
-    io fn dup2(from: c_int, to: c_int) -> c_int => io::dup2, then io::duplicated2;
-    io fn dup3(from: c_int, to: c_int, flags: c_int) -> c_int => io::dup3, then io::duplicated3;
-    io fn fcntl(fd: c_int, command: c_int, argument: c_long) -> c_int => io::control, then io::controlled;
-    io fn fcntl64(fd: c_int, command: c_int, argument: c_long) -> c_int => io::control, then io::controlled;
+    io fn close(fd: c_int) -> c_int => descriptors::close;
+    io fn close_range(first: c_uint, last: c_uint, flags: c_int) -> c_int => descriptors::close_range;
+    io fn closefrom(first: c_int) -> () => descriptors::close_from;
+    io fn dup(fd: c_int) -> c_int => descriptors::dup, then descriptors::duplicated;
+    io fn dup2(from: c_int, to: c_int) -> c_int => descriptors::dup2, then descriptors::duplicated2;
+    io fn dup3(from: c_int, to: c_int, flags: c_int) -> c_int => descriptors::dup3, then descriptors::duplicated3;
+    io fn fcntl(fd: c_int, command: c_int, argument: c_long) -> c_int => descriptors::control, then descriptors::controlled;
+    io fn fcntl64(fd: c_int, command: c_int, argument: c_long) -> c_int => descriptors::control, then descriptors::controlled;
 
     locks fn pthread_mutex_lock(lock: *mut pthread_mutex_t) -> c_int => @in_event locks::take, then locks::taken;
     locks fn pthread_mutex_trylock(lock: *mut pthread_mutex_t) -> c_int => @in_event locks::try_take, then locks::taken;

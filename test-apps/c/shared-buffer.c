@@ -1,9 +1,15 @@
 /*
- * A server with one output buffer for all connections, since it does one thing at a time. Each
- * message is answered by what its connection has compressed into it, in two calls, uncompressed
- * again: `done` if that is what went in, `mixed` if not. Messages as in conversation.h.
+ * A server with one buffer for all connections, since it does one thing at a time. Messages as in
+ * conversation.h.
+ *
+ *   output   each message is answered by what its connection has compressed into the buffer, in two
+ *            calls, uncompressed again: `done` if that is what went in, `mixed` if not
+ *   CALL     messages are read into it, by this call; after heavy work, the answer is what stands there
  */
 #include "conversation.h"
+#include <sys/uio.h>
+
+#define CALLS "read|recv|recvfrom|readv|recvmsg"
 
 static unsigned char shared[HEAVY_OUT], back[HEAVY_IN];
 
@@ -55,11 +61,48 @@ static void accepted(int epfd, int fd)
 	watch(epfd, fd, EPOLLIN, c);
 }
 
+static char input[MESSAGE + 1];
+static const char *how;
+
+static ssize_t read_input(int fd)
+{
+	struct iovec halves[] = {{input, MESSAGE / 2}, {input + MESSAGE / 2, MESSAGE / 2}};
+	struct msghdr message = {.msg_iov = halves, .msg_iovlen = 2};
+	if (strcmp(how, "recv") == 0)
+		return recv(fd, input, MESSAGE, 0);
+	if (strcmp(how, "recvfrom") == 0)
+		return recvfrom(fd, input, MESSAGE, 0, NULL, NULL);
+	if (strcmp(how, "readv") == 0)
+		return readv(fd, halves, 2);
+	if (strcmp(how, "recvmsg") == 0)
+		return recvmsg(fd, &message, 0);
+	return read(fd, input, MESSAGE);
+}
+
+/* A message is as small as to come whole. */
+static void has_come(int epfd, void *data)
+{
+	struct conn *c = data;
+	ssize_t n = read_input(c->fd);
+	(void)epfd;
+	if (n < 0 && errno == EAGAIN)
+		return;
+	if (n != MESSAGE) {
+		conn_end(c);
+		return;
+	}
+	int ok = heavy(&c->heavy, "work");
+	conn_answer(c, ok ? input + strcspn(input, " ") + 1 : "failed");
+}
+
 int main(int argc, char **argv)
 {
-	(void)argv;
-	if (argc != 1)
-		usage("shared-buffer");
+	if (argc != 2)
+		usage("shared-buffer output|" CALLS);
 	stop_on_sigterm();
-	return serve(accepted, happened);
+	how = argv[1];
+	if (strcmp(how, "output") == 0)
+		return serve(accepted, happened);
+	heavy_init("sign");
+	return serve(accepted, has_come);
 }

@@ -13,7 +13,7 @@
 use crate::{HarnessError, Seeded};
 use std::io;
 use std::thread;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 mod answer;
 mod connection;
@@ -111,13 +111,16 @@ struct Client<'a> {
     number: usize,
     random: Seeded,
     open: Option<Connection>,
+    /// When the latest connection was begun.
+    begun: Instant,
     tally: Tally,
 }
 
 impl<'a> Client<'a> {
     fn new(crowd: &'a Crowd, port: u16, reference: &'a Reference, number: usize) -> Self {
         let random = Seeded::new(crowd.seed.wrapping_add(number as u64 + 1));
-        Self { crowd, port, reference, number, random, open: None, tally: Tally::default() }
+        let begun = Instant::now();
+        Self { crowd, port, reference, number, random, open: None, begun, tally: Tally::default() }
     }
 
     fn run(mut self) -> Tally {
@@ -132,6 +135,9 @@ impl<'a> Client<'a> {
             };
             if let Err(error) = result {
                 self.open = None;
+                // Servers close what takes too long for their timeouts.
+                let age = self.begun.elapsed().as_secs_f64();
+                let error = format_args!("{error}, {age:.2} s after the connection was begun");
                 self.tally.fail(HarnessError::new(&page.path, error));
             }
         }
@@ -231,6 +237,7 @@ impl<'a> Client<'a> {
             Some(connection) => Ok(connection),
             none => {
                 self.tally.connections += 1;
+                self.begun = Instant::now();
                 let manners = Manners { slow: self.crowd.slow, ..Manners::default() };
                 let transport = &self.crowd.transport;
                 Ok(none.insert(Connection::open_with(transport, self.port, PATIENCE, manners)?))

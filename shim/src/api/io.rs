@@ -1,12 +1,12 @@
-//! Calls on fds: which coroutine uses which (C1), and when a number means another file (C7).
+//! Calls on fds: which coroutine uses which (C1), and with what memory (C8).
 //!
 //! The calls themselves are never changed. An arity has a handler, not a call: all that matters
 //! is the fd, which comes first.
 
-use std::ffi::{c_int, c_long, c_uint, c_void};
+use std::ffi::{c_int, c_void};
 
 use interlude_core::Fd;
-use libc::iovec;
+use libc::{iovec, msghdr};
 
 use crate::api::objects::{self, Gone};
 use crate::bypass::Bypass;
@@ -37,7 +37,7 @@ pub(crate) fn touch(fd: Fd) -> Result<(), Gone> {
 }
 
 /// Is a parked coroutine in the middle of this connection?
-fn is_anothers(thread: &Thread, fd: Fd) -> bool {
+pub(super) fn is_anothers(thread: &Thread, fd: Fd) -> bool {
     let claims = thread.claims.borrow();
     claims.is_owned(fd) && claims.links().is_connection(fd)
 }
@@ -59,7 +59,7 @@ fn meets_a_peer(thread: &Thread) {
     }
 }
 
-fn observe<T: Failure>(fd: c_int) -> Outcome<T> {
+pub(super) fn observe<T: Failure>(fd: c_int) -> Outcome<T> {
     match touch(Fd(fd)) {
         Ok(()) => Outcome::PassThrough(Bypass::Observed),
         Err(Gone) => gone(),
@@ -67,14 +67,14 @@ fn observe<T: Failure>(fd: c_int) -> Outcome<T> {
 }
 
 /// To the caller, as if it had come after the close.
-fn gone<T: Failure>() -> Outcome<T> {
+pub(super) fn gone<T: Failure>() -> Outcome<T> {
     set_errno(libc::EBADF);
     Outcome::Handled(T::failure())
 }
 
-/// A call that reads into a buffer: a server may have one for all connections (nginx has, for
+/// A call that reads into memory: a server may have one buffer for all connections (nginx has, for
 /// HTTP/2), and a coroutine may park with something of its own in it (C8).
-fn fill<T: Failure>(fd: c_int, buffer: *mut c_void, len: usize) -> Outcome<T> {
+fn fill<T: Failure>(fd: c_int, pieces: &[iovec]) -> Outcome<T> {
     if touch(Fd(fd)).is_err() {
         return gone();
     }
@@ -87,9 +87,33 @@ fn fill<T: Failure>(fd: c_int, buffer: *mut c_void, len: usize) -> Outcome<T> {
     }
     // What libssl reads for a connection goes to that connection's own buffer.
     if !objects::is_inside() {
-        objects::fill(Fd(fd), buffer.addr(), len);
+        objects::fill(Fd(fd), pieces);
     }
     Outcome::PassThrough(Bypass::Observed)
+}
+
+/// The pieces of memory that a call names.
+///
+/// # Safety
+/// `vector` has so many, or is null.
+unsafe fn pieces<'a>(vector: *const iovec, count: usize) -> &'a [iovec] {
+    // More than the kernel takes is an error of its own.
+    if vector.is_null() || count > libc::UIO_MAXIOV as usize {
+        return &[];
+    }
+    // SAFETY: the caller's contract.
+    unsafe { std::slice::from_raw_parts(vector, count) }
+}
+
+/// The pieces of memory of a message; none, if it is null.
+///
+/// # Safety
+/// The message and its vector are those of a caller of `recvmsg(2)` or `sendmsg(2)`.
+unsafe fn pieces_of<'a>(message: *const msghdr) -> &'a [iovec] {
+    // SAFETY: the caller's contract.
+    let Some(message) = (unsafe { message.as_ref() }) else { return &[] };
+    // SAFETY: as above.
+    unsafe { pieces(message.msg_iov, message.msg_iovlen) }
 }
 
 /// A server may read from a connection as soon as it has accepted it (lighttpd does). If that led to
@@ -119,7 +143,7 @@ pub(crate) fn fills3<F, T: Failure>(
     b: *mut c_void,
     n: usize,
 ) -> Outcome<T> {
-    fill(fd, b, n)
+    fill(fd, &[objects::piece(b, n)])
 }
 
 /// How an HTTP/2 client begins, if it has not said so before by ALPN.
@@ -154,7 +178,7 @@ pub(crate) fn fills4<F, A, T: Failure>(
     len: usize,
     _: A,
 ) -> Outcome<T> {
-    fill(fd, buffer, len)
+    fill(fd, &[objects::piece(buffer, len)])
 }
 
 pub(crate) fn fills5<F, A, B, T: Failure>(
@@ -165,7 +189,7 @@ pub(crate) fn fills5<F, A, B, T: Failure>(
     _: A,
     _: B,
 ) -> Outcome<T> {
-    fill(fd, buffer, len)
+    fill(fd, &[objects::piece(buffer, len)])
 }
 
 pub(crate) fn fills6<F, A, B, C, T: Failure>(
@@ -177,7 +201,7 @@ pub(crate) fn fills6<F, A, B, C, T: Failure>(
     _: B,
     _: C,
 ) -> Outcome<T> {
-    fill(fd, buffer, len)
+    fill(fd, &[objects::piece(buffer, len)])
 }
 
 #[allow(clippy::too_many_arguments)]
@@ -191,14 +215,33 @@ pub(crate) fn fills7<F, A, B, C, D, T: Failure>(
     _: C,
     _: D,
 ) -> Outcome<T> {
-    fill(fd, buffer, len)
+    fill(fd, &[objects::piece(buffer, len)])
 }
 
-pub(crate) fn write<F>(_: &Call<F>, fd: c_int, data: *const c_void, n: usize) -> Outcome<isize> {
-    match objects::wait_to_send(Fd(fd), None, &[objects::piece(data, n)]) {
+pub(crate) fn readv<F>(
+    _: &Call<F>,
+    fd: c_int,
+    vector: *const iovec,
+    count: c_int,
+) -> Outcome<isize> {
+    // SAFETY: the caller's own arguments.
+    fill(fd, unsafe { pieces(vector, usize::try_from(count).unwrap_or(0)) })
+}
+
+pub(crate) fn receive<F, A>(_: &Call<F>, fd: c_int, message: *mut msghdr, _: A) -> Outcome<isize> {
+    // SAFETY: the caller's own arguments.
+    fill(fd, unsafe { pieces_of(message) })
+}
+
+fn send_pieces(fd: c_int, pieces: &[iovec]) -> Outcome<isize> {
+    match objects::wait_to_send(Fd(fd), None, pieces) {
         Ok(()) => observe(fd),
         Err(Gone) => gone(),
     }
+}
+
+pub(crate) fn write<F>(_: &Call<F>, fd: c_int, data: *const c_void, n: usize) -> Outcome<isize> {
+    send_pieces(fd, &[objects::piece(data, n)])
 }
 
 pub(crate) fn send<F, A>(
@@ -211,21 +254,36 @@ pub(crate) fn send<F, A>(
     write(call, fd, data, len)
 }
 
+pub(crate) fn send_to<F, A, B, C>(
+    call: &Call<F>,
+    fd: c_int,
+    data: *const c_void,
+    len: usize,
+    _: A,
+    _: B,
+    _: C,
+) -> Outcome<isize> {
+    write(call, fd, data, len)
+}
+
 pub(crate) fn writev<F>(
     _: &Call<F>,
     fd: c_int,
     vector: *const iovec,
     count: c_int,
 ) -> Outcome<isize> {
-    let count = usize::try_from(count).unwrap_or(0);
-    if count > 0 && !vector.is_null() {
-        // SAFETY: the caller's own arguments: so many pieces.
-        let pieces = unsafe { std::slice::from_raw_parts(vector, count) };
-        if objects::wait_to_send(Fd(fd), None, pieces).is_err() {
-            return gone();
-        }
-    }
-    observe(fd)
+    // SAFETY: the caller's own arguments.
+    send_pieces(fd, unsafe { pieces(vector, usize::try_from(count).unwrap_or(0)) })
+}
+
+pub(crate) fn send_message<F, A>(
+    _: &Call<F>,
+    fd: c_int,
+    message: *const msghdr,
+    _: A,
+) -> Outcome<isize> {
+    // SAFETY: the caller's own arguments.
+    send_pieces(fd, unsafe { pieces_of(message) })
 }
 
 pub(crate) fn uses2<F, A, T: Failure>(_: &Call<F>, fd: c_int, _: A) -> Outcome<T> {
@@ -253,18 +311,6 @@ pub(crate) fn uses5<F, A, B, C, D, T: Failure>(
     _: B,
     _: C,
     _: D,
-) -> Outcome<T> {
-    observe(fd)
-}
-
-pub(crate) fn uses6<F, A, B, C, D, E, T: Failure>(
-    _: &Call<F>,
-    fd: c_int,
-    _: A,
-    _: B,
-    _: C,
-    _: D,
-    _: E,
 ) -> Outcome<T> {
     observe(fd)
 }
@@ -329,172 +375,4 @@ pub(super) fn option(fd: c_int, name: c_int) -> Option<c_int> {
         libc::getsockopt(fd, libc::SOL_SOCKET, name, (&raw mut value).cast(), &raw mut len)
     };
     (result == 0).then_some(value)
-}
-
-pub(crate) fn close<F>(_: &Call<F>, fd: c_int) -> Outcome<c_int> {
-    if !epolls::is_marked(fd) && context::in_event().is_none() {
-        return Outcome::PassThrough(Bypass::Observed);
-    }
-    if epolls::is_kept(fd) {
-        // The server closes whatever numbers it finds; to it, this one was never open.
-        set_errno(libc::EBADF);
-        return Outcome::Handled(-1);
-    }
-    if let Some(thread) = context::in_event().filter(|_| fd >= 0) {
-        let fd = Fd(fd);
-        thread.fence.borrow_mut().acts();
-        if is_anothers(thread, fd) && objects::wait_for_fd(thread, fd).is_err() {
-            return gone();
-        }
-        thread.claims.borrow_mut().ends(fd);
-    }
-    if let Some(thread) = context::thread()
-        && thread.claims.borrow().links().is_listener(Fd(fd))
-    {
-        // The server ends, or this part of it.
-        if context::local().in_event() {
-            objects::wait_alone(thread);
-        }
-        thread.winding_down.told();
-    }
-    forget(fd);
-    Outcome::PassThrough(Bypass::Observed)
-}
-
-/// The number `fd` ends: before the original, since another thread may have it the moment after.
-fn forget(fd: c_int) {
-    epolls::closed(Fd(fd));
-    if let Some(thread) = context::thread() {
-        thread.claims.borrow_mut().closed(Fd(fd));
-        thread.habits.borrow_mut().closed(Fd(fd));
-        if thread.loop_epfd.get() == fd {
-            // The loop is over: there is nothing to return to, so what follows is no event.
-            context::local().set_in_event(false);
-            thread.loop_epfd.set(-1);
-        }
-    }
-}
-
-type CloseRange = unsafe extern "C-unwind" fn(c_uint, c_uint, c_int) -> c_int;
-type CloseFrom = unsafe extern "C-unwind" fn(c_int);
-
-pub(crate) fn close_range(
-    call: &Call<CloseRange>,
-    first: c_uint,
-    last: c_uint,
-    flags: c_int,
-) -> Outcome<c_int> {
-    // With CLOSE_RANGE_CLOEXEC nothing is closed yet, and a wrong range is the kernel's to refuse.
-    if flags & libc::CLOSE_RANGE_CLOEXEC.cast_signed() != 0 || first > last {
-        return Outcome::PassThrough(Bypass::Observed);
-    }
-    forget_range(first, last);
-    let kept = kept_in(first, last);
-    if kept.is_empty() {
-        return Outcome::PassThrough(Bypass::Observed);
-    }
-    // Around the shim's own numbers, which to the server are not open.
-    let mut next = first;
-    for fd in kept {
-        if fd > next {
-            // SAFETY: the caller's own call, on a part of its range.
-            let result = call.made(unsafe { (call.original)(next, fd - 1, flags) });
-            if result != 0 {
-                return Outcome::Handled(result);
-            }
-        }
-        next = fd + 1;
-    }
-    if next > last {
-        return Outcome::Handled(0);
-    }
-    // SAFETY: as above.
-    Outcome::Handled(call.made(unsafe { (call.original)(next, last, flags) }))
-}
-
-pub(crate) fn close_from(call: &Call<CloseFrom>, first: c_int) -> Outcome<()> {
-    let from = c_uint::try_from(first).unwrap_or(0);
-    forget_range(from, c_uint::MAX);
-    let kept = kept_in(from, c_uint::MAX);
-    let Some(highest) = kept.last() else { return Outcome::PassThrough(Bypass::Observed) };
-    for fd in (from..*highest).filter(|fd| !kept.contains(fd)) {
-        // SAFETY: the caller wants every number closed that is open.
-        unsafe { libc::close(fd.cast_signed()) };
-    }
-    // SAFETY: the caller's own call, on the rest of its range.
-    unsafe { (call.original)(highest.cast_signed() + 1) };
-    call.made(());
-    Outcome::Handled(())
-}
-
-/// The shim's own fds in a range, in order.
-fn kept_in(first: c_uint, last: c_uint) -> Vec<c_uint> {
-    let kept = epolls::kept().filter_map(|fd| c_uint::try_from(fd).ok());
-    let mut kept: Vec<c_uint> = kept.filter(|fd| (first..=last).contains(fd)).collect();
-    kept.sort_unstable();
-    kept
-}
-
-fn forget_range(first: c_uint, last: c_uint) {
-    // SAFETY: no preconditions.
-    let limit = unsafe { libc::sysconf(libc::_SC_OPEN_MAX) };
-    let limit = c_uint::try_from(limit).unwrap_or(1024).min(1 << 20);
-    for fd in (first..=last.min(limit)).filter(|fd| !epolls::is_kept(fd.cast_signed())) {
-        forget(fd.cast_signed());
-    }
-}
-
-pub(crate) fn dup<F>(_: &Call<F>, fd: c_int) -> Outcome<c_int> {
-    observe(fd)
-}
-
-/// A duplicate of an epoll instance is that instance.
-pub(crate) fn duplicated(to: c_int, from: c_int) {
-    if to >= 0 && to != from {
-        epolls::duplicated(from, to);
-    }
-}
-
-pub(crate) fn duplicated2(result: c_int, from: c_int, _: c_int) {
-    duplicated(result, from);
-}
-
-pub(crate) fn duplicated3(result: c_int, from: c_int, _: c_int, _: c_int) {
-    duplicated(result, from);
-}
-
-/// `fcntl` takes one argument more or none; either way it is passed on as it came, in the register
-/// that the ABI gives it.
-pub(crate) fn control<F>(_: &Call<F>, _: c_int, _: c_int, _: c_long) -> Outcome<c_int> {
-    Outcome::PassThrough(Bypass::Observed)
-}
-
-pub(crate) fn controlled(result: c_int, fd: c_int, command: c_int, _: c_long) {
-    if command == libc::F_DUPFD || command == libc::F_DUPFD_CLOEXEC {
-        duplicated(result, fd);
-    }
-}
-
-pub(crate) fn dup2<F>(_: &Call<F>, from: c_int, to: c_int) -> Outcome<c_int> {
-    replace(from, to)
-}
-
-pub(crate) fn dup3<F>(_: &Call<F>, from: c_int, to: c_int, _flags: c_int) -> Outcome<c_int> {
-    replace(from, to)
-}
-
-fn replace(from: c_int, to: c_int) -> Outcome<c_int> {
-    if epolls::is_kept(to) {
-        // Helper threads write to what has this number. `dup2(2)` knows this error as a passing one.
-        set_errno(libc::EBUSY);
-        return Outcome::Handled(-1);
-    }
-    // SAFETY: no preconditions; tells whether `from` is open.
-    if from != to && unsafe { libc::fcntl(from, libc::F_GETFD) } >= 0 {
-        if touch(Fd(to)).is_err() {
-            return gone();
-        }
-        forget(to);
-    }
-    Outcome::PassThrough(Bypass::Observed)
 }

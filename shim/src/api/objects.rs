@@ -137,10 +137,13 @@ fn claim(region: Region) {
     thread.claims.borrow_mut().uses(region);
 }
 
-/// A call reads `fd` into memory that may be shared between connections.
-pub(crate) fn fill(fd: Fd, start: usize, len: usize) {
-    expect(start, len, true);
-    filled(fd, start, len);
+/// A call reads `fd` into memory that may be shared between connections. (Where a server has one place for
+/// all, it is the first.)
+pub(crate) fn fill(fd: Fd, pieces: &[iovec]) {
+    pieces.iter().for_each(|piece| expect(piece.iov_base.addr(), piece.iov_len, true));
+    if let Some(first) = pieces.first() {
+        filled(fd, first.iov_base.addr(), first.iov_len);
+    }
 }
 
 /// A call will read into memory that may be shared between connections. `filled`: something of this

@@ -99,7 +99,7 @@ fn fill(ssl: *mut c_void, buffer: *mut c_void, len: usize) -> Outcome<c_int> {
     if is_in_handshake(ssl) {
         objects::expect(buffer.addr(), len, false);
     } else {
-        objects::fill(fd, buffer.addr(), len);
+        objects::fill(fd, &[objects::piece(buffer, len)]);
     }
     enter_on(ssl, fd)
 }
