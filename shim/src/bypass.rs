@@ -38,6 +38,9 @@ pub(crate) enum Bypass {
     /// The connection carries many requests at once (HTTP/2): a server that has begun with one of them
     /// may have left others in a queue, which it goes on with in an event of another connection.
     Multiplexed,
+    /// The server may have put off work to its next turn, or be at such work, so any coroutine may be at
+    /// any connection (C2).
+    Postponed,
     /// It is not known which connection the call is for, so nothing could keep others off it.
     Unowned,
     /// The coroutine uses a connection to a peer, and it is not known for whom that works (C2).
@@ -72,6 +75,7 @@ impl Bypass {
             Self::Callback => Counter::BypassCallback,
             Self::Shared => Counter::BypassShared,
             Self::Multiplexed => Counter::BypassMultiplexed,
+            Self::Postponed => Counter::BypassPostponed,
             Self::Unowned => Counter::BypassUnowned,
             Self::Linked => Counter::BypassLinked,
             Self::Late => Counter::BypassLate,

@@ -76,6 +76,7 @@ counters! {
     BypassCallback = "bypass.callback",
     BypassShared = "bypass.shared",
     BypassMultiplexed = "bypass.multiplexed",
+    BypassPostponed = "bypass.postponed",
     BypassUnowned = "bypass.unowned",
     BypassLinked = "bypass.linked",
     BypassLate = "bypass.late",

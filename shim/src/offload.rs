@@ -140,6 +140,9 @@ fn choose(load: Load) -> Result<&'static Thread, Bypass> {
             Err(Bypass::Unowned)
         }
         Mode::Coroutine if compresses && shares_buffers() => Err(Bypass::Shared),
+        Mode::Coroutine if thread.claims.borrow().is_postponed(compresses) => {
+            Err(Bypass::Postponed)
+        }
         Mode::Coroutine if compresses && thread.claims.borrow().is_multiplexed() => {
             Err(Bypass::Multiplexed)
         }

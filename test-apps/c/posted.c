@@ -5,6 +5,7 @@
  *   post   puts the connection on the list, has an event counter counted whose handler does heavy work,
  *          and waits for the client to go: two events of one batch
  *   end    puts the connection on the list, does heavy work, and ends it
+ *   sign   signs, and answers
  *   told   answers how often a connection that was gone on with was closed meanwhile. Nothing else runs
  *          within a turn, so none ever is
  */
@@ -61,6 +62,8 @@ static void event(struct posted *p)
 		next = p;
 		heavy(&work, command);
 		end(p);
+	} else if (n == MESSAGE && memcmp(command, "sign ", 5) == 0 && conn_read(&p->conn) == 1) {
+		conn_answer(&p->conn, heavy_sign(&work, command) ? "signed" : "failed");
 	} else if (n == MESSAGE && memcmp(command, "told ", 5) == 0 && conn_read(&p->conn) == 1) {
 		snprintf(answer, sizeof(answer), "%d", faults);
 		conn_answer(&p->conn, answer);

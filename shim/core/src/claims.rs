@@ -7,7 +7,7 @@
 //! |---|---|---|---|
 //! | fd (C1) | its event, or touching it | with the coroutine | its event is held |
 //! | linked fd (C2) | parking with an fd that it is linked to | with the coroutine | its event is held |
-//! | due fd (C2) | being used in the turn before, by a server that has put off work | with the coroutine | its event is held |
+//! | due fd (C2) | being used in the turn before, by a server that has put off work | when the next turn has ended | its event is held |
 //! | lock (C3) | taking it | with its release | parks until then |
 //! | object (C4) | a call on it, while inside | with the call | parks until then; if it was freed meanwhile, the call fails |
 //! | region (C8) | a call that reads or writes it | with the coroutine | parks until then |
@@ -61,11 +61,15 @@ pub struct Claims {
     links: Links,
     /// Connections that the server may go on with in its next turn, without an event; sorted.
     due: Vec<Fd>,
+    /// Does it go on with something at all?
+    has_due: bool,
     /// How many parked coroutines have something linked to each fd, by number.
     fd_linked: FdCounts,
     /// How many parked coroutines are exposed, and how many use a stray.
     exposed: usize,
     strays: usize,
+    /// How many parked coroutines were given several events.
+    batches: usize,
     /// How many parked coroutines claim each fd, by number.
     fd_owners: FdCounts,
     /// How many parked coroutines hold each lock.
@@ -170,6 +174,36 @@ impl Claims {
     /// runs after them in the same turn of its loop.
     pub fn doubt(&mut self) {
         self.running.in_doubt = true;
+    }
+
+    /// The running coroutine has put off something of its connection to the server's next turn: it does
+    /// not park for a job any more, since any other may go on with that.
+    pub fn puts_off(&mut self) {
+        self.running.puts_off = true;
+    }
+
+    /// Has the running coroutine put off something; or, if it `compresses`, may it be at something that
+    /// another one has put off? A compression names no connection.
+    #[must_use]
+    pub fn is_postponed(&self, compresses: bool) -> bool {
+        self.rules.linked_fds
+            && (self.running.puts_off || (compresses && (self.has_due || self.batches > 0)))
+    }
+
+    /// Has the server put off work, and is somebody parked in the midst of an answer? Then nobody else
+    /// goes through the list of it.
+    #[must_use]
+    pub fn holds_list(&self) -> bool {
+        self.rules.linked_fds && self.has_due && self.exposed > 0
+    }
+
+    /// Is a parked coroutine one of those beside which nobody goes on, while they are there?
+    #[must_use]
+    pub fn goes_first(&self, id: CoroutineId) -> bool {
+        let is_first = |theirs: &Possessions| {
+            (self.strays > 0 && theirs.stray) || (self.holds_list() && theirs.exposed)
+        };
+        self.parked.get(&id).is_some_and(is_first)
     }
 
     /// `fd` was accepted from `listener`.
@@ -281,6 +315,7 @@ impl Claims {
         self.running.fds.retain(|known| *known != fd);
         self.running.events.retain(|known| *known != fd);
         self.running.linked.retain(|known| *known != fd);
+        self.running.due.retain(|known| *known != fd);
         self.due.retain(|known| *known != fd);
         if self.fd_owners.of(fd) == 0 && self.fd_linked.of(fd) == 0 {
             return;
@@ -289,6 +324,7 @@ impl Claims {
             possessions.fds.retain(|known| *known != fd);
             possessions.events.retain(|known| *known != fd);
             possessions.linked.retain(|known| *known != fd);
+            possessions.due.retain(|known| *known != fd);
         }
         self.fd_owners.forget(fd);
         self.fd_linked.forget(fd);
@@ -301,10 +337,10 @@ impl Claims {
     }
 
     /// Must an event of `fd` wait? A parked coroutine owns it (C1) or what it is linked to (C2), or it is
-    /// due, or a parked one uses the memory that it was last read into (C8); or it is a listener's, and comes late (C5).
+    /// due, or a parked one uses the memory that it was last read into (C8); or it is a listener's, and
+    /// comes late (C5).
     #[must_use]
     pub fn is_busy(&self, fd: Fd) -> bool {
-        // Without C1 no event is held at all.
         self.is_owned(fd)
             || self.fd_linked.of(fd) > 0
             || self.due.binary_search(&fd).is_ok()

@@ -35,6 +35,8 @@ impl Postponed {
             self.polls = 0;
         } else if idle {
             self.polls = self.polls.saturating_add(1).min(POLLS);
+        } else if self.polls < POLLS {
+            self.polls = 0;
         }
         self.is_there = at_once && self.polls < POLLS;
     }
@@ -63,8 +65,8 @@ mod tests {
     #[test]
     fn who_polls_has_none_also_under_load_until_it_waits() {
         let mut postponed = Postponed::default();
-        for turn in 1..=POLLS {
-            postponed.asks(true, true);
+        for turn in (1..POLLS).chain([0]).chain(1..=POLLS) {
+            postponed.asks(true, turn > 0);
             assert_eq!(postponed.is_there(), turn < POLLS);
         }
         postponed.asks(true, false);

@@ -49,6 +49,13 @@ pub(crate) fn expose() {
     }
 }
 
+/// The running coroutine has put off something of its connection to the server's next turn.
+pub(crate) fn puts_off() {
+    if let Some(thread) = in_event() {
+        thread.claims.borrow_mut().puts_off();
+    }
+}
+
 /// The running coroutine frees an object. Those that wait for it find it gone.
 pub(crate) fn freed(object: usize) {
     if let Some(thread) = in_event().filter(|_| !is_on_stack(object)) {
@@ -91,7 +98,9 @@ pub(crate) fn wait_to_send(fd: Fd, object: Option<usize>, pieces: &[iovec]) -> R
     let Some(thread) = in_event().filter(|thread| is_busy(thread, fd, object)) else {
         return Ok(());
     };
-    let pieces = pieces.iter().filter(|piece| piece.iov_len > 0 && !piece.iov_base.is_null());
+    let pieces = pieces.iter().filter(|piece| {
+        (1..=isize::MAX as usize).contains(&piece.iov_len) && !piece.iov_base.is_null()
+    });
     let copies: Vec<(*mut u8, Vec<u8>)> = pieces
         .map(|piece| {
             let start = piece.iov_base.cast::<u8>();

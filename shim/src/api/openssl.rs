@@ -115,9 +115,13 @@ fn is_in_handshake(ssl: *mut c_void) -> bool {
 }
 
 /// A call that reads has returned, with something or without.
-fn has_read(result: c_int, ssl: *mut c_void, buffer: *mut c_void, len: usize) {
-    if result > 0 {
+fn has_read(read: usize, ssl: *mut c_void, buffer: *mut c_void, len: usize) {
+    if read > 0 {
         objects::filled(fd_of(ssl), buffer.addr(), len);
+    }
+    if read >= len {
+        // There may be more, of which no event tells. nginx goes on with it in its next turn.
+        objects::puts_off();
     }
     left(ssl);
 }
@@ -184,12 +188,21 @@ pub(crate) fn read4<F, A>(
 
 /// `SSL_read`, `SSL_peek`.
 pub(crate) fn has_read3(result: c_int, ssl: *mut c_void, buffer: *mut c_void, len: c_int) {
-    has_read(result, ssl, buffer, usize::try_from(len).unwrap_or(0));
+    let read = usize::try_from(result).unwrap_or(0);
+    has_read(read, ssl, buffer, usize::try_from(len).unwrap_or(0));
 }
 
 /// Those with `_ex`, and `SSL_read_early_data`.
-pub(crate) fn has_read4<A>(result: c_int, ssl: *mut c_void, buffer: *mut c_void, len: usize, _: A) {
-    has_read(result, ssl, buffer, len);
+pub(crate) fn has_read4(
+    result: c_int,
+    ssl: *mut c_void,
+    buffer: *mut c_void,
+    len: usize,
+    done: *mut usize,
+) {
+    // SAFETY: the caller's own arguments: a place for the number, or null.
+    let read = unsafe { done.as_ref() }.copied().filter(|_| result > 0);
+    has_read(read.unwrap_or(0), ssl, buffer, len);
 }
 
 pub(crate) fn left3<A, B>(_: c_int, ssl: *mut c_void, _: A, _: B) {

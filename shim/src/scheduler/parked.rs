@@ -192,7 +192,22 @@ impl ParkedSet {
 
     /// The next coroutine that can go on.
     pub(crate) fn pop_ready(&mut self) -> Option<(CoroutineId, Parked, Answer)> {
-        let (id, answer) = self.ready.pop_front()?;
+        self.pop_ready_of(|_| true)
+    }
+
+    /// Does one of these have a job in flight?
+    pub(crate) fn is_any_in_flight(&self, of: impl Fn(CoroutineId) -> bool) -> bool {
+        let mut parked = self.by_id.iter();
+        parked.any(|(id, parked)| matches!(parked.waiting, Waiting::Job) && of(*id))
+    }
+
+    /// The next of these that can go on.
+    pub(crate) fn pop_ready_of(
+        &mut self,
+        of: impl Fn(CoroutineId) -> bool,
+    ) -> Option<(CoroutineId, Parked, Answer)> {
+        let position = self.ready.iter().position(|(id, _)| of(*id))?;
+        let (id, answer) = self.ready.remove(position)?;
         let parked = self.by_id.remove(&id)?;
         self.waiters -= usize::from(!is_of_job(&answer));
         Some((id, parked, answer))

@@ -176,7 +176,7 @@ impl<'a> Scheduler<'a> {
     /// The running coroutine has come back to its loop, or to another one.
     fn ended(&mut self, call: WaitCall) {
         let same_loop = (call.epfd, call.depth) == (self.wait.epfd, self.wait.depth);
-        let puts_off = same_loop && self.puts_off(&call);
+        let puts_off = self.puts_off(&call);
         self.finish(puts_off);
         if self.parked.is_empty() || same_loop {
             self.begin_wait(call);
@@ -282,7 +282,7 @@ impl<'a> Scheduler<'a> {
         loop {
             self.collect();
             self.parked.grant(&self.thread.claims.borrow());
-            if let Some((id, parked, answer)) = self.parked.pop_ready() {
+            if let Some((id, parked, answer)) = self.pop_ready() {
                 if let Some(answer) = self.resume(id, parked, answer) {
                     return answer;
                 }
@@ -323,11 +323,27 @@ impl<'a> Scheduler<'a> {
             return false;
         }
         let claims = self.thread.claims.borrow();
-        let is_linked = claims.is_exposed() && self.postponed.is_there();
         self.parked.is_draining()
             || self.ready.wants_calm(&claims)
             || !claims.is_calm()
-            || (is_linked && self.thread.settings.rules.linked_fds)
+            || claims.holds_list()
+    }
+
+    /// The next coroutine that goes on. While there are some beside which nothing begins, these: in the
+    /// others' turns what they have put off would be gone on with. (Where they wait for the others, there
+    /// is no such order.)
+    fn pop_ready(&mut self) -> Option<(CoroutineId, Parked, Answer)> {
+        let claims = self.thread.claims.borrow();
+        let in_order = !claims.is_calm() || claims.holds_list();
+        if !in_order {
+            return self.parked.pop_ready();
+        }
+        let first = |id| claims.goes_first(id);
+        let popped = self.parked.pop_ready_of(first);
+        if popped.is_some() || self.parked.is_any_in_flight(first) {
+            return popped;
+        }
+        self.parked.pop_ready()
     }
 
     fn collect(&mut self) {

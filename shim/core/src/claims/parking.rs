@@ -18,6 +18,9 @@ impl Claims {
         if self.rules.linked_fds {
             self.find_linked(&mut possessions);
             self.fd_linked.add(&possessions.linked);
+            self.fd_linked.add(&possessions.due);
+            possessions.is_batch = possessions.events.len() > 1;
+            self.batches += usize::from(possessions.is_batch);
             self.exposed += usize::from(possessions.exposed);
             self.strays += usize::from(possessions.stray);
         }
@@ -37,7 +40,7 @@ impl Claims {
         let is_anybodys = possessions.exposed && !possessions.has_connection(&self.links);
         let Possessions { fds, linked, exposed, stray, .. } = possessions;
         // What was linked to it once stays so until it ends: events are let go at an end only.
-        linked.retain(|fd| !fds.contains(fd));
+        linked.retain(|fd| fds.binary_search(fd).is_err());
         // Any turn may go on with the streams of a connection by which many requests come.
         let is_stray = |fd: &Fd| self.links.is_stray(*fd) || self.links.is_multiplexed(*fd);
         *stray = is_anybodys || fds.iter().any(is_stray);
@@ -69,7 +72,8 @@ impl Claims {
     /// with ([`crate::postponed`]); those that it has used are due.
     pub fn end(&mut self, puts_off: bool) {
         self.due.clear();
-        if puts_off && self.rules.linked_fds {
+        self.has_due = puts_off && self.rules.linked_fds;
+        if self.has_due {
             let mut due = std::mem::take(&mut self.due);
             due.extend(self.running.fds.iter().filter(|fd| self.links.is_connection(**fd)));
             self.complete(&mut due, &[]);
@@ -78,13 +82,14 @@ impl Claims {
         self.begin([]);
     }
 
-    /// The turn of the running coroutine, which begins or goes on, is the next: so it deals with what is
-    /// due, and perhaps with nothing else.
+    /// The turn of the running coroutine, which begins or goes on, may be the next to end: so it deals with
+    /// what is due, and perhaps with nothing else.
     pub fn goes_on(&mut self) {
         if !self.due.is_empty() {
-            self.running.linked.append(&mut self.due);
+            self.running.due.extend_from_slice(&self.due);
             self.doubt();
         }
+        self.running.make_room();
     }
 
     /// Was `fd` among the events of a parked coroutine, and not closed since?
@@ -97,11 +102,13 @@ impl Claims {
     pub fn resume(&mut self, id: CoroutineId) {
         let Some(possessions) = self.parked.remove(&id) else { return };
         if self.rules.linked_fds {
+            self.batches -= usize::from(possessions.is_batch);
             self.exposed -= usize::from(possessions.exposed);
             self.strays -= usize::from(possessions.stray);
         }
         self.fd_owners.take(&possessions.fds);
         self.fd_linked.take(&possessions.linked);
+        self.fd_linked.take(&possessions.due);
         self.locks.take(&possessions.locks);
         for region in possessions.regions.iter().filter(|region| region.written && region.filled) {
             let Some((_, claims)) = self.written.get_mut(&region.range.start) else { continue };

@@ -12,6 +12,8 @@ pub(super) struct Possessions {
     pub(super) events: Vec<Fd>,
     /// What was linked to `fds` when it parked, now or before.
     pub(super) linked: Vec<Fd>,
+    /// What was due when it began or went on.
+    pub(super) due: Vec<Fd>,
     pub(super) locks: Vec<(usize, Access)>,
     pub(super) objects: Vec<usize>,
     pub(super) regions: Vec<Region>,
@@ -21,6 +23,11 @@ pub(super) struct Possessions {
     pub(super) exposed: bool,
     /// Does it use a connection whose partners are not all known, or may it be at any connection at all?
     pub(super) stray: bool,
+    /// Was it given several events, when it parked? A server that has begun with one of them may have put
+    /// it off to the end of its turn.
+    pub(super) is_batch: bool,
+    /// Has it put off something itself?
+    pub(super) puts_off: bool,
     /// May it be at something else than its events?
     pub(super) in_doubt: bool,
     /// A connection that it has accepted in an event of the listener, and not read from yet.
@@ -41,10 +48,13 @@ impl Possessions {
         self.regions.clear();
         self.events.clear();
         self.linked.clear();
+        self.due.clear();
         self.crowded = false;
         self.anonymous = false;
         self.exposed = false;
         self.stray = false;
+        self.is_batch = false;
+        self.puts_off = false;
         self.in_doubt = false;
         self.newcomer = None;
     }

@@ -263,3 +263,65 @@ fn an_answer_of_nobody_known_has_nobody_beside_it() {
     });
     assert!(!claims.is_calm());
 }
+
+#[test]
+fn who_has_put_off_something_or_may_be_at_such_work_does_not_park_for_a_job() {
+    let mut claims = Claims::new(Rules::default());
+    let (client, peer) = proxied(&mut claims);
+    claims.begin([client]);
+    assert!(!claims.is_postponed(true));
+    claims.puts_off();
+    assert!(claims.is_postponed(false));
+    claims.end(true);
+    claims.begin([Fd(3)]);
+    claims.goes_on();
+    assert!(claims.is_postponed(true) && !claims.is_postponed(false));
+    claims.end(false);
+
+    // A batch is parked: what it has begun with may be gone on with.
+    claims.begin([client, peer]);
+    claims.park(CoroutineId(1));
+    claims.begin([Fd(3)]);
+    assert!(claims.is_postponed(true) && !claims.is_postponed(false));
+    claims.resume(CoroutineId(1));
+    claims.end(false);
+    assert!(!claims.is_postponed(true));
+}
+
+#[test]
+fn in_the_midst_of_an_answer_goes_first_where_work_was_put_off() {
+    let mut claims = Claims::new(Rules::default());
+    let (client, _) = proxied(&mut claims);
+    parked(&mut claims, 1, |c| c.touch(Fd(30)));
+    claims.begin([client]);
+    claims.park(CoroutineId(2));
+    claims.begin([Fd(3)]);
+    claims.end(false);
+    assert!(!claims.holds_list() && !claims.goes_first(CoroutineId(2)));
+    claims.begin([Fd(3)]);
+    claims.end(true);
+    assert!(claims.holds_list());
+    assert!(claims.goes_first(CoroutineId(2)) && !claims.goes_first(CoroutineId(1)));
+}
+
+#[test]
+fn what_is_due_stays_so_for_each_that_goes_on_before_a_turn_has_ended() {
+    let mut claims = Claims::new(Rules::default());
+    let (client, peer) = proxied(&mut claims);
+    for id in [1, 2] {
+        parked(&mut claims, id, |c| c.touch(Fd(30 + id as i32)));
+    }
+    claims.begin([client]);
+    claims.end(true);
+    for id in [1, 2] {
+        claims.resume(CoroutineId(id));
+        claims.goes_on();
+        claims.park(CoroutineId(id));
+    }
+    claims.resume(CoroutineId(1));
+    claims.end(false);
+    assert!(claims.is_busy(client) && claims.is_busy(peer), "the second has it still");
+    claims.resume(CoroutineId(2));
+    claims.end(false);
+    assert!(!claims.is_busy(client) && !claims.is_busy(peer));
+}

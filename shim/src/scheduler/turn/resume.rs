@@ -43,7 +43,8 @@ impl Scheduler<'_> {
         self.thread.fence.borrow_mut().goes_on();
         self.thread.backlog.set(!self.ready.is_empty());
         if let Waiting::Loop(call) = waiting {
-            self.finish(false);
+            let puts_off = self.puts_off(&call);
+            self.finish(puts_off);
             self.begin_wait(call);
             self.going = None;
             count(Counter::CoroutineResumed);
@@ -111,8 +112,8 @@ impl Scheduler<'_> {
     /// The server's buffer has been used for other events since; this coroutine may still read
     /// its own from it.
     fn lay_back_events(&self, wait: &WaitCall, events: Vec<Delivered>) {
-        if wait.events == self.wait.events {
-            // SAFETY: the buffer is the server's current one, and it took these events before.
+        if wait.events == self.wait.events && events.len() <= self.wait.max {
+            // SAFETY: the buffer is the server's current one, and has room for them.
             unsafe { super::super::hand_over(&events, wait.events) };
         }
         self.thread.delivery.replace(events);
