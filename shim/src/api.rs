@@ -2,6 +2,7 @@
 //! asks `interlude-core`, and says what is to become of the call.
 
 pub(crate) mod agreement;
+mod attached;
 pub(crate) mod clocks;
 pub(crate) mod descriptors;
 pub(crate) mod ecdsa;
