@@ -19,8 +19,8 @@ use std::os::fd::RawFd;
 use std::time::{Duration, Instant};
 
 use interlude_simd::{
-    Curve, EcdhLane, EcdsaLane, LANES, Missing, Outcomes, RsaLane, Unit, X25519KeygenLane,
-    X25519Lane, empty,
+    Curve, EcKeygenLane, EcdhLane, EcdsaLane, Ed25519Lane, LANES, Missing, Outcomes, RsaLane, Unit,
+    X25519KeygenLane, X25519Lane, empty,
 };
 
 use crate::{
@@ -233,6 +233,26 @@ fn compute(
             }
             unit.ecdh_derive(curve, &mut lanes)
         }
+        LaneKind::KeygenP384 => {
+            let mut lanes = empty();
+            let bytes = curve(kind).bytes();
+            for (place, operation) in lanes.iter_mut().zip(operations) {
+                if let Some(Operation::EcKeygen { private, public, .. }) = operation {
+                    let private = &mut private[..bytes];
+                    *place = Some(EcKeygenLane { private, public });
+                }
+            }
+            unit.ec_keygen(curve(kind), &mut lanes, &mut random)
+        }
+        LaneKind::Ed25519 => {
+            let mut lanes = empty();
+            for (place, operation) in lanes.iter_mut().zip(operations) {
+                if let Some(Operation::Ed25519 { key, message, signature }) = operation {
+                    *place = Some(Ed25519Lane { key, message, signature });
+                }
+            }
+            unit.ed25519_sign(&mut lanes)
+        }
         LaneKind::Rsa2048 | LaneKind::Rsa3072 | LaneKind::Rsa4096 => {
             let mut lanes = empty();
             for (place, operation) in lanes.iter_mut().zip(operations) {
@@ -247,7 +267,7 @@ fn compute(
 
 fn curve(kind: LaneKind) -> Curve {
     match kind {
-        LaneKind::EcdsaP384 | LaneKind::EcdhP384 => Curve::P384,
+        LaneKind::KeygenP384 | LaneKind::EcdsaP384 | LaneKind::EcdhP384 => Curve::P384,
         _ => Curve::P256,
     }
 }

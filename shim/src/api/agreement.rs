@@ -10,12 +10,11 @@ use std::ffi::{CStr, c_char, c_int, c_uchar, c_uint, c_void};
 use interlude_offload::{Curve, EcKey, JobKind, Operation, Secret};
 
 use crate::api::lanes::{self, libcrypto};
-use crate::api::objects;
 use crate::errors::Errors;
 use crate::original::Original;
 
 type GetKey = unsafe extern "C" fn(*mut c_void) -> *mut c_void;
-type Raw = unsafe extern "C" fn(*const c_void, *mut c_uchar, *mut usize) -> c_int;
+pub(crate) type Raw = unsafe extern "C" fn(*const c_void, *mut c_uchar, *mut usize) -> c_int;
 type Octets =
     unsafe extern "C" fn(*const c_void, *const c_char, *mut c_uchar, usize, *mut usize) -> c_int;
 type Text =
@@ -31,8 +30,6 @@ type FromData = unsafe extern "C" fn(*mut c_void, *mut *mut c_void, c_int, *mut 
 libcrypto! {
     KEY: GetKey = c"EVP_PKEY_CTX_get0_pkey";
     PEER: GetKey = c"EVP_PKEY_CTX_get0_peerkey";
-    RAW_PRIVATE: Raw = c"EVP_PKEY_get_raw_private_key";
-    RAW_PUBLIC: Raw = c"EVP_PKEY_get_raw_public_key";
     OCTETS: Octets = c"EVP_PKEY_get_octet_string_param";
     TEXT: Text = c"EVP_PKEY_get_utf8_string_param";
     NUMBER: GetNumber = c"EVP_PKEY_get_bn_param";
@@ -43,6 +40,13 @@ libcrypto! {
     BEGIN: Begin = c"EVP_PKEY_fromdata_init";
     FROM_DATA: FromData = c"EVP_PKEY_fromdata";
 }
+
+// SAFETY: libcrypto's function of that name has this type.
+pub(crate) static RAW_PRIVATE: Original<Raw> =
+    unsafe { Original::new(c"EVP_PKEY_get_raw_private_key") };
+// SAFETY: as above.
+pub(crate) static RAW_PUBLIC: Original<Raw> =
+    unsafe { Original::new(c"EVP_PKEY_get_raw_public_key") };
 
 /// `OSSL_PARAM(3)`.
 #[repr(C)]
@@ -62,7 +66,7 @@ const KEY_PAIR: c_int = 0x87;
 /// The shared secret of the keys in an `EVP_PKEY_CTX`, if a lane can give it and `capacity` bytes hold it.
 /// `None`: the original is to be called.
 pub(crate) fn derive(ctx: *mut c_void, capacity: usize) -> Option<Shared> {
-    if !lanes::are_there() || !objects::is_inside() {
+    if !lanes::are_open() {
         return None;
     }
     let (key, peer) = keys(ctx)?;
@@ -119,7 +123,8 @@ fn keys(ctx: *mut c_void) -> Option<(*const c_void, *const c_void)> {
     (lanes::is_own(key) && lanes::is_own(peer)).then_some((key, peer))
 }
 
-fn raw(function: &Original<Raw>, key: *const c_void, into: &mut [u8]) -> bool {
+/// One half of a raw key, which has that length. False if it is not there, or another.
+pub(crate) fn raw(function: &Original<Raw>, key: *const c_void, into: &mut [u8]) -> bool {
     let mut len = into.len();
     let mut read = |get: Raw| {
         // SAFETY: a key, and a buffer of that length.
@@ -170,7 +175,7 @@ fn ec_key(key: *const c_void, curve: Curve) -> Option<EcKey> {
 /// A new key pair for an `EVP_PKEY_CTX`, if a lane can give it. `None`: the original is to be called.
 pub(crate) fn keygen(ctx: *mut c_void) -> Option<*mut c_void> {
     let is_known = || lanes::is_context_a(ctx, c"X25519") && lanes::is_own_context(ctx);
-    if !lanes::are_there() || !objects::is_inside() || !is_known() {
+    if !lanes::are_open() || !is_known() {
         return None;
     }
     let operation = || {
