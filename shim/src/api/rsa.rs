@@ -4,7 +4,8 @@
 //! Followed: `RSA_private_encrypt(3)`, `RSA_get0_key(3)`.
 //!
 //! **A key is read once,** and what was read hangs on it (`attached`): it goes with the key, and is wiped
-//! then; a copy of the key has none. Should the key be given other numbers, its modulus tells.
+//! then; a copy of the key has none. Should the key be given other numbers, its modulus tells. One with a wrong component is found by its first result, and left
+//! to libcrypto from then on, which does without the component.
 
 use std::ffi::{c_int, c_uchar, c_void};
 use std::sync::Arc;
@@ -150,7 +151,7 @@ fn key(rsa: *mut c_void, n: *const c_void, e: *const c_void) -> Option<Arc<RsaKe
     };
     let look = |read: &Read| {
         let is_same = is_number(n, &read.modulus) && is_number(e, &read.exponent);
-        read.key.clone().filter(|_| is_same)
+        read.key.clone().filter(|key| is_same && key.is_fit())
     };
     READ.with(rsa, make, look).flatten()
 }
