@@ -78,6 +78,8 @@ impl Simd {
     fn pass(&mut self, kind: LaneKind, reason: Reason) {
         let queue = self.queue(kind);
         let jobs: Vec<Job> = queue.drain(..queue.len().min(LANES)).collect();
+        // Before anything is computed: should it panic, those who wait have an answer.
+        self.done.extend(jobs.iter().map(|job| Completion::done(job.ticket)));
         let mut begun: [Option<Begun<'_, Lane>>; LANES] = [const { None }; LANES];
         for (place, job) in begun.iter_mut().zip(&jobs) {
             // One that was given up meanwhile leaves its lane empty.
@@ -97,7 +99,6 @@ impl Simd {
             }
             self.passes.push(Pass { kind, lanes, reason });
         }
-        self.done.extend(jobs.iter().map(|job| Completion::done(job.ticket)));
     }
 
     fn decline(&mut self, kind: LaneKind) {

@@ -1,5 +1,6 @@
 //! What goes into a pass, and when. Skipped, and said so, where there is no vector unit.
 
+use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
 
 use interlude_simd::Secret;
@@ -14,7 +15,11 @@ struct Bench {
 
 impl Bench {
     fn open() -> Option<Self> {
-        match Simd::open(fill) {
+        Self::with(fill)
+    }
+
+    fn with(random: RandomSource) -> Option<Self> {
+        match Simd::open(random) {
             Ok(engine) => Some(Self { engine, works: Vec::new() }),
             Err(missing) => {
                 println!("skipped: {missing}");
@@ -130,6 +135,17 @@ fn what_was_given_up_leaves_its_lane_empty() {
     assert_eq!(bench.poll(), [(0, false), (1, false), (2, false)]);
     assert_eq!(bench.passes(), [(LaneKind::X25519, 2, Reason::Idle)]);
     assert_eq!((bench.outcome(0), bench.outcome(1)), (Some(Ok(())), None));
+}
+
+/// Whoever waits would wait for as long as a job may take.
+#[test]
+fn a_pass_that_panics_answers_all_of_its_jobs() {
+    let Some(mut bench) = Bench::with(|_| panic!("no random numbers")) else { return };
+    (0..3).for_each(|_| bench.submit(keygen()));
+    let flushed = catch_unwind(AssertUnwindSafe(|| bench.engine.flush()));
+    assert!(flushed.is_err());
+    assert_eq!(bench.poll(), [(0, false), (1, false), (2, false)]);
+    assert_eq!((bench.passes(), bench.outcome(0)), (vec![], None));
 }
 
 #[test]
