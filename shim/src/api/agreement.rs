@@ -1,7 +1,8 @@
 //! A handshake's key agreement: `EVP_PKEY_derive` and `EVP_PKEY_keygen` as lanes.
 //!
-//! Only within a call of libssl's: its keys are used once, as `interlude_simd` asks for those of X25519,
-//! and it asks for no cofactor and no key derivation on top.
+//! In an event, only within a call of libssl's, which asks for no cofactor and no key derivation on top.
+//! A callback of the server's is within one, too, and may have a key of X25519 that it uses for ever:
+//! so such a key gets a lane only where it was made within libssl, and only once.
 //!
 //! Followed: `EVP_PKEY_derive(3)`, `EVP_PKEY_fromdata(3)`, `EVP_PKEY-X25519(7)`, `EVP_PKEY-EC(7)`.
 
@@ -9,7 +10,9 @@ use std::ffi::{CStr, c_char, c_int, c_uchar, c_uint, c_void};
 
 use interlude_offload::{Curve, EcKey, JobKind, Operation, Secret};
 
+use crate::api::attached::{self, Attached};
 use crate::api::lanes::{self, libcrypto};
+use crate::api::objects;
 use crate::errors::Errors;
 use crate::original::Original;
 
@@ -71,6 +74,7 @@ pub(crate) fn derive(ctx: *mut c_void, capacity: usize) -> Option<Shared> {
     }
     let (key, peer) = keys(ctx)?;
     if lanes::is_key_a(key, c"X25519") {
+        UNUSED.take(key.cast_mut())?;
         let operation = || {
             let mut private = Box::new(Secret::zeros());
             let mut public = [0; 32];
@@ -96,6 +100,17 @@ pub(crate) fn derive(ctx: *mut c_void, capacity: usize) -> Option<Shared> {
     match lanes::computed(JobKind::Derive, curve.bytes(), operation)? {
         Operation::Ecdh { shared, .. } => Some(Shared::Ec(curve, shared)),
         _ => None,
+    }
+}
+
+/// Hangs on a key of X25519 from when it is made until it is used.
+static UNUSED: Attached<()> = Attached::new(attached::KEY);
+
+/// A key has just been made for an `EVP_PKEY_CTX`, in a lane or not.
+pub(crate) fn was_made(ctx: *mut c_void, key: *mut c_void) {
+    let is_within = lanes::are_there() && objects::is_inside();
+    if is_within && !key.is_null() && lanes::is_context_a(ctx, c"X25519") {
+        Errors::of(|| UNUSED.put(key, ()));
     }
 }
 

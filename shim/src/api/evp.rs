@@ -317,10 +317,19 @@ pub(crate) fn keygen(
         // SAFETY: the API's contract: a place for a key.
         let is_new = unsafe { *key }.is_null();
         let made = is_new.then(|| agreement::keygen(ctx)).flatten();
-        let Some(made) = made else { return in_place() };
-        // SAFETY: as above.
-        unsafe { *key = made };
-        return Outcome::Handled(call.made(1));
+        let outcome = match made {
+            Some(made) => {
+                // SAFETY: as above.
+                unsafe { *key = made };
+                Outcome::Handled(call.made(1))
+            }
+            None => in_place(),
+        };
+        if is_new && matches!(outcome, Outcome::Handled(1)) {
+            // SAFETY: as above.
+            agreement::was_made(ctx, unsafe { *key });
+        }
+        return outcome;
     }
     let load = Load { kind: JobKind::Keygen, size: key_size(ctx), bytes: 0 };
     let thread = match offload::plan(load) {

@@ -1,6 +1,6 @@
 //! A client of OpenSSL's: one cipher suite, one group, its sessions resumed or not.
 
-use openssl::ssl::{Ssl, SslContext, SslMethod, SslSession, SslVerifyMode, SslVersion};
+use openssl::ssl::{Ssl, SslContext, SslMethod, SslSession, SslStream, SslVerifyMode, SslVersion};
 use std::io::{Read, Write};
 use std::net::{Ipv4Addr, TcpStream};
 use std::thread;
@@ -52,6 +52,19 @@ impl Client {
         resumed
     }
 
+    /// As many clients at a time, each of one handshake, after which the server says something.
+    pub(crate) fn answered(self, port: u16, clients: usize) {
+        let context = self.context();
+        let one = || {
+            let mut stream = self.connect(&context, None, port);
+            assert_eq!(stream.read(&mut [0; 16]).unwrap(), 1, "{self:?}");
+        };
+        thread::scope(|scope| {
+            let clients: Vec<_> = (0..clients).map(|_| scope.spawn(one)).collect();
+            clients.into_iter().for_each(|client| client.join().unwrap());
+        });
+    }
+
     fn context(self) -> SslContext {
         let mut context = SslContext::builder(SslMethod::tls_client()).unwrap();
         // The certificates are self-signed. What is signed with their keys is checked all the same.
@@ -65,6 +78,22 @@ impl Client {
         context.build()
     }
 
+    fn connect(
+        self,
+        context: &SslContext,
+        session: Option<&SslSession>,
+        port: u16,
+    ) -> SslStream<TcpStream> {
+        let tcp = TcpStream::connect((Ipv4Addr::LOCALHOST, port)).unwrap();
+        tcp.set_read_timeout(Some(PATIENCE)).unwrap();
+        let mut ssl = Ssl::new(context).unwrap();
+        if let Some(session) = session.filter(|_| self.resumes) {
+            // SAFETY: a session of the same context.
+            unsafe { ssl.set_session(session) }.unwrap();
+        }
+        ssl.connect(tcp).unwrap()
+    }
+
     /// One connection and one answer. Was the session resumed?
     fn ask(
         self,
@@ -74,14 +103,7 @@ impl Client {
         path: &str,
         body: &[u8],
     ) -> bool {
-        let tcp = TcpStream::connect((Ipv4Addr::LOCALHOST, port)).unwrap();
-        tcp.set_read_timeout(Some(PATIENCE)).unwrap();
-        let mut ssl = Ssl::new(context).unwrap();
-        if let Some(session) = session.as_ref().filter(|_| self.resumes) {
-            // SAFETY: a session of the same context.
-            unsafe { ssl.set_session(session) }.unwrap();
-        }
-        let mut stream = ssl.connect(tcp).unwrap();
+        let mut stream = self.connect(context, session.as_ref(), port);
         let close = "Connection: close";
         write!(stream, "GET {path} HTTP/1.1\r\nHost: localhost\r\n{close}\r\n\r\n").unwrap();
         let mut answer = Vec::new();

@@ -2,8 +2,12 @@
 //! accept all handshakes, and they were made in lanes. Skipped, and said so, where there is no vector
 //! unit.
 
+#[path = "../apps/app.rs"]
+#[allow(dead_code)]
+mod app;
 mod client;
 mod handshakes;
+mod keys;
 
 use interlude_offload::simd_availability;
 use interlude_test_apps::crowd::{Crowd, Reference, Transport};
