@@ -7,6 +7,7 @@
 mod app;
 mod client;
 mod handshakes;
+mod helpers;
 mod keys;
 
 use interlude_offload::simd_availability;
