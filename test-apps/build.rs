@@ -1,5 +1,5 @@
 //! Compiles the C and C++ servers in `c/` with the system's compiler, as anybody would, and gives each
-//! one's path to this package as `APP_NAME`.
+//! one's path to this package as `APP_NAME`; and libraries that are preloaded into others.
 //!
 //! Must not: link anything of ours. They are the unmodified programs of the tests.
 
@@ -31,6 +31,7 @@ const PROGRAMS: &[(&str, &[&str])] = &[
     ("stale-events", &["stale-events.c"]),
     ("handlers", &["handlers.c"]),
     ("leaving", &["leaving.c"]),
+    ("static-key", &["static-key.c"]),
     ("exceptions", &["exceptions/main.c", "exceptions/handlers.cpp"]),
     (
         "epoll-held",
@@ -63,6 +64,9 @@ const PROGRAMS: &[(&str, &[&str])] = &[
     ),
 ];
 
+/// Libraries to be preloaded, each of one file.
+const PRELOADED: &[(&str, &str)] = &[("other-numbers", "other-numbers.c")];
+
 const FLAGS: [&str; 6] = ["-O2", "-g", "-Wall", "-Wextra", "-Werror", "-D_GNU_SOURCE"];
 const LIBRARIES: [&str; 6] = ["-lssl", "-lcrypto", "-lz", "-ldeflate", "-lpthread", "-lm"];
 
@@ -74,18 +78,27 @@ fn main() {
     };
     for (name, sources) in PROGRAMS.iter().copied() {
         let program = out.join(name);
-        compile(&program, sources);
-        let variable = name.to_uppercase().replace('-', "_");
-        println!("cargo:rustc-env=APP_{variable}={}", program.display());
+        compile(&program, sources, &[]);
+        tell(name, &program);
+    }
+    for (name, source) in PRELOADED.iter().copied() {
+        let library = out.join(name).with_extension("so");
+        compile(&library, &[source], &["-shared", "-fPIC"]);
+        tell(name, &library);
     }
 }
 
-fn compile(program: &Path, sources: &[&str]) {
+fn tell(name: &str, path: &Path) {
+    let variable = name.to_uppercase().replace('-', "_");
+    println!("cargo:rustc-env=APP_{variable}={}", path.display());
+}
+
+fn compile(program: &Path, sources: &[&str], more: &[&str]) {
     let is_cpp = |source: &str| source.ends_with(".cpp");
     // The C++ driver also knows what its programs are linked with.
     let driver = if sources.iter().any(|source| is_cpp(source)) { "c++" } else { "cc" };
     let mut command = Command::new(driver);
-    command.args(FLAGS).arg("-o").arg(program);
+    command.args(FLAGS).args(more).arg("-o").arg(program);
     for source in sources {
         command.args(["-x", if is_cpp(source) { "c++" } else { "c" }]);
         command.arg(Path::new("c").join(source));

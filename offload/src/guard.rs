@@ -259,8 +259,12 @@ impl<E: Engine + ?Sized> Guard<E> {
     }
 
     /// Takes the oldest job back that is not being run: the submitter has nothing else to do, and does
-    /// it itself, if its results are not there already. That is no fault of the engine's.
+    /// it itself, if its results are not there already. That is no fault of the engine's. Not from one with
+    /// lanes: it has begun with whatever will not be joined by others.
     pub fn recall(&mut self) -> Option<Completion> {
+        if self.engine.capabilities().has_lanes {
+            return None;
+        }
         let mut is_declined = false;
         let index = self.flights.iter().position(|flight| {
             let left = flight.task.give_up();

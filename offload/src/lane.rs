@@ -5,7 +5,7 @@
 
 use std::sync::Arc;
 
-use interlude_simd::{Curve, EcKey, Fault, RsaKey, Secret};
+use interlude_simd::{Curve, EcKey, Ed25519Key, Fault, RsaKey, Secret};
 
 use crate::Call;
 
@@ -54,19 +54,41 @@ pub enum Operation {
         /// The shared secret, in as many bytes as the curve's numbers have.
         shared: Box<Secret<48>>,
     },
+    /// A new key pair on a curve.
+    EcKeygen {
+        /// The curve.
+        curve: Curve,
+        /// The private key, in as many bytes as the curve's numbers have.
+        private: Box<Secret<48>>,
+        /// The public key, not compressed.
+        public: Vec<u8>,
+    },
+    /// A signature over a message.
+    Ed25519 {
+        /// The key.
+        key: Arc<Ed25519Key>,
+        /// The message.
+        message: Vec<u8>,
+        /// The signature.
+        signature: Box<[u8; 64]>,
+    },
 }
 
-/// Operations that can share a pass, the cheapest first.
+/// Operations that can share a pass, in the order in which they are given one: the cheapest first.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum LaneKind {
     /// X25519 key pairs.
     X25519Keygen,
     /// X25519 agreements.
     X25519,
+    /// Ed25519 signatures. They would be the cheapest, but are what a handshake makes keys for.
+    Ed25519,
     /// Signatures on P-256.
     EcdsaP256,
     /// Agreements on P-256.
     EcdhP256,
+    /// Key pairs on P-384.
+    KeygenP384,
     /// Signatures on P-384.
     EcdsaP384,
     /// Agreements on P-384.
@@ -81,11 +103,13 @@ pub enum LaneKind {
 
 impl LaneKind {
     /// Every kind, in the order of [`LaneKind::index`].
-    pub const ALL: [Self; 9] = [
+    pub const ALL: [Self; 11] = [
         Self::X25519Keygen,
         Self::X25519,
+        Self::Ed25519,
         Self::EcdsaP256,
         Self::EcdhP256,
+        Self::KeygenP384,
         Self::EcdsaP384,
         Self::EcdhP384,
         Self::Rsa2048,
@@ -105,8 +129,10 @@ impl LaneKind {
         match self {
             Self::X25519Keygen => "x25519_keygen",
             Self::X25519 => "x25519",
+            Self::Ed25519 => "ed25519",
             Self::EcdsaP256 => "ecdsa_p256",
             Self::EcdhP256 => "ecdh_p256",
+            Self::KeygenP384 => "keygen_p384",
             Self::EcdsaP384 => "ecdsa_p384",
             Self::EcdhP384 => "ecdh_p384",
             Self::Rsa2048 => "rsa2048",
@@ -120,7 +146,7 @@ impl LaneKind {
     #[must_use]
     pub const fn break_even(self) -> usize {
         match self {
-            Self::EcdsaP384 | Self::EcdhP384 => 1,
+            Self::KeygenP384 | Self::EcdsaP384 | Self::EcdhP384 | Self::Ed25519 => 1,
             Self::X25519Keygen | Self::X25519 | Self::EcdhP256 => 2,
             Self::EcdsaP256 | Self::Rsa2048 | Self::Rsa4096 => 3,
             Self::Rsa3072 => 5,
@@ -129,7 +155,8 @@ impl LaneKind {
 }
 
 impl Operation {
-    /// With which others it can share a pass; `None` for a size that there is no code for.
+    /// With which others it can share a pass; `None` for one that there is no code for, or where lanes do
+    /// not pay (key pairs on P-256).
     #[must_use]
     pub fn kind(&self) -> Option<LaneKind> {
         Some(match self {
@@ -149,6 +176,9 @@ impl Operation {
                 Curve::P256 => LaneKind::EcdhP256,
                 Curve::P384 => LaneKind::EcdhP384,
             },
+            Self::EcKeygen { curve: Curve::P384, .. } => LaneKind::KeygenP384,
+            Self::EcKeygen { curve: Curve::P256, .. } => return None,
+            Self::Ed25519 { .. } => LaneKind::Ed25519,
         })
     }
 }

@@ -37,8 +37,8 @@ pub use engine::{Capabilities, Engine, Refused};
 pub use guard::{Guard, STRIKES, Tally, Terms};
 pub use inline::Inline;
 pub use interlude_simd::{
-    Curve, EcKey, Fault, Missing, RsaKey, RsaParts, Secret, availability as simd_availability,
-    wipe_bytes,
+    Curve, EcKey, Ed25519Key, Fault, Missing, RsaKey, RsaParts, Secret, Unit,
+    availability as simd_availability, wipe_bytes,
 };
 pub use job::{Call, Completion, Job, JobKind, Ticket};
 pub use lane::{Lane, LaneKind, Operation, Pass, Reason};

@@ -11,22 +11,22 @@
 //! may fill the lanes of a dearer one (a handshake makes a key, agrees on a secret, and then signs).
 //!
 //! Passes are made on the submitter's own thread, where it calls `poll` and `flush`: with
-//! [`interlude_simd::STACK_NEEDED`] bytes of stack.
+//! [`interlude_simd::STACK_NEEDED`] bytes of stack. Or, where there are some, on helper threads (`helpers`):
+//! then what waits goes to one that is free, and fills lanes while none is.
 //!
 //! Must not: take a job that is no [`Lane`], or make a pass in `submit`.
 
+mod helpers;
+mod pass;
+
 use std::os::fd::RawFd;
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
-use interlude_simd::{
-    Curve, EcdhLane, EcdsaLane, LANES, Missing, Outcomes, RsaLane, Unit, X25519KeygenLane,
-    X25519Lane, empty,
-};
+use interlude_simd::{LANES, Missing, Unit};
 
-use crate::{
-    Begun, Capabilities, Completion, Engine, Job, Lane, LaneKind, Operation, Pass, Reason, Refused,
-    Work,
-};
+use crate::cores::CoresPort;
+use crate::{Capabilities, Completion, Engine, Job, Lane, LaneKind, Pass, Reason, Refused, Work};
+use helpers::Helpers;
 
 /// A source of random numbers for secrets: fills the buffer, or returns false.
 pub type RandomSource = fn(&mut [u8]) -> bool;
@@ -38,6 +38,8 @@ const QUEUE: usize = 64 * LANES;
 pub struct Simd {
     unit: Unit,
     random: RandomSource,
+    /// Who makes the passes, if not the submitter's thread.
+    helpers: Option<Helpers>,
     /// By kind: from how many lanes on a pass is worth it.
     least: [usize; LaneKind::ALL.len()],
     queues: [Vec<Job>; LaneKind::ALL.len()],
@@ -54,11 +56,22 @@ impl Simd {
         Ok(Self {
             unit: Unit::open()?,
             random,
+            helpers: None,
             least: LaneKind::ALL.map(LaneKind::break_even),
             queues: [const { Vec::new() }; LaneKind::ALL.len()],
             done: Vec::new(),
             passes: Vec::new(),
         })
+    }
+
+    /// As [`Self::open`], with helper threads that make the passes: those behind this port, which is nobody
+    /// else's.
+    ///
+    /// # Errors
+    /// Why there is none here.
+    pub fn open_over(port: CoresPort, random: RandomSource) -> Result<Self, Missing> {
+        let helpers = Some(Helpers::new(port, random));
+        Ok(Self { helpers, ..Self::open(random)? })
     }
 
     fn run_full(&mut self) {
@@ -78,26 +91,23 @@ impl Simd {
     fn pass(&mut self, kind: LaneKind, reason: Reason) {
         let queue = self.queue(kind);
         let jobs: Vec<Job> = queue.drain(..queue.len().min(LANES)).collect();
-        let mut begun: [Option<Begun<'_, Lane>>; LANES] = [const { None }; LANES];
-        for (place, job) in begun.iter_mut().zip(&jobs) {
-            // One that was given up meanwhile leaves its lane empty.
-            *place = work(job).and_then(Work::begin);
+        if let Some(helpers) = &mut self.helpers {
+            helpers.give(kind, jobs, reason);
+            return;
         }
-        let lanes = begun.iter().flatten().count();
+        // Before anything is computed: should it panic, those who wait have an answer.
+        self.done.extend(jobs.iter().map(|job| Completion::done(job.ticket)));
+        let lanes = pass::make(&mut self.unit, kind, &jobs, self.random);
         if lanes > 0 {
-            let since = Instant::now();
-            let outcomes = compute(&mut self.unit, kind, &mut begun, self.random);
-            let took = since.elapsed() / u32::try_from(lanes).unwrap_or(1);
-            for (begun, outcome) in begun.into_iter().zip(outcomes) {
-                let Some(mut begun) = begun else { continue };
-                if let Some(lane) = begun.call() {
-                    lane.outcome = outcome;
-                }
-                begun.done(took);
-            }
             self.passes.push(Pass { kind, lanes, reason });
         }
-        self.done.extend(jobs.iter().map(|job| Completion::done(job.ticket)));
+    }
+
+    /// What helpers have done.
+    fn collect(&mut self) {
+        if let Some(helpers) = &mut self.helpers {
+            helpers.take(&mut self.done, &mut self.passes);
+        }
     }
 
     fn decline(&mut self, kind: LaneKind) {
@@ -138,6 +148,7 @@ impl Engine for Simd {
     }
 
     fn poll(&mut self, max: usize, into: &mut Vec<Completion>) -> usize {
+        self.collect();
         self.run_full();
         let taken = max.min(self.done.len());
         into.extend(self.done.drain(..taken));
@@ -149,106 +160,49 @@ impl Engine for Simd {
     }
 
     fn wake_fd(&self) -> Option<RawFd> {
-        None
+        self.helpers.as_ref().and_then(Helpers::wake_fd)
     }
 
     fn arm(&mut self) -> bool {
-        self.done.is_empty()
+        self.done.is_empty() && self.helpers.as_mut().is_none_or(|helpers| helpers.port().arm())
     }
 
-    fn disarm(&mut self) {}
+    fn disarm(&mut self) {
+        if let Some(helpers) = &mut self.helpers {
+            helpers.port().disarm();
+        }
+    }
 
     fn flush(&mut self) {
+        self.collect();
         if !self.done.is_empty() {
             // Those go on first, and may join the others.
             return;
         }
         self.run_full();
-        let waits = LaneKind::ALL.into_iter().find(|kind| !self.queues[kind.index()].is_empty());
-        match waits {
-            Some(kind) if self.queue(kind).len() >= self.least[kind.index()] => {
-                self.pass(kind, Reason::Idle);
+        while self.done.is_empty() && !self.helpers.as_ref().is_some_and(Helpers::are_busy) {
+            let waits = LaneKind::ALL.into_iter().find(|kind| !self.queue(*kind).is_empty());
+            match waits {
+                Some(kind) if self.queue(kind).len() >= self.least[kind.index()] => {
+                    self.pass(kind, Reason::Idle);
+                }
+                Some(kind) => self.decline(kind),
+                None => return,
             }
-            Some(kind) => self.decline(kind),
-            None => {}
         }
     }
 
     /// Whoever sleeps fills no lanes.
-    fn sleep(&mut self, _: Option<Duration>) {
+    fn sleep(&mut self, limit: Option<Duration>) {
         LaneKind::ALL.into_iter().for_each(|kind| self.decline(kind));
+        let has_answers = !self.done.is_empty();
+        if let Some(helpers) = self.helpers.as_mut().filter(|out| out.are_out() && !has_answers) {
+            helpers.port().sleep(limit);
+        }
     }
 
     fn take_passes(&mut self, into: &mut Vec<Pass>) {
         into.append(&mut self.passes);
-    }
-}
-
-/// Computes what was begun: all of it is of that kind.
-fn compute(
-    unit: &mut Unit,
-    kind: LaneKind,
-    begun: &mut [Option<Begun<'_, Lane>>; LANES],
-    mut random: RandomSource,
-) -> Outcomes {
-    let operations = begun
-        .iter_mut()
-        .map(|begun| begun.as_mut().and_then(Begun::call).map(|lane| &mut lane.operation));
-    match kind {
-        LaneKind::X25519Keygen => {
-            let mut lanes = empty();
-            for (place, operation) in lanes.iter_mut().zip(operations) {
-                if let Some(Operation::X25519Keygen { private, public }) = operation {
-                    *place = Some(X25519KeygenLane { private, public });
-                }
-            }
-            unit.x25519_keygen(&mut lanes, &mut random)
-        }
-        LaneKind::X25519 => {
-            let mut lanes = empty();
-            for (place, operation) in lanes.iter_mut().zip(operations) {
-                if let Some(Operation::X25519 { private, peer, shared }) = operation {
-                    *place = Some(X25519Lane { private, peer, shared });
-                }
-            }
-            unit.x25519_derive(&mut lanes)
-        }
-        LaneKind::EcdsaP256 | LaneKind::EcdsaP384 => {
-            let mut lanes = empty();
-            for (place, operation) in lanes.iter_mut().zip(operations) {
-                if let Some(Operation::Ecdsa { key, digest, signature: (r, s) }) = operation {
-                    *place = Some(EcdsaLane { key, digest, r, s });
-                }
-            }
-            unit.ecdsa_sign(curve(kind), &mut lanes, &mut random)
-        }
-        LaneKind::EcdhP256 | LaneKind::EcdhP384 => {
-            let mut lanes = empty();
-            let curve = curve(kind);
-            for (place, operation) in lanes.iter_mut().zip(operations) {
-                if let Some(Operation::Ecdh { key, peer, shared }) = operation {
-                    let shared = &mut shared[..curve.bytes()];
-                    *place = Some(EcdhLane { key, peer, shared });
-                }
-            }
-            unit.ecdh_derive(curve, &mut lanes)
-        }
-        LaneKind::Rsa2048 | LaneKind::Rsa3072 | LaneKind::Rsa4096 => {
-            let mut lanes = empty();
-            for (place, operation) in lanes.iter_mut().zip(operations) {
-                if let Some(Operation::Rsa { key, input, output }) = operation {
-                    *place = Some(RsaLane { key, input, output });
-                }
-            }
-            unit.rsa_private(&mut lanes)
-        }
-    }
-}
-
-fn curve(kind: LaneKind) -> Curve {
-    match kind {
-        LaneKind::EcdsaP384 | LaneKind::EcdhP384 => Curve::P384,
-        _ => Curve::P256,
     }
 }
 

@@ -2,9 +2,12 @@
 //! asks `interlude-core`, and says what is to become of the call.
 
 pub(crate) mod agreement;
+mod attached;
 pub(crate) mod clocks;
 pub(crate) mod descriptors;
+pub(crate) mod ec_keygen;
 pub(crate) mod ecdsa;
+mod ed25519;
 pub(crate) mod epoll;
 pub(crate) mod evp;
 pub(crate) mod io;

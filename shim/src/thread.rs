@@ -202,8 +202,8 @@ impl Thread {
                 unsafe { libc::close(fd) };
             }
             // Its helper threads do not exist here, and its locks may be held by one of them. One with
-            // lanes has neither, and the parent's secrets.
-            if !engine.capabilities().has_lanes {
+            // lanes and no helpers has neither, and the parent's secrets.
+            if !engine.capabilities().has_lanes || engine.wake_fd().is_some() {
                 std::mem::forget(engine);
             }
         }
@@ -252,7 +252,7 @@ fn make_engine(settings: &Settings) -> Option<Box<dyn Engine>> {
     match settings.engine {
         EngineName::Inline => Some(Box::new(Inline::default())),
         EngineName::Cores => Some(Box::new(pool(settings).port().ok()?)),
-        EngineName::Simd => match Simd::open(lanes::random) {
+        EngineName::Simd => match open_lanes(settings) {
             Ok(engine) => Some(Box::new(engine)),
             Err(missing) => {
                 say_once(missing);
@@ -262,6 +262,15 @@ fn make_engine(settings: &Settings) -> Option<Box<dyn Engine>> {
         EngineName::Chaos => {
             Some(Box::new(Chaos::new(chaos(settings), pool(settings).port().ok()?)))
         }
+    }
+}
+
+/// Without an fd for the wake-up, the passes are made in place.
+fn open_lanes(settings: &Settings) -> Result<Simd, Missing> {
+    let port = (settings.simd.threads > 0).then(|| pool(settings).port().ok()).flatten();
+    match port {
+        Some(port) => Simd::open_over(port, lanes::random),
+        None => Simd::open(lanes::random),
     }
 }
 
@@ -357,8 +366,12 @@ fn pool(settings: &Settings) -> Cores {
 }
 
 fn config(settings: &Settings) -> CoresConfig {
+    let threads = match settings.engine {
+        EngineName::Simd => settings.simd.threads,
+        _ => settings.cores.threads,
+    };
     CoresConfig {
-        threads: settings.cores.threads as usize,
+        threads: threads as usize,
         queue: settings.cores.queue as usize,
         nice: settings.cores.nice.cast_signed(),
     }

@@ -18,19 +18,26 @@ pub enum KeyKind {
     Rsa4096,
     /// ECDSA on P-256.
     EcdsaP256,
+    /// ECDSA on P-384.
+    EcdsaP384,
+    /// Ed25519.
+    Ed25519,
 }
 
 impl KeyKind {
     /// Every kind.
-    pub const ALL: [Self; 3] = [Self::Rsa2048, Self::Rsa4096, Self::EcdsaP256];
+    pub const ALL: [Self; 5] =
+        [Self::Rsa2048, Self::Rsa4096, Self::EcdsaP256, Self::EcdsaP384, Self::Ed25519];
 
-    /// Its name on command lines: `rsa2048`, `rsa4096`, `ecdsa-p256`.
+    /// Its name on command lines: `rsa2048`, `rsa4096`, `ecdsa-p256`, `ecdsa-p384`, `ed25519`.
     #[must_use]
     pub fn name(self) -> &'static str {
         match self {
             Self::Rsa2048 => "rsa2048",
             Self::Rsa4096 => "rsa4096",
             Self::EcdsaP256 => "ecdsa-p256",
+            Self::EcdsaP384 => "ecdsa-p384",
+            Self::Ed25519 => "ed25519",
         }
     }
 
@@ -40,6 +47,8 @@ impl KeyKind {
             Self::Rsa2048 => &["-newkey", "rsa:2048"],
             Self::Rsa4096 => &["-newkey", "rsa:4096"],
             Self::EcdsaP256 => &["-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:prime256v1"],
+            Self::EcdsaP384 => &["-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:secp384r1"],
+            Self::Ed25519 => &["-newkey", "ed25519"],
         }
     }
 }
@@ -49,7 +58,7 @@ impl FromStr for KeyKind {
 
     fn from_str(text: &str) -> Result<Self, Self::Err> {
         let kind = Self::ALL.into_iter().find(|kind| kind.name() == text);
-        kind.ok_or("must be rsa2048, rsa4096 or ecdsa-p256")
+        kind.ok_or("must be rsa2048, rsa4096, ecdsa-p256, ecdsa-p384 or ed25519")
     }
 }
 
@@ -139,7 +148,7 @@ mod tests {
     fn each_kind_is_made_once() {
         let dir = tempfile::tempdir().unwrap();
         let certificates = Certificates::in_dir(dir.path()).unwrap();
-        for kind in [KeyKind::Rsa2048, KeyKind::EcdsaP256] {
+        for kind in [KeyKind::Rsa2048, KeyKind::EcdsaP256, KeyKind::Ed25519] {
             let first = certificates.get(kind).unwrap();
             let text = fs::read_to_string(&first.certificate).unwrap();
             assert!(text.starts_with("-----BEGIN CERTIFICATE-----"));

@@ -29,6 +29,8 @@ pub enum Preload {
 #[derive(Debug, Clone)]
 pub struct Shim {
     library: PathBuf,
+    /// Libraries to be loaded after it.
+    after: Vec<PathBuf>,
     variables: Vec<(String, String)>,
 }
 
@@ -50,7 +52,7 @@ impl Shim {
         let library = library.and_then(|path| path.canonicalize().ok()).ok_or_else(|| {
             HarnessError::new(LIBRARY, format!("not found; build the workspace or set {VARIABLE}"))
         })?;
-        Ok(Self { library, variables: Vec::new() })
+        Ok(Self { library, after: Vec::new(), variables: Vec::new() })
     }
 
     /// The library with fail points, ordered to panic at `place` (`shim/src/fail.rs`).
@@ -63,6 +65,13 @@ impl Shim {
             return Ok(self.with("INTERLUDE_FAIL", place));
         }
         Err(HarnessError::new(self.library.display(), "not found; build the workspace"))
+    }
+
+    /// With one more library, preloaded after it: where it looks for originals, it finds that first.
+    #[must_use]
+    pub fn followed_by(mut self, library: impl Into<PathBuf>) -> Self {
+        self.after.push(library.into());
+        self
     }
 
     /// With one more variable; a later value of the same name wins.
@@ -124,6 +133,10 @@ impl Preload {
                 libraries.push(":");
             }
             libraries.push(&shim.library);
+            for library in &shim.after {
+                libraries.push(":");
+                libraries.push(library);
+            }
             command.env("LD_PRELOAD", libraries);
             command.envs(shim.variables.iter().map(|(name, value)| (name, value)));
         }

@@ -27,7 +27,7 @@ pub(crate) struct Args {
     /// nginx or lighttpd
     #[arg(long, value_name = "NAME", default_value = "nginx")]
     server: WebServer,
-    /// Key of the certificate: rsa2048, rsa4096 or ecdsa-p256
+    /// Key of the certificate: rsa2048, rsa4096, ecdsa-p256, ecdsa-p384 or ed25519
     #[arg(long, value_name = "KIND", default_value = "rsa4096")]
     key: KeyKind,
     /// Connections of the storm at a time

@@ -11,6 +11,16 @@ const WITH_DEFAULTS: Duration = Duration::from_secs(46);
 const SECONDS: u32 = 2;
 const ROUNDS: u32 = 3;
 
+/// The engine that has helper threads only where it is told so.
+const SIMD: &str = "simd";
+
+/// How many it is told to have, checked where the variants are made.
+fn simd_threads(settings: &[String]) -> &str {
+    let pairs = settings.iter().rev().filter_map(|setting| setting.split_once('='));
+    let mut threads = pairs.filter(|(key, _)| key.trim() == "simd.threads");
+    threads.next().map_or("0", |(_, value)| value.trim())
+}
+
 /// Options of every benchmark that runs a server.
 #[derive(Debug, clap::Args)]
 pub(crate) struct Common {
@@ -65,7 +75,12 @@ impl Common {
     /// # Errors
     /// Where an option is wrong, or the library is not found.
     pub(crate) fn plan(&self, jobs: bool) -> Result<Plan, Failure> {
-        let helpers = jobs && !matches!(self.engine.as_str(), "inline" | "simd");
+        let helpers = jobs
+            && match self.engine.as_str() {
+                "inline" => false,
+                SIMD => simd_threads(&self.settings) != "0",
+                _ => true,
+            };
         let defaults = self.seconds.is_none() && self.rounds.is_none();
         let placement = Placement::choose(helpers, &self.server_cpus, &self.client_cpus)?;
         Ok(Plan {
@@ -89,6 +104,9 @@ impl Plan {
     /// For the outcome's parameters.
     pub(crate) fn add_to(&self, params: &mut Map<String, Value>) {
         params.insert("engine".into(), json!(self.engine));
+        if self.engine == SIMD {
+            params.insert("simd_threads".into(), json!(simd_threads(&self.settings)));
+        }
         if !self.settings.is_empty() {
             params.insert("set".into(), json!(self.settings));
         }
@@ -114,5 +132,17 @@ impl Plan {
             engine: "inline".to_owned(),
             settings: Vec::new(),
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_last_setting_tells_how_many_helpers_there_are() {
+        let settings = ["simd.threads=1", "jobs.min_us=0", "simd.threads = 2"];
+        assert_eq!(simd_threads(&settings.map(str::to_owned)), "2");
+        assert_eq!(simd_threads(&["cores.threads=3".to_owned()]), "0");
     }
 }

@@ -34,6 +34,17 @@ impl<'a, L: Lane> Batch<'a, L> {
         }
     }
 
+    /// Shows every lane that has this fault, to have another name for it.
+    pub(crate) fn revise(&mut self, fault: Fault, mut revise: impl FnMut(&L) -> Fault) {
+        for (lane, outcome) in self.lanes.iter().zip(&mut self.outcomes) {
+            if let (Some(lane), Some(Err(found))) = (lane, outcome)
+                && *found == fault
+            {
+                *found = revise(lane);
+            }
+        }
+    }
+
     /// Is there a sound lane?
     pub(crate) fn is_sound(&self) -> bool {
         self.outcomes.contains(&Some(Ok(())))
@@ -75,9 +86,11 @@ mod tests {
             Ok(())
         });
         assert!(batch.is_sound());
+        batch.revise(Fault::Length, |_| Fault::Refused);
+        batch.revise(Fault::Range, |_| Fault::Key);
         let outcomes = batch.finish();
         assert_eq!(seen, [6]);
-        assert_eq!((outcomes[0], outcomes[1]), (None, Some(Err(Fault::Range))));
+        assert_eq!((outcomes[0], outcomes[1]), (None, Some(Err(Fault::Key))));
         assert_eq!(outcomes[6], Some(Ok(())));
         assert_eq!(lanes.map(|lane| lane.map_or(9, |lane| lane.0)), [9, 0, 9, 9, 9, 9, 6, 9]);
     }

@@ -19,9 +19,12 @@ pub enum Fault {
     LowOrder,
     /// The caller's source of random numbers failed.
     Random,
-    /// An RSA result that the public exponent does not take back to the input: a wrong component of
-    /// the key, or a processor that miscalculated.
+    /// An RSA result that the public exponent does not take back to the input, where the key had right
+    /// ones before: the processor has miscalculated.
     Check,
+    /// The same where the key never had a right one: its numbers do not belong together. It is to be
+    /// used by other means.
+    Key,
     /// A signature component came out as zero: sign again, with another nonce.
     Again,
     /// The library refused the lane without a reason that is known here, or it was not given the
@@ -39,6 +42,7 @@ impl fmt::Display for Fault {
             Self::LowOrder => "the shared secret is all zeros",
             Self::Random => "no random numbers",
             Self::Check => "the result does not verify",
+            Self::Key => "the key's numbers do not belong together",
             Self::Again => "a signature component of zero",
             Self::Refused => "nothing for libcrypto_mb",
         })

@@ -39,6 +39,12 @@ impl Unit {
         if let Some(bits) = size {
             self.compute(bits, &mut batch);
             self.check(bits, &mut batch);
+            // The right ones first: another lane may have the same key.
+            batch.judge(|_, lane| {
+                lane.key.was_right();
+                Ok(())
+            });
+            batch.revise(Fault::Check, |lane| lane.key.was_wrong());
         }
         batch.finish()
     }

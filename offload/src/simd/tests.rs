@@ -1,20 +1,29 @@
 //! What goes into a pass, and when. Skipped, and said so, where there is no vector unit.
 
+use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
 
 use interlude_simd::Secret;
 
 use super::*;
-use crate::{JobKind, Task, Ticket};
+use crate::{JobKind, Operation, Task, Ticket};
 
-struct Bench {
-    engine: Simd,
+pub(super) struct Bench {
+    pub(super) engine: Simd,
     works: Vec<Arc<Work<Lane>>>,
 }
 
 impl Bench {
     fn open() -> Option<Self> {
-        match Simd::open(fill) {
+        Self::with(fill, None)
+    }
+
+    pub(super) fn with(random: RandomSource, port: Option<CoresPort>) -> Option<Self> {
+        let opened = match port {
+            Some(port) => Simd::open_over(port, random),
+            None => Simd::open(random),
+        };
+        match opened {
             Ok(engine) => Some(Self { engine, works: Vec::new() }),
             Err(missing) => {
                 println!("skipped: {missing}");
@@ -23,7 +32,7 @@ impl Bench {
         }
     }
 
-    fn submit(&mut self, operation: Operation) {
+    pub(super) fn submit(&mut self, operation: Operation) {
         let work = Arc::new(Work::new(Lane::new(operation)));
         let ticket = Ticket(self.works.len() as u64);
         let job = Job { ticket, kind: JobKind::Derive, bytes: 32, task: work.clone() };
@@ -31,36 +40,36 @@ impl Bench {
         self.works.push(work);
     }
 
-    fn poll(&mut self) -> Vec<(u64, bool)> {
+    pub(super) fn poll(&mut self) -> Vec<(u64, bool)> {
         let mut done = Vec::new();
         self.engine.poll(usize::MAX, &mut done);
         done.into_iter().map(|done| (done.ticket.0, done.is_declined)).collect()
     }
 
-    fn passes(&mut self) -> Vec<(LaneKind, usize, Reason)> {
+    pub(super) fn passes(&mut self) -> Vec<(LaneKind, usize, Reason)> {
         let mut passes = Vec::new();
         self.engine.take_passes(&mut passes);
         passes.into_iter().map(|pass| (pass.kind, pass.lanes, pass.reason)).collect()
     }
 
-    fn outcome(&self, index: usize) -> Option<Result<(), interlude_simd::Fault>> {
+    pub(super) fn outcome(&self, index: usize) -> Option<Result<(), interlude_simd::Fault>> {
         self.works[index].take().and_then(|done| done.call.outcome)
     }
 }
 
 /// Not secret, and never the same twice.
-fn fill(into: &mut [u8]) -> bool {
+pub(super) fn fill(into: &mut [u8]) -> bool {
     use std::sync::atomic::{AtomicU8, Ordering};
     static NEXT: AtomicU8 = AtomicU8::new(1);
     into.fill(NEXT.fetch_add(1, Ordering::Relaxed));
     true
 }
 
-fn keygen() -> Operation {
+pub(super) fn keygen() -> Operation {
     Operation::X25519Keygen { private: Box::new(Secret::zeros()), public: [0; 32] }
 }
 
-fn agreement() -> Operation {
+pub(super) fn agreement() -> Operation {
     let mut private = Box::new(Secret::zeros());
     private.fill(0x40);
     let shared = Box::new(Secret::zeros());
@@ -130,6 +139,17 @@ fn what_was_given_up_leaves_its_lane_empty() {
     assert_eq!(bench.poll(), [(0, false), (1, false), (2, false)]);
     assert_eq!(bench.passes(), [(LaneKind::X25519, 2, Reason::Idle)]);
     assert_eq!((bench.outcome(0), bench.outcome(1)), (Some(Ok(())), None));
+}
+
+/// Whoever waits would wait for as long as a job may take.
+#[test]
+fn a_pass_that_panics_answers_all_of_its_jobs() {
+    let Some(mut bench) = Bench::with(|_| panic!("no random numbers"), None) else { return };
+    (0..3).for_each(|_| bench.submit(keygen()));
+    let flushed = catch_unwind(AssertUnwindSafe(|| bench.engine.flush()));
+    assert!(flushed.is_err());
+    assert_eq!(bench.poll(), [(0, false), (1, false), (2, false)]);
+    assert_eq!((bench.passes(), bench.outcome(0)), (vec![], None));
 }
 
 #[test]

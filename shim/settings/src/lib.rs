@@ -77,6 +77,8 @@ pub struct Settings {
     pub program: String,
     /// The `cores` engine.
     pub cores: Cores,
+    /// The `simd` engine.
+    pub simd: Simd,
     /// The `chaos` engine.
     pub chaos: Chaos,
     /// Which calls become jobs, and from which size on.
@@ -95,6 +97,15 @@ pub struct Cores {
     pub queue: u32,
     /// Nice value of the helper threads relative to the server, 0 to 19.
     pub nice: u32,
+}
+
+/// `[simd]`: the engine with lanes.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct Simd {
+    /// Helper threads that make the passes, 0 to 256, each as nice as `[cores]` says; 0: the server's own
+    /// thread makes them.
+    pub threads: u32,
 }
 
 /// `[chaos]`: an engine for tests. The shares are in percent of all jobs, and together 100 at most.
@@ -280,6 +291,9 @@ impl Settings {
         }
         if self.cores.nice > 19 {
             return Err(SettingsError::range("cores.nice", self.cores.nice, "0 to 19"));
+        }
+        if self.simd.threads > 256 {
+            return Err(SettingsError::range("simd.threads", self.simd.threads, "0 to 256"));
         }
         let Jobs { deadline_ms, quarantine_ms, .. } = self.jobs;
         if !(1..=600_000).contains(&deadline_ms) {

@@ -55,6 +55,12 @@ pub const VARIABLES: &[Variable] = &[
         apply: |s, v| number(v).map(|n| s.cores.nice = n),
     },
     Variable {
+        name: "INTERLUDE_SIMD_THREADS",
+        key: "simd.threads",
+        help: "helper threads that make the passes of engine simd; 0: the server's own does",
+        apply: |s, v| number(v).map(|n| s.simd.threads = n),
+    },
+    Variable {
         name: "INTERLUDE_JOBS",
         key: "jobs",
         help: "comma list of sign, derive, keygen, decrypt, deflate: only these become jobs",

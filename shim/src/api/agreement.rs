@@ -1,7 +1,8 @@
 //! A handshake's key agreement: `EVP_PKEY_derive` and `EVP_PKEY_keygen` as lanes.
 //!
-//! Only within a call of libssl's: its keys are used once, as `interlude_simd` asks for those of X25519,
-//! and it asks for no cofactor and no key derivation on top.
+//! In an event, only within a call of libssl's, which asks for no cofactor and no key derivation on top.
+//! A callback of the server's is within one, too, and may have a key of X25519 that it uses for ever:
+//! so such a key gets a lane only where it was made within libssl, and only once.
 //!
 //! Followed: `EVP_PKEY_derive(3)`, `EVP_PKEY_fromdata(3)`, `EVP_PKEY-X25519(7)`, `EVP_PKEY-EC(7)`.
 
@@ -9,13 +10,14 @@ use std::ffi::{CStr, c_char, c_int, c_uchar, c_uint, c_void};
 
 use interlude_offload::{Curve, EcKey, JobKind, Operation, Secret};
 
+use crate::api::attached::{self, Attached};
 use crate::api::lanes::{self, libcrypto};
 use crate::api::objects;
 use crate::errors::Errors;
 use crate::original::Original;
 
 type GetKey = unsafe extern "C" fn(*mut c_void) -> *mut c_void;
-type Raw = unsafe extern "C" fn(*const c_void, *mut c_uchar, *mut usize) -> c_int;
+pub(crate) type Raw = unsafe extern "C" fn(*const c_void, *mut c_uchar, *mut usize) -> c_int;
 type Octets =
     unsafe extern "C" fn(*const c_void, *const c_char, *mut c_uchar, usize, *mut usize) -> c_int;
 type Text =
@@ -31,8 +33,6 @@ type FromData = unsafe extern "C" fn(*mut c_void, *mut *mut c_void, c_int, *mut 
 libcrypto! {
     KEY: GetKey = c"EVP_PKEY_CTX_get0_pkey";
     PEER: GetKey = c"EVP_PKEY_CTX_get0_peerkey";
-    RAW_PRIVATE: Raw = c"EVP_PKEY_get_raw_private_key";
-    RAW_PUBLIC: Raw = c"EVP_PKEY_get_raw_public_key";
     OCTETS: Octets = c"EVP_PKEY_get_octet_string_param";
     TEXT: Text = c"EVP_PKEY_get_utf8_string_param";
     NUMBER: GetNumber = c"EVP_PKEY_get_bn_param";
@@ -43,6 +43,13 @@ libcrypto! {
     BEGIN: Begin = c"EVP_PKEY_fromdata_init";
     FROM_DATA: FromData = c"EVP_PKEY_fromdata";
 }
+
+// SAFETY: libcrypto's function of that name has this type.
+pub(crate) static RAW_PRIVATE: Original<Raw> =
+    unsafe { Original::new(c"EVP_PKEY_get_raw_private_key") };
+// SAFETY: as above.
+pub(crate) static RAW_PUBLIC: Original<Raw> =
+    unsafe { Original::new(c"EVP_PKEY_get_raw_public_key") };
 
 /// `OSSL_PARAM(3)`.
 #[repr(C)]
@@ -62,11 +69,12 @@ const KEY_PAIR: c_int = 0x87;
 /// The shared secret of the keys in an `EVP_PKEY_CTX`, if a lane can give it and `capacity` bytes hold it.
 /// `None`: the original is to be called.
 pub(crate) fn derive(ctx: *mut c_void, capacity: usize) -> Option<Shared> {
-    if !lanes::are_there() || !objects::is_inside() {
+    if !lanes::are_open() {
         return None;
     }
     let (key, peer) = keys(ctx)?;
     if lanes::is_key_a(key, c"X25519") {
+        UNUSED.take(key.cast_mut())?;
         let operation = || {
             let mut private = Box::new(Secret::zeros());
             let mut public = [0; 32];
@@ -95,6 +103,17 @@ pub(crate) fn derive(ctx: *mut c_void, capacity: usize) -> Option<Shared> {
     }
 }
 
+/// Hangs on a key of X25519 from when it is made until it is used.
+static UNUSED: Attached<()> = Attached::new(attached::KEY);
+
+/// A key has just been made for an `EVP_PKEY_CTX`, in a lane or not.
+pub(crate) fn was_made(ctx: *mut c_void, key: *mut c_void) {
+    let is_within = lanes::are_there() && objects::is_inside();
+    if is_within && !key.is_null() && lanes::is_context_a(ctx, c"X25519") {
+        Errors::of(|| UNUSED.put(key, ()));
+    }
+}
+
 /// A shared secret.
 pub(crate) enum Shared {
     X25519(Box<Secret<32>>),
@@ -119,7 +138,8 @@ fn keys(ctx: *mut c_void) -> Option<(*const c_void, *const c_void)> {
     (lanes::is_own(key) && lanes::is_own(peer)).then_some((key, peer))
 }
 
-fn raw(function: &Original<Raw>, key: *const c_void, into: &mut [u8]) -> bool {
+/// One half of a raw key, which has that length. False if it is not there, or another.
+pub(crate) fn raw(function: &Original<Raw>, key: *const c_void, into: &mut [u8]) -> bool {
     let mut len = into.len();
     let mut read = |get: Raw| {
         // SAFETY: a key, and a buffer of that length.
@@ -170,7 +190,7 @@ fn ec_key(key: *const c_void, curve: Curve) -> Option<EcKey> {
 /// A new key pair for an `EVP_PKEY_CTX`, if a lane can give it. `None`: the original is to be called.
 pub(crate) fn keygen(ctx: *mut c_void) -> Option<*mut c_void> {
     let is_known = || lanes::is_context_a(ctx, c"X25519") && lanes::is_own_context(ctx);
-    if !lanes::are_there() || !objects::is_inside() || !is_known() {
+    if !lanes::are_open() || !is_known() {
         return None;
     }
     let operation = || {

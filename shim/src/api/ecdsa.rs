@@ -25,7 +25,7 @@ type OwnMethod = unsafe extern "C" fn() -> *const c_void;
 type Number = unsafe extern "C" fn(*const c_void) -> c_int;
 type New = unsafe extern "C" fn() -> *mut c_void;
 type Free = unsafe extern "C" fn(*mut c_void);
-type FromBytes = unsafe extern "C" fn(*const c_uchar, c_int, *mut c_void) -> *mut c_void;
+pub(crate) type FromBytes = unsafe extern "C" fn(*const c_uchar, c_int, *mut c_void) -> *mut c_void;
 type Set = unsafe extern "C" fn(*mut c_void, *mut c_void, *mut c_void) -> c_int;
 
 libcrypto! {
@@ -37,9 +37,11 @@ libcrypto! {
     NEW: New = c"ECDSA_SIG_new";
     FREE: Free = c"ECDSA_SIG_free";
     SET: Set = c"ECDSA_SIG_set0";
-    FROM_BYTES: FromBytes = c"BN_bin2bn";
     FREE_NUMBER: Free = c"BN_free";
 }
+
+// SAFETY: libcrypto's function of that name has this type.
+pub(crate) static FROM_BYTES: Original<FromBytes> = unsafe { Original::new(c"BN_bin2bn") };
 
 /// `NID_X9_62_prime256v1`.
 const P256: c_int = 415;
@@ -82,8 +84,8 @@ pub(crate) fn do_sign_ex(
     Outcome::Handled(call.made(signature))
 }
 
-/// A key of libcrypto's own, on a curve that there is code for.
-fn key(key: *mut c_void) -> Option<EcKey> {
+/// The curve of a key of libcrypto's own, if there is code for it.
+pub(crate) fn curve(key: *const c_void) -> Option<Curve> {
     // SAFETY: the caller's key.
     let method = unsafe { METHOD.function()?(key) };
     // SAFETY: no preconditions.
@@ -96,11 +98,15 @@ fn key(key: *mut c_void) -> Option<EcKey> {
         return None;
     }
     // SAFETY: the key's group.
-    let curve = match unsafe { CURVE.function()?(group) } {
-        P256 => Curve::P256,
-        P384 => Curve::P384,
-        _ => return None,
-    };
+    match unsafe { CURVE.function()?(group) } {
+        P256 => Some(Curve::P256),
+        P384 => Some(Curve::P384),
+        _ => None,
+    }
+}
+
+fn key(key: *mut c_void) -> Option<EcKey> {
+    let curve = curve(key)?;
     // SAFETY: the caller's key.
     let private = unsafe { PRIVATE.function()?(key) };
     let mut scalar = [0; 48];

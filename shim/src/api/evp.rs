@@ -14,7 +14,7 @@ use interlude_offload::{Call as Offloaded, JobKind};
 use interlude_settings::Check;
 
 use crate::api::signature::Signer;
-use crate::api::{agreement, lanes, objects};
+use crate::api::{agreement, ed25519, lanes, objects};
 use crate::bypass::Bypass;
 use crate::errors::{self, Errors};
 use crate::fail;
@@ -186,12 +186,23 @@ fn with_input(
         return in_place();
     }
     errors::in_use();
-    if lanes::are_there() {
-        // What it comes to has hooks of its own.
-        return Outcome::PassThrough(Bypass::Further);
-    }
     // SAFETY: the API's contract: `len` says how large `out` is.
     let capacity = unsafe { *len };
+    if lanes::are_there() {
+        let takes = kind == JobKind::Sign && lanes::are_open() && capacity >= ed25519::LENGTH;
+        let Some(key) = takes.then(|| ed25519::key(ctx)).flatten() else {
+            // What it comes to has hooks of its own.
+            return Outcome::PassThrough(Bypass::Further);
+        };
+        // SAFETY: the API's contract: `data_len` bytes at `data`.
+        let message = unsafe { bytes(data, data_len) };
+        let Some(signature) = ed25519::sign(key, message) else { return in_place() };
+        // SAFETY: the caller's buffer has room for it.
+        unsafe { std::ptr::copy_nonoverlapping(signature.as_ptr(), out, signature.len()) };
+        // SAFETY: the caller's length, not null.
+        unsafe { *len = signature.len() };
+        return Outcome::Handled(call.made(1));
+    }
     if capacity > MOST_OUTPUT {
         return in_place();
     }
@@ -299,13 +310,26 @@ pub(crate) fn keygen(
     }
     errors::in_use();
     if lanes::are_there() {
+        if lanes::is_context_a(ctx, c"EC") {
+            // What it comes to has a hook of its own.
+            return Outcome::PassThrough(Bypass::Further);
+        }
         // SAFETY: the API's contract: a place for a key.
         let is_new = unsafe { *key }.is_null();
         let made = is_new.then(|| agreement::keygen(ctx)).flatten();
-        let Some(made) = made else { return in_place() };
-        // SAFETY: as above.
-        unsafe { *key = made };
-        return Outcome::Handled(call.made(1));
+        let outcome = match made {
+            Some(made) => {
+                // SAFETY: as above.
+                unsafe { *key = made };
+                Outcome::Handled(call.made(1))
+            }
+            None => in_place(),
+        };
+        if is_new && matches!(outcome, Outcome::Handled(1)) {
+            // SAFETY: as above.
+            agreement::was_made(ctx, unsafe { *key });
+        }
+        return outcome;
     }
     let load = Load { kind: JobKind::Keygen, size: key_size(ctx), bytes: 0 };
     let thread = match offload::plan(load) {

@@ -34,7 +34,8 @@ pub(crate) use libcrypto;
 
 /// May a call be taken over that is made in the midst of others of the library's? In an event, only
 /// within a call of libssl's, which owns what those work on: a context of the server's own could be used
-/// by another coroutine meanwhile, and is not known here (C4).
+/// by another coroutine meanwhile, and is not known here (C4). Outside of an event it is not (nothing parks
+/// there), but a thread learns by such a call that its loop is to be one in which calls park.
 pub(crate) fn are_open() -> bool {
     are_there() && (!context::local().in_event() || objects::is_inside())
 }

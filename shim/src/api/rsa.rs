@@ -1,17 +1,18 @@
 //! RSA's private operation, on a padded block: `RSA_private_encrypt` is what every signature comes to,
 //! `RSA_private_decrypt` every decryption.
 //!
-//! Followed: `RSA_private_encrypt(3)`, `RSA_get0_key(3)`, `CRYPTO_get_ex_new_index(3)`.
+//! Followed: `RSA_private_encrypt(3)`, `RSA_get0_key(3)`.
 //!
-//! **A key is read once,** and what was read hangs on it as libcrypto has it for applications' data
-//! (`ex_data`): it goes with the key, and is wiped then; a copy of the key has none. Should the key be
-//! given other numbers, its modulus tells.
+//! **A key is read once,** and what was read hangs on it (`attached`): it goes with the key, and is wiped
+//! then; a copy of the key has none. Should the key be given other numbers, its modulus tells. One with a wrong component is found by its first result, and left
+//! to libcrypto from then on, which does without the component.
 
-use std::ffi::{c_int, c_long, c_uchar, c_void};
-use std::sync::{Arc, Mutex, OnceLock, TryLockError};
+use std::ffi::{c_int, c_uchar, c_void};
+use std::sync::Arc;
 
 use interlude_offload::{JobKind, Operation, RsaKey, RsaParts};
 
+use crate::api::attached::{self, Attached};
 use crate::api::lanes::{self, libcrypto};
 use crate::bypass::Bypass;
 use crate::hook::{Call, Outcome};
@@ -25,8 +26,6 @@ type Private =
 const PKCS1: c_int = 1;
 /// `RSA_NO_PADDING`.
 const NONE: c_int = 3;
-/// `CRYPTO_EX_INDEX_RSA`.
-const CLASS: c_int = 9;
 
 type Get3 =
     unsafe extern "C" fn(*const c_void, *mut *const c_void, *mut *const c_void, *mut *const c_void);
@@ -36,25 +35,6 @@ type Flags = unsafe extern "C" fn(*const c_void, c_int) -> c_int;
 type Method = unsafe extern "C" fn(*const c_void) -> *const c_void;
 type OwnMethod = unsafe extern "C" fn() -> *const c_void;
 type Pad = unsafe extern "C" fn(*mut c_uchar, c_int, *const c_uchar, c_int) -> c_int;
-type NewIndex = unsafe extern "C" fn(
-    c_int,
-    c_long,
-    *mut c_void,
-    Option<unsafe extern "C" fn()>,
-    Option<Duplicate>,
-    Option<Free>,
-) -> c_int;
-type Duplicate = unsafe extern "C" fn(
-    *mut c_void,
-    *const c_void,
-    *mut *mut c_void,
-    c_int,
-    c_long,
-    *mut c_void,
-) -> c_int;
-type Free = unsafe extern "C" fn(*mut c_void, *mut c_void, *mut c_void, c_int, c_long, *mut c_void);
-type GetData = unsafe extern "C" fn(*const c_void, c_int) -> *mut c_void;
-type SetData = unsafe extern "C" fn(*mut c_void, c_int, *mut c_void) -> c_int;
 
 libcrypto! {
     KEY: Get3 = c"RSA_get0_key";
@@ -65,9 +45,6 @@ libcrypto! {
     METHOD: Method = c"RSA_get_method";
     OWN_METHOD: OwnMethod = c"RSA_PKCS1_OpenSSL";
     PAD: Pad = c"RSA_padding_add_PKCS1_type_1";
-    NEW_INDEX: NewIndex = c"CRYPTO_get_ex_new_index";
-    GET_DATA: GetData = c"RSA_get_ex_data";
-    SET_DATA: SetData = c"RSA_set_ex_data";
 }
 
 /// `RSA_FLAG_EXT_PKEY`: the key itself lies elsewhere.
@@ -160,38 +137,23 @@ fn block(
 
 /// The key as a lane takes it: one of libcrypto's own, with two primes.
 fn key(rsa: *mut c_void, n: *const c_void, e: *const c_void) -> Option<Arc<RsaKey>> {
-    static READING: Mutex<()> = Mutex::new(());
+    static READ: Attached<Read> = Attached::new(attached::RSA);
     if !is_own(rsa)? {
         return None;
     }
-    let (get, set) = (GET_DATA.function()?, SET_DATA.function()?);
-    let index = index()?;
-    // A key may be used by several threads, and its list of data has no lock. (One that was lost in a
-    // fork is never free again.)
-    let _alone = match READING.try_lock() {
-        Ok(alone) => alone,
-        Err(TryLockError::Poisoned(alone)) => alone.into_inner(),
-        Err(TryLockError::WouldBlock) => return None,
+    let make = || {
+        let key = read(rsa, n, e).map(Arc::new);
+        let (mut modulus, mut exponent) =
+            (vec![0; lanes::number_len(n)], vec![0; lanes::number_len(e)]);
+        lanes::write_number(n, &mut modulus);
+        lanes::write_number(e, &mut exponent);
+        Read { modulus, exponent, key }
     };
-    // SAFETY: the caller's key, and an index of its class.
-    let found = unsafe { get(rsa, index) }.cast::<Read>();
-    // SAFETY: null, or made below and freed with the key only.
-    if let Some(read) = unsafe { found.as_ref() } {
+    let look = |read: &Read| {
         let is_same = is_number(n, &read.modulus) && is_number(e, &read.exponent);
-        return read.key.clone().filter(|_| is_same);
-    }
-    let key = read(rsa, n, e).map(Arc::new);
-    let (mut modulus, mut exponent) =
-        (vec![0; lanes::number_len(n)], vec![0; lanes::number_len(e)]);
-    lanes::write_number(n, &mut modulus);
-    lanes::write_number(e, &mut exponent);
-    let read = Box::into_raw(Box::new(Read { modulus, exponent, key: key.clone() }));
-    // SAFETY: as above; the data is on the heap, and the key's from here on.
-    if unsafe { set(rsa, index, read.cast()) } != 1 {
-        // SAFETY: made above, and nobody else has it.
-        drop(unsafe { Box::from_raw(read) });
-    }
-    key
+        read.key.clone().filter(|key| is_same && key.is_fit())
+    };
+    READ.with(rsa, make, look).flatten()
 }
 
 fn public(rsa: *mut c_void) -> Option<[*const c_void; 2]> {
@@ -244,46 +206,5 @@ struct Wiped(Vec<u8>);
 impl Drop for Wiped {
     fn drop(&mut self) {
         interlude_offload::wipe_bytes(&mut self.0);
-    }
-}
-
-/// Under which what was read hangs on a key; the same for the life of the process.
-fn index() -> Option<c_int> {
-    static INDEX: OnceLock<Option<c_int>> = OnceLock::new();
-    *INDEX.get_or_init(|| {
-        let none = std::ptr::null_mut();
-        // SAFETY: a class of libcrypto's, and functions of this library, which is never unloaded.
-        let index =
-            unsafe { NEW_INDEX.function()?(CLASS, 0, none, None, Some(duplicated), Some(freed)) };
-        (index >= 0).then_some(index)
-    })
-}
-
-/// A copy of a key is read for itself.
-unsafe extern "C" fn duplicated(
-    _: *mut c_void,
-    _: *const c_void,
-    data: *mut *mut c_void,
-    _: c_int,
-    _: c_long,
-    _: *mut c_void,
-) -> c_int {
-    // SAFETY: libcrypto's place for what the copy gets.
-    unsafe { *data = std::ptr::null_mut() };
-    1
-}
-
-/// The key is freed. A lane that is under way has a share in what was read.
-unsafe extern "C" fn freed(
-    _: *mut c_void,
-    data: *mut c_void,
-    _: *mut c_void,
-    _: c_int,
-    _: c_long,
-    _: *mut c_void,
-) {
-    if !data.is_null() {
-        // SAFETY: made by `key`, and libcrypto gives it up here, once.
-        drop(unsafe { Box::from_raw(data.cast::<Read>()) });
     }
 }

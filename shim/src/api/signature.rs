@@ -173,6 +173,11 @@ fn pointer(function: &Original<GetPointer>, ctx: *mut c_void) -> Option<*mut c_v
     (result > 0 && !found.is_null()).then_some(found)
 }
 
+/// The key that a digest's context (`EVP_MD_CTX`, not null) is to sign with.
+pub(crate) fn key_of(ctx: *mut c_void) -> Option<*mut c_void> {
+    key(key_context(ctx)?)
+}
+
 fn key_context(ctx: *mut c_void) -> Option<*mut c_void> {
     // SAFETY: a digest context, the caller's or a copy of it.
     let found = unsafe { KEY_CONTEXT.function()?(ctx) };

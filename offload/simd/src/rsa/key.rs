@@ -1,5 +1,7 @@
 //! An RSA key, as the library takes it.
 
+use std::sync::atomic::{AtomicU8, Ordering};
+
 use crate::wipe::WipedBox;
 use crate::{Fault, limbs};
 
@@ -36,13 +38,22 @@ pub struct RsaKey {
     e_bits: usize,
     modulus: Box<[u8]>,
     limbs: WipedBox,
+    /// [`NEW`], [`PROVEN`] or [`WRONG`].
+    standing: AtomicU8,
 }
+
+/// Nothing was computed with it yet.
+const NEW: u8 = 0;
+/// It has had a right result.
+const PROVEN: u8 = 1;
+/// Its first result was wrong.
+const WRONG: u8 = 2;
 
 impl RsaKey {
     /// Takes over a key.
     ///
-    /// Whether its numbers belong together is not looked at: where they do not, results fail their
-    /// check.
+    /// Whether its numbers belong together is not looked at: where they do not, its first result fails
+    /// its check, and it is not [fit](Self::is_fit) from then on.
     ///
     /// # Errors
     /// [`Fault::Length`] for a size that there is no code for (keys of more than two primes have
@@ -58,6 +69,7 @@ impl RsaKey {
             e_bits: 0,
             modulus: modulus.into(),
             limbs: WipedBox::zeros(bits / 64 * 2 + bits / 128 * 5),
+            standing: AtomicU8::new(NEW),
         };
         let numbers = [parts.n, parts.e, parts.p, parts.q, parts.dp, parts.dq, parts.qinv];
         let (whole, half) = (bits / 64, bits / 128);
@@ -78,6 +90,27 @@ impl RsaKey {
     #[must_use]
     pub fn bits(&self) -> usize {
         self.bits
+    }
+
+    /// Do its numbers belong together, as far as is known?
+    #[must_use]
+    pub fn is_fit(&self) -> bool {
+        self.standing.load(Ordering::Relaxed) != WRONG
+    }
+
+    /// It has had a right result.
+    pub(super) fn was_right(&self) {
+        self.standing.store(PROVEN, Ordering::Relaxed);
+    }
+
+    /// It has had a wrong result. Whose fault is that? A key with a wrong component hardly ever has a
+    /// right one.
+    pub(super) fn was_wrong(&self) -> Fault {
+        let order = Ordering::Relaxed;
+        match self.standing.compare_exchange(NEW, WRONG, order, order) {
+            Err(PROVEN) => Fault::Check,
+            _ => Fault::Key,
+        }
     }
 
     /// Odd moduli are what Montgomery multiplication needs. The primes have full length: two

@@ -106,6 +106,25 @@ fn special_points_are_multiplied_as_by_openssl() {
     }
 }
 
+/// Secrets with leading zeros keep their length: those of points with a small x, by 1 and its negative.
+#[test]
+fn secrets_with_leading_zeros_keep_their_length() {
+    let Some(mut unit) = unit() else { return };
+    for curve in CURVES {
+        let one = BigNum::from_u32(1).unwrap();
+        let scalars = [bytes(curve, &one), bytes(curve, &(&order(curve) - &one))];
+        let xs = (0..=u32::from(u8::MAX)).step_by(5).map(|x| BigNum::from_u32(x).unwrap());
+        let points: Vec<_> = xs.filter_map(|x| point_at(curve, &x)).collect();
+        assert!(points.len() > 10);
+        let mut pairs = Vec::new();
+        for scalar in scalars {
+            pairs.extend(points.iter().map(|point| (scalar.clone(), point.clone())));
+        }
+        assert!(derive(curve, &pairs[0].0, &pairs[0].1).unwrap().starts_with(&[0; 31]));
+        compare_all(&mut unit, curve, &pairs);
+    }
+}
+
 #[test]
 fn what_is_no_point_of_the_curve_is_refused() {
     let Some(mut unit) = unit() else { return };

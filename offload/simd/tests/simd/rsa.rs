@@ -166,11 +166,30 @@ fn a_wrong_component_is_found_and_spoils_no_other_lane() {
         for (lane, outcome) in outcomes.into_iter().enumerate() {
             let (expected, output) = match lane {
                 2 | 7 => (Ok(()), good.private(&input)),
-                _ => (Err(Fault::Check), vec![0; 256]),
+                _ => (Err(Fault::Key), vec![0; 256]),
             };
             assert_eq!((outcome, &outputs[lane]), (Some(expected), &output), "e {e}, lane {lane}");
+            assert_eq!(keys[lane].is_fit(), expected.is_ok(), "e {e}, lane {lane}");
         }
     }
+}
+
+/// With a wrong inverse, 1 comes out right. (A processor that miscalculates cannot be had.)
+#[test]
+fn a_key_that_was_right_once_is_not_blamed() {
+    let Some(mut unit) = unit() else { return };
+    let good = made(2048, 65537, 0);
+    let key = RsaKey::new(&RsaParts { qinv: &[2], ..good.parts() }).unwrap();
+    let mut outcome = |last: u8| {
+        let (mut input, mut output) = (vec![0; 256], vec![0xee; 256]);
+        input[255] = last;
+        let mut filled = empty();
+        filled[4] = Some(RsaLane { key: &key, input: &input, output: &mut output });
+        unit.rsa_private(&mut filled)[4]
+    };
+    let outcomes = [outcome(1), outcome(2), outcome(1)];
+    assert_eq!(outcomes, [Some(Ok(())), Some(Err(Fault::Check)), Some(Ok(()))]);
+    assert!(key.is_fit());
 }
 
 #[test]
