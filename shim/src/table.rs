@@ -15,9 +15,11 @@ use libc::{
     size_t, sockaddr, socklen_t, ssize_t, time_t, timespec, timeval,
 };
 
+use crate::api::parameter::Parameter;
 use crate::api::zlib::ZStream;
 use crate::api::{
-    clocks, descriptors, ecdsa, epoll, evp, io, libdeflate, locks, openssl, process, rsa, zlib,
+    clocks, descriptors, ecdsa, epoll, evp, io, key_schedule, libdeflate, locks, openssl, process,
+    rsa, zlib,
 };
 use crate::hook::{self, Outcome, When, hooks};
 use crate::original::Original;
@@ -96,6 +98,7 @@ hooks! {
     tls fn RSA_private_encrypt(len: c_int, from: *const c_uchar, to: *mut c_uchar, rsa: *mut c_void, padding: c_int) -> c_int => rsa::private_encrypt;
     tls fn RSA_private_decrypt(len: c_int, from: *const c_uchar, to: *mut c_uchar, rsa: *mut c_void, padding: c_int) -> c_int => rsa::private_decrypt;
     tls fn ECDSA_do_sign_ex(digest: *const c_uchar, len: c_int, inverse: *const c_void, r: *const c_void, key: *mut c_void) -> *mut c_void => ecdsa::do_sign_ex;
+    tls fn EVP_KDF_derive(ctx: *mut c_void, out: *mut c_uchar, len: size_t, parameters: *const Parameter) -> c_int => @in_event key_schedule::derive;
     tls fn SSL_do_handshake(ssl: *mut c_void) -> c_int => @in_event openssl::enter1, then openssl::left1;
     tls fn SSL_accept(ssl: *mut c_void) -> c_int => @in_event openssl::enter1, then openssl::left1;
     tls fn SSL_connect(ssl: *mut c_void) -> c_int => @in_event openssl::enter1, then openssl::left1;

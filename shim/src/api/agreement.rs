@@ -5,12 +5,13 @@
 //!
 //! Followed: `EVP_PKEY_derive(3)`, `EVP_PKEY_fromdata(3)`, `EVP_PKEY-X25519(7)`, `EVP_PKEY-EC(7)`.
 
-use std::ffi::{CStr, c_char, c_int, c_uchar, c_uint, c_void};
+use std::ffi::{CStr, c_char, c_int, c_uchar, c_void};
 
 use interlude_offload::{Curve, EcKey, JobKind, Operation, Secret};
 
 use crate::api::lanes::{self, libcrypto};
 use crate::api::objects;
+use crate::api::parameter::{OCTET_STRING, Parameter};
 use crate::errors::Errors;
 use crate::original::Original;
 
@@ -44,18 +45,6 @@ libcrypto! {
     FROM_DATA: FromData = c"EVP_PKEY_fromdata";
 }
 
-/// `OSSL_PARAM(3)`.
-#[repr(C)]
-struct Parameter {
-    key: *const c_char,
-    kind: c_uint,
-    data: *mut c_void,
-    size: usize,
-    returned: usize,
-}
-
-/// `OSSL_PARAM_OCTET_STRING`.
-const OCTET_STRING: c_uint = 5;
 /// `EVP_PKEY_KEYPAIR`.
 const KEY_PAIR: c_int = 0x87;
 
