@@ -2,7 +2,8 @@
 //!
 //! A row gives the family, the export with its type, its handler, and where it needs one the
 //! handler that runs after the original (`then`: it sees the result; `maps`: it replaces it), and
-//! `or`: what the call comes to after a panic, where the original alone would not do. `@in_event`:
+//! `or`: what the call comes to after a panic, where the original alone would not do; and `brief`: a
+//! shorter way through for a call of which there are a thousand in a handshake. `@in_event`:
 //! the row acts only while its thread processes an event that may park; `@everywhere`: also in a
 //! process in which nothing else acts. `__libc_start_main` and `vfork` are not here: they are no
 //! hooks in this sense (see `start`, `api::process`).
@@ -70,20 +71,20 @@ hooks! {
     io fn fcntl(fd: c_int, command: c_int, argument: c_long) -> c_int => descriptors::control, then descriptors::controlled;
     io fn fcntl64(fd: c_int, command: c_int, argument: c_long) -> c_int => descriptors::control, then descriptors::controlled;
 
-    locks fn pthread_mutex_lock(lock: *mut pthread_mutex_t) -> c_int => @in_event locks::take, then locks::taken;
+    locks fn pthread_mutex_lock(lock: *mut pthread_mutex_t) -> c_int => @in_event locks::take, then locks::taken, brief locks::take_briefly;
     locks fn pthread_mutex_trylock(lock: *mut pthread_mutex_t) -> c_int => @in_event locks::try_take, then locks::taken;
     locks fn pthread_mutex_timedlock(lock: *mut pthread_mutex_t, until: *const timespec) -> c_int => @in_event locks::take_until, then locks::taken_until;
     locks fn pthread_mutex_clocklock(lock: *mut pthread_mutex_t, clock: c_int, until: *const timespec) -> c_int => @in_event locks::take_by_clock, then locks::taken_by_clock;
-    locks fn pthread_mutex_unlock(lock: *mut pthread_mutex_t) -> c_int => @in_event locks::release, then locks::released;
-    locks fn pthread_rwlock_rdlock(lock: *mut pthread_rwlock_t) -> c_int => @in_event locks::share, then locks::shared;
+    locks fn pthread_mutex_unlock(lock: *mut pthread_mutex_t) -> c_int => @in_event locks::release, then locks::released, brief locks::release_briefly;
+    locks fn pthread_rwlock_rdlock(lock: *mut pthread_rwlock_t) -> c_int => @in_event locks::share, then locks::shared, brief locks::share_briefly;
     locks fn pthread_rwlock_tryrdlock(lock: *mut pthread_rwlock_t) -> c_int => @in_event locks::try_share, then locks::shared;
     locks fn pthread_rwlock_timedrdlock(lock: *mut pthread_rwlock_t, until: *const timespec) -> c_int => @in_event locks::share_until, then locks::shared_until;
     locks fn pthread_rwlock_clockrdlock(lock: *mut pthread_rwlock_t, clock: c_int, until: *const timespec) -> c_int => @in_event locks::share_by_clock, then locks::shared_by_clock;
-    locks fn pthread_rwlock_wrlock(lock: *mut pthread_rwlock_t) -> c_int => @in_event locks::take, then locks::taken;
+    locks fn pthread_rwlock_wrlock(lock: *mut pthread_rwlock_t) -> c_int => @in_event locks::take, then locks::taken, brief locks::take_briefly;
     locks fn pthread_rwlock_trywrlock(lock: *mut pthread_rwlock_t) -> c_int => @in_event locks::try_take, then locks::taken;
     locks fn pthread_rwlock_timedwrlock(lock: *mut pthread_rwlock_t, until: *const timespec) -> c_int => @in_event locks::take_until, then locks::taken_until;
     locks fn pthread_rwlock_clockwrlock(lock: *mut pthread_rwlock_t, clock: c_int, until: *const timespec) -> c_int => @in_event locks::take_by_clock, then locks::taken_by_clock;
-    locks fn pthread_rwlock_unlock(lock: *mut pthread_rwlock_t) -> c_int => @in_event locks::release, then locks::released;
+    locks fn pthread_rwlock_unlock(lock: *mut pthread_rwlock_t) -> c_int => @in_event locks::release, then locks::released, brief locks::release_briefly;
     locks fn pthread_spin_lock(lock: *mut pthread_spinlock_t) -> c_int => @in_event locks::take, then locks::taken;
     locks fn pthread_spin_trylock(lock: *mut pthread_spinlock_t) -> c_int => @in_event locks::try_take, then locks::taken;
     locks fn pthread_spin_unlock(lock: *mut pthread_spinlock_t) -> c_int => @in_event locks::release, then locks::released;
