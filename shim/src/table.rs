@@ -99,7 +99,16 @@ hooks! {
     tls fn RSA_private_encrypt(len: c_int, from: *const c_uchar, to: *mut c_uchar, rsa: *mut c_void, padding: c_int) -> c_int => rsa::private_encrypt;
     tls fn RSA_private_decrypt(len: c_int, from: *const c_uchar, to: *mut c_uchar, rsa: *mut c_void, padding: c_int) -> c_int => rsa::private_decrypt;
     tls fn ECDSA_do_sign_ex(digest: *const c_uchar, len: c_int, inverse: *const c_void, r: *const c_void, key: *mut c_void) -> *mut c_void => ecdsa::do_sign_ex;
+    tls fn EVP_KDF_fetch(library: *mut c_void, name: *const c_char, properties: *const c_char) -> *mut c_void => @in_event key_schedule::fetch;
     tls fn EVP_KDF_derive(ctx: *mut c_void, out: *mut c_uchar, len: size_t, parameters: *const Parameter) -> c_int => @in_event key_schedule::derive;
+    tls fn OSSL_PROVIDER_load(library: *mut c_void, name: *const c_char) -> *mut c_void => key_schedule::changes2;
+    tls fn OSSL_PROVIDER_try_load(library: *mut c_void, name: *const c_char, keep: c_int) -> *mut c_void => key_schedule::changes3;
+    tls fn OSSL_PROVIDER_unload(provider: *mut c_void) -> c_int => key_schedule::changes1;
+    tls fn OSSL_LIB_CTX_set0_default(library: *mut c_void) -> *mut c_void => key_schedule::parts;
+    tls fn OSSL_LIB_CTX_load_config(library: *mut c_void, file: *const c_char) -> c_int => key_schedule::changes2;
+    tls fn CONF_modules_load(configuration: *const c_void, name: *const c_char, flags: c_ulong) -> c_int => key_schedule::changes3;
+    tls fn EVP_set_default_properties(library: *mut c_void, properties: *const c_char) -> c_int => key_schedule::changes2;
+    tls fn EVP_default_properties_enable_fips(library: *mut c_void, enable: c_int) -> c_int => key_schedule::changes2;
     tls fn SSL_do_handshake(ssl: *mut c_void) -> c_int => @in_event openssl::enter1, then openssl::left1;
     tls fn SSL_accept(ssl: *mut c_void) -> c_int => @in_event openssl::enter1, then openssl::left1;
     tls fn SSL_connect(ssl: *mut c_void) -> c_int => @in_event openssl::enter1, then openssl::left1;

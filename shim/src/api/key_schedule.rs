@@ -1,5 +1,6 @@
 //! `EVP_KDF_derive`, for the derivations of TLS 1.3's key schedule: computed here, in place, where they
-//! are libssl's own and libcrypto's default provider would do them.
+//! are libssl's own and libcrypto's default provider would do them. And `EVP_KDF_fetch` for the method,
+//! which libssl asks for anew each time: it is given the one that is known.
 //!
 //! libssl makes 21 of them in a handshake, and 18 of 20 instructions of each go into finding functions,
 //! copying parameters and taking locks (ARCHITECTURE.md, "The rest of a handshake").
@@ -9,7 +10,8 @@
 //! are let through, and told by an address that only libssl has ([`request`]).
 //!
 //! The first derivation over each hash function, and every 256th, is computed by both, and looked at
-//! together with who the methods belong to ([`method`]). One difference, and libcrypto does them all.
+//! together with who the methods belong to ([`method`]). One difference, or a call that may change what
+//! libcrypto's methods are, and libcrypto does it all.
 //!
 //! Must not: park, raise errors, or answer what it does not know in full. Whatever is unusual is the
 //! original's, whose errors are then the caller's.
@@ -20,7 +22,7 @@ mod method;
 mod request;
 mod sha2;
 
-use std::ffi::{c_int, c_uchar, c_void};
+use std::ffi::{CStr, c_char, c_int, c_uchar, c_void};
 
 use self::method::Standing;
 use self::request::Request;
@@ -30,6 +32,7 @@ use crate::counters::{Counter, count};
 use crate::errors;
 use crate::hook::{Call, Outcome};
 use crate::table::originals::EVP_KDF_derive::Function as Derive;
+use crate::table::originals::EVP_KDF_fetch::Function as Fetch;
 use crate::{context, log, start};
 
 /// Bytes of the longest result: an initial vector, a key or a secret. More is asked for by exporters only.
@@ -42,6 +45,49 @@ impl Drop for Derived {
     fn drop(&mut self) {
         interlude_offload::wipe_bytes(&mut self.0);
     }
+}
+
+/// `EVP_KDF_fetch`.
+pub(crate) fn fetch(
+    call: &Call<Fetch>,
+    library: *mut c_void,
+    name: *const c_char,
+    properties: *const c_char,
+) -> Outcome<*mut c_void> {
+    if !library.is_null() || !properties.is_null() || name.is_null() || !is_on() {
+        return Outcome::PassThrough(Bypass::Observed);
+    }
+    // SAFETY: the API's contract: a terminated name.
+    let name = unsafe { CStr::from_ptr(name) };
+    match (name == method::NAME).then(method::share).flatten() {
+        Some(known) => Outcome::Handled(call.made(known)),
+        None => Outcome::PassThrough(Bypass::Observed),
+    }
+}
+
+/// A call begins that may change which methods libcrypto has, or gives. Servers make them before they
+/// serve anybody.
+fn changes<T>() -> Outcome<T> {
+    method::changes();
+    Outcome::PassThrough(Bypass::Observed)
+}
+
+/// A thread of the server's gets a library context of its own: "the default one" is several from now on.
+pub(crate) fn parts<F, A, T>(_: &Call<F>, _: A) -> Outcome<T> {
+    method::distrust();
+    Outcome::PassThrough(Bypass::Observed)
+}
+
+pub(crate) fn changes1<F, A, T>(_: &Call<F>, _: A) -> Outcome<T> {
+    changes()
+}
+
+pub(crate) fn changes2<F, A, B, T>(_: &Call<F>, _: A, _: B) -> Outcome<T> {
+    changes()
+}
+
+pub(crate) fn changes3<F, A, B, C, T>(_: &Call<F>, _: A, _: B, _: C) -> Outcome<T> {
+    changes()
 }
 
 /// `EVP_KDF_derive`.

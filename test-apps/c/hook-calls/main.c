@@ -43,6 +43,8 @@ static const struct section {
 	{"decrypt", TOGETHER, decrypt},
 	{"tls12", TOGETHER, tls12},
 	{"tls13", TOGETHER, tls13},
+	{"key-schedule", TOGETHER, key_schedule},
+	{"providers", ALONE, providers},
 	{"tls-errors", TOGETHER, tls_errors},
 	{"deflate-flushes", TOGETHER, deflate_flushes},
 	{"deflate-streams", TOGETHER, deflate_streams},

@@ -4,7 +4,7 @@
 //! it for the life of the process, so its address is never another's. It is looked at again, and the hash
 //! function with it, every [`LOOK`] derivations.
 
-use std::ffi::{CStr, c_char, c_void};
+use std::ffi::{CStr, c_char, c_int, c_void};
 use std::sync::atomic::{AtomicBool, AtomicPtr, AtomicU32, Ordering};
 
 use super::sha2::Sha2;
@@ -13,18 +13,23 @@ use crate::errors::Errors;
 use crate::original::Original;
 
 type Fetch = unsafe extern "C" fn(*mut c_void, *const c_char, *const c_char) -> *mut c_void;
+type Share = unsafe extern "C" fn(*mut c_void) -> c_int;
 type Free = unsafe extern "C" fn(*mut c_void);
 type OfContext = unsafe extern "C" fn(*mut c_void) -> *const c_void;
 type Provider = unsafe extern "C" fn(*const c_void) -> *const c_void;
 libcrypto! {
     METHOD: OfContext = c"EVP_KDF_CTX_kdf";
     FETCH: Fetch = c"EVP_KDF_fetch";
+    SHARE: Share = c"EVP_KDF_up_ref";
     FREE: Free = c"EVP_KDF_free";
     PROVIDER: Provider = c"EVP_KDF_get0_provider";
     FETCH_HASH: Fetch = c"EVP_MD_fetch";
     FREE_HASH: Free = c"EVP_MD_free";
     HASH_PROVIDER: Provider = c"EVP_MD_get0_provider";
 }
+
+/// `OSSL_KDF_NAME_TLS1_3_KDF`.
+pub(super) const NAME: &CStr = c"TLS13-KDF";
 
 /// One derivation of so many is looked at.
 const LOOK: u32 = 256;
@@ -66,6 +71,24 @@ pub(super) fn standing(ctx: *mut c_void, hash: Sha2) -> Standing {
     }
 }
 
+/// A share in the method that is known, as a fetch would give it.
+pub(super) fn share() -> Option<*mut c_void> {
+    let own = OWN.load(Ordering::Acquire);
+    if own.is_null() || DISTRUSTED.load(Ordering::Relaxed) {
+        return None;
+    }
+    // SAFETY: a method in which we have a share for ever.
+    (unsafe { SHARE.function()?(own) } == 1).then_some(own)
+}
+
+/// What libcrypto's methods are may be another from now on: what is known of them is not relied on any
+/// more.
+pub(super) fn changes() {
+    if !OWN.load(Ordering::Acquire).is_null() {
+        distrust();
+    }
+}
+
 /// From now on libcrypto does it all. True the first time.
 pub(super) fn distrust() -> bool {
     !DISTRUSTED.swap(true, Ordering::Relaxed)
@@ -80,7 +103,7 @@ fn look(hash: Sha2) -> bool {
     };
     let Some(digest) = fetched(&FETCH_HASH, &HASH_PROVIDER, name) else { return false };
     release(&FREE_HASH, digest);
-    let Some(method) = fetched(&FETCH, &PROVIDER, c"TLS13-KDF") else { return false };
+    let Some(method) = fetched(&FETCH, &PROVIDER, NAME) else { return false };
     let none = std::ptr::null_mut();
     match OWN.compare_exchange(none, method, Ordering::AcqRel, Ordering::Acquire) {
         // The share is kept.
