@@ -104,7 +104,7 @@ hooks! {
     tls fn OSSL_PROVIDER_load(library: *mut c_void, name: *const c_char) -> *mut c_void => key_schedule::changes2;
     tls fn OSSL_PROVIDER_try_load(library: *mut c_void, name: *const c_char, keep: c_int) -> *mut c_void => key_schedule::changes3;
     tls fn OSSL_PROVIDER_unload(provider: *mut c_void) -> c_int => key_schedule::changes1;
-    tls fn OSSL_LIB_CTX_set0_default(library: *mut c_void) -> *mut c_void => key_schedule::parts;
+    tls fn OSSL_LIB_CTX_set0_default(library: *mut c_void) -> *mut c_void => key_schedule::set_default;
     tls fn OSSL_LIB_CTX_load_config(library: *mut c_void, file: *const c_char) -> c_int => key_schedule::changes2;
     tls fn CONF_modules_load(configuration: *const c_void, name: *const c_char, flags: c_ulong) -> c_int => key_schedule::changes3;
     tls fn EVP_set_default_properties(library: *mut c_void, properties: *const c_char) -> c_int => key_schedule::changes2;

@@ -72,9 +72,12 @@ fn changes<T>() -> Outcome<T> {
     Outcome::PassThrough(Bypass::Observed)
 }
 
-/// A thread of the server's gets a library context of its own: "the default one" is several from now on.
-pub(crate) fn parts<F, A, T>(_: &Call<F>, _: A) -> Outcome<T> {
-    method::distrust();
+/// `OSSL_LIB_CTX_set0_default`. Where a thread is given a library context of its own, there are several
+/// defaults from now on. (libssl itself sets the one that there is.)
+pub(crate) fn set_default<F, T>(_: &Call<F>, library: *mut c_void) -> Outcome<T> {
+    if !method::is_global_default(library) {
+        method::distrust();
+    }
     Outcome::PassThrough(Bypass::Observed)
 }
 

@@ -13,12 +13,14 @@ use crate::errors::Errors;
 use crate::original::Original;
 
 type Fetch = unsafe extern "C" fn(*mut c_void, *const c_char, *const c_char) -> *mut c_void;
+type Default = unsafe extern "C" fn() -> *mut c_void;
 type Share = unsafe extern "C" fn(*mut c_void) -> c_int;
 type Free = unsafe extern "C" fn(*mut c_void);
 type OfContext = unsafe extern "C" fn(*mut c_void) -> *const c_void;
 type Provider = unsafe extern "C" fn(*const c_void) -> *const c_void;
 libcrypto! {
     METHOD: OfContext = c"EVP_KDF_CTX_kdf";
+    GLOBAL_DEFAULT: Default = c"OSSL_LIB_CTX_get0_global_default";
     FETCH: Fetch = c"EVP_KDF_fetch";
     SHARE: Share = c"EVP_KDF_up_ref";
     FREE: Free = c"EVP_KDF_free";
@@ -87,6 +89,13 @@ pub(super) fn changes() {
     if !OWN.load(Ordering::Acquire).is_null() {
         distrust();
     }
+}
+
+/// Is it the library context that all threads have which were given none? Null stands for it, or for
+/// whatever the thread has.
+pub(super) fn is_global_default(library: *mut c_void) -> bool {
+    // SAFETY: no preconditions.
+    library.is_null() || GLOBAL_DEFAULT.function().is_some_and(|get| unsafe { get() } == library)
 }
 
 /// From now on libcrypto does it all. True the first time.
