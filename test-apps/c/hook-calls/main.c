@@ -43,6 +43,7 @@ static const struct section {
 	{"decrypt", TOGETHER, decrypt},
 	{"tls12", TOGETHER, tls12},
 	{"tls13", TOGETHER, tls13},
+	{"tls13-secrets", TOGETHER, tls13_secrets},
 	{"key-schedule", TOGETHER, key_schedule},
 	{"providers", ALONE, providers},
 	{"tls-errors", TOGETHER, tls_errors},

@@ -144,8 +144,17 @@ fn children_of_a_process_with_helpers_do_jobs_of_their_own() {
 /// The transcripts above would be the same if nothing were ever offloaded.
 #[test]
 fn sections_with_heavy_calls_park_and_only_in_mode_coroutine() {
-    let parking =
-        ["sign", "derive", "keygen", "decrypt", "tls12", "tls13", "ambient", "deep-stack"];
+    let parking = [
+        "sign",
+        "derive",
+        "keygen",
+        "decrypt",
+        "tls12",
+        "tls13",
+        "tls13-secrets",
+        "ambient",
+        "deep-stack",
+    ];
     for mode in MODES {
         for section in parking {
             let app = App::start(PROGRAM, &[section, "hold"], &preload(mode));
