@@ -1,8 +1,7 @@
 //! The derivations of TLS 1.3's key schedule (RFC 8446, 7.1), over a hash function of the caller's.
 //!
-//! libcrypto spends most of a derivation on finding its own functions: a handshake makes 21, each with
-//! a fetched method, a fetched hash function, a context and five buffers on the heap. Here they are what
-//! they come to: HMAC (RFC 2104), HKDF (RFC 5869) and a label.
+//! A handshake makes 21, and to libcrypto each is a fetched method, a fetched hash function, a context and
+//! five buffers on the heap. Here they are what they come to: HMAC (RFC 2104), HKDF (RFC 5869) and a label.
 //!
 //! ```text
 //!  next_secret:   HKDF-Extract( Expand-Label(before, "derived", Hash("")), input )
