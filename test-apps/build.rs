@@ -53,6 +53,7 @@ const PROGRAMS: &[(&str, &[&str])] = &[
             "hook-calls/sign.c",
             "hook-calls/keys.c",
             "hook-calls/tls.c",
+            "hook-calls/key-schedule.c",
             "hook-calls/deflate.c",
             "hook-calls/inflate.c",
             "hook-calls/libdeflate.c",

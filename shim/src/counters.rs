@@ -83,6 +83,8 @@ counters! {
     BypassWindingDown = "bypass.winding_down",
     BypassPanicked = "bypass.panicked",
     BypassOtherWait = "bypass.other_wait",
+    KeyScheduleCompared = "key_schedule.compared",
+    KeyScheduleWrong = "key_schedule.wrong",
     Panics = "panics",
     SignalDeferred = "signal.deferred",
     ProcessForks = "process.forks",

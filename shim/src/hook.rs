@@ -11,6 +11,9 @@
 //! 5. a panic in a handler ends all offloading. What the call has come to then ([`Call::made`])
 //!    stands; if it was not made, it is, by the row's `or` handler (which is told the result of the
 //!    original, if that has run) or by the original.
+//!
+//! A row's `brief` handler is asked before all this: it has made the whole call, or it answers `None` and
+//! has done nothing. It must not panic.
 
 use std::panic::{AssertUnwindSafe, catch_unwind};
 
@@ -204,7 +207,7 @@ pub(crate) fn set_errno(value: i32) {
 macro_rules! hooks {
     ($($family:ident fn $name:ident($($arg:ident: $type:ty),* $(,)?) $(-> $result:ty)?
         => $(@$when:ident)? $handler:path $(, then $then:path)? $(, maps $maps:path)?
-            $(, or $or:path)?;)*) => {
+            $(, or $or:path)? $(, brief $brief:path)?;)*) => {
         /// Number of hooks.
         pub(crate) const COUNT: usize = NAMES.len();
 
@@ -263,6 +266,11 @@ macro_rules! hooks {
                     // SAFETY: the caller keeps the contract of the original.
                     return unsafe { original($($arg),*) };
                 }
+                if let Some(result) =
+                    hooks!(@brief $($brief)?; NUMBER, &originals::$name::ORIGINAL; $($arg),*)
+                {
+                    return result;
+                }
 
                 #[inline(never)]
                 #[allow(clippy::too_many_arguments)]
@@ -297,6 +305,10 @@ macro_rules! hooks {
             $then(result, $($arg),*);
             result
         })
+    };
+    (@brief ; $number:expr, $original:expr; $($arg:ident),*) => { None };
+    (@brief $brief:path; $number:expr, $original:expr; $($arg:ident),*) => {
+        $brief($number, $original, $($arg),*)
     };
     (@or ; $($arg:ident),*) => { None::<fn(Option<_>) -> Outcome<_>> };
     (@or $or:path; $($arg:ident),*) => { Some(|made| $or(made, $($arg),*)) };

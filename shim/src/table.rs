@@ -2,7 +2,8 @@
 //!
 //! A row gives the family, the export with its type, its handler, and where it needs one the
 //! handler that runs after the original (`then`: it sees the result; `maps`: it replaces it), and
-//! `or`: what the call comes to after a panic, where the original alone would not do. `@in_event`:
+//! `or`: what the call comes to after a panic, where the original alone would not do; and `brief`: a
+//! shorter way through for a call of which there are a thousand in a handshake. `@in_event`:
 //! the row acts only while its thread processes an event that may park; `@everywhere`: also in a
 //! process in which nothing else acts. `__libc_start_main` and `vfork` are not here: they are no
 //! hooks in this sense (see `start`, `api::process`).
@@ -15,10 +16,11 @@ use libc::{
     size_t, sockaddr, socklen_t, ssize_t, time_t, timespec, timeval,
 };
 
+use crate::api::parameter::Parameter;
 use crate::api::zlib::ZStream;
 use crate::api::{
-    clocks, descriptors, ec_keygen, ecdsa, epoll, evp, io, libdeflate, locks, openssl, process,
-    rsa, zlib,
+    clocks, descriptors, ec_keygen, ecdsa, epoll, evp, io, key_schedule, libdeflate, locks,
+    openssl, process, rsa, zlib,
 };
 use crate::hook::{self, Outcome, When, hooks};
 use crate::original::Original;
@@ -69,20 +71,20 @@ hooks! {
     io fn fcntl(fd: c_int, command: c_int, argument: c_long) -> c_int => descriptors::control, then descriptors::controlled;
     io fn fcntl64(fd: c_int, command: c_int, argument: c_long) -> c_int => descriptors::control, then descriptors::controlled;
 
-    locks fn pthread_mutex_lock(lock: *mut pthread_mutex_t) -> c_int => @in_event locks::take, then locks::taken;
+    locks fn pthread_mutex_lock(lock: *mut pthread_mutex_t) -> c_int => @in_event locks::take, then locks::taken, brief locks::take_briefly;
     locks fn pthread_mutex_trylock(lock: *mut pthread_mutex_t) -> c_int => @in_event locks::try_take, then locks::taken;
     locks fn pthread_mutex_timedlock(lock: *mut pthread_mutex_t, until: *const timespec) -> c_int => @in_event locks::take_until, then locks::taken_until;
     locks fn pthread_mutex_clocklock(lock: *mut pthread_mutex_t, clock: c_int, until: *const timespec) -> c_int => @in_event locks::take_by_clock, then locks::taken_by_clock;
-    locks fn pthread_mutex_unlock(lock: *mut pthread_mutex_t) -> c_int => @in_event locks::release, then locks::released;
-    locks fn pthread_rwlock_rdlock(lock: *mut pthread_rwlock_t) -> c_int => @in_event locks::share, then locks::shared;
+    locks fn pthread_mutex_unlock(lock: *mut pthread_mutex_t) -> c_int => @in_event locks::release, then locks::released, brief locks::release_briefly;
+    locks fn pthread_rwlock_rdlock(lock: *mut pthread_rwlock_t) -> c_int => @in_event locks::share, then locks::shared, brief locks::share_briefly;
     locks fn pthread_rwlock_tryrdlock(lock: *mut pthread_rwlock_t) -> c_int => @in_event locks::try_share, then locks::shared;
     locks fn pthread_rwlock_timedrdlock(lock: *mut pthread_rwlock_t, until: *const timespec) -> c_int => @in_event locks::share_until, then locks::shared_until;
     locks fn pthread_rwlock_clockrdlock(lock: *mut pthread_rwlock_t, clock: c_int, until: *const timespec) -> c_int => @in_event locks::share_by_clock, then locks::shared_by_clock;
-    locks fn pthread_rwlock_wrlock(lock: *mut pthread_rwlock_t) -> c_int => @in_event locks::take, then locks::taken;
+    locks fn pthread_rwlock_wrlock(lock: *mut pthread_rwlock_t) -> c_int => @in_event locks::take, then locks::taken, brief locks::take_briefly;
     locks fn pthread_rwlock_trywrlock(lock: *mut pthread_rwlock_t) -> c_int => @in_event locks::try_take, then locks::taken;
     locks fn pthread_rwlock_timedwrlock(lock: *mut pthread_rwlock_t, until: *const timespec) -> c_int => @in_event locks::take_until, then locks::taken_until;
     locks fn pthread_rwlock_clockwrlock(lock: *mut pthread_rwlock_t, clock: c_int, until: *const timespec) -> c_int => @in_event locks::take_by_clock, then locks::taken_by_clock;
-    locks fn pthread_rwlock_unlock(lock: *mut pthread_rwlock_t) -> c_int => @in_event locks::release, then locks::released;
+    locks fn pthread_rwlock_unlock(lock: *mut pthread_rwlock_t) -> c_int => @in_event locks::release, then locks::released, brief locks::release_briefly;
     locks fn pthread_spin_lock(lock: *mut pthread_spinlock_t) -> c_int => @in_event locks::take, then locks::taken;
     locks fn pthread_spin_trylock(lock: *mut pthread_spinlock_t) -> c_int => @in_event locks::try_take, then locks::taken;
     locks fn pthread_spin_unlock(lock: *mut pthread_spinlock_t) -> c_int => @in_event locks::release, then locks::released;
@@ -98,6 +100,16 @@ hooks! {
     tls fn RSA_private_decrypt(len: c_int, from: *const c_uchar, to: *mut c_uchar, rsa: *mut c_void, padding: c_int) -> c_int => rsa::private_decrypt;
     tls fn ECDSA_do_sign_ex(digest: *const c_uchar, len: c_int, inverse: *const c_void, r: *const c_void, key: *mut c_void) -> *mut c_void => ecdsa::do_sign_ex;
     tls fn EC_KEY_generate_key(key: *mut c_void) -> c_int => ec_keygen::generate;
+    tls fn EVP_KDF_fetch(library: *mut c_void, name: *const c_char, properties: *const c_char) -> *mut c_void => @in_event key_schedule::fetch;
+    tls fn EVP_KDF_derive(ctx: *mut c_void, out: *mut c_uchar, len: size_t, parameters: *const Parameter) -> c_int => @in_event key_schedule::derive;
+    tls fn OSSL_PROVIDER_load(library: *mut c_void, name: *const c_char) -> *mut c_void => key_schedule::changes2;
+    tls fn OSSL_PROVIDER_try_load(library: *mut c_void, name: *const c_char, keep: c_int) -> *mut c_void => key_schedule::changes3;
+    tls fn OSSL_PROVIDER_unload(provider: *mut c_void) -> c_int => key_schedule::changes1;
+    tls fn OSSL_LIB_CTX_set0_default(library: *mut c_void) -> *mut c_void => key_schedule::set_default;
+    tls fn OSSL_LIB_CTX_load_config(library: *mut c_void, file: *const c_char) -> c_int => key_schedule::changes2;
+    tls fn CONF_modules_load(configuration: *const c_void, name: *const c_char, flags: c_ulong) -> c_int => key_schedule::changes3;
+    tls fn EVP_set_default_properties(library: *mut c_void, properties: *const c_char) -> c_int => key_schedule::changes2;
+    tls fn EVP_default_properties_enable_fips(library: *mut c_void, enable: c_int) -> c_int => key_schedule::changes2;
     tls fn SSL_do_handshake(ssl: *mut c_void) -> c_int => @in_event openssl::enter1, then openssl::left1;
     tls fn SSL_accept(ssl: *mut c_void) -> c_int => @in_event openssl::enter1, then openssl::left1;
     tls fn SSL_connect(ssl: *mut c_void) -> c_int => @in_event openssl::enter1, then openssl::left1;

@@ -83,6 +83,8 @@ pub struct Settings {
     pub chaos: Chaos,
     /// Which calls become jobs, and from which size on.
     pub jobs: Jobs,
+    /// What is done in place of OpenSSL's own code.
+    pub openssl: OpenSsl,
     /// Rules of conflict; switching one off is for tests that show what it is for.
     pub rules: Rules,
 }
@@ -160,6 +162,14 @@ pub struct Jobs {
     pub check: Check,
 }
 
+/// `[openssl]`: what the library computes itself, in place, and equal in every byte.
+#[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct OpenSsl {
+    /// The derivations of TLS 1.3's key schedule (`EVP_KDF_derive` from libssl, of the default provider).
+    pub key_schedule: bool,
+}
+
 /// `[rules]`: rules of conflict (C1 to C9 in ARCHITECTURE.md, and what is each coroutine's own). All are on in real use.
 #[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
 #[serde(default, deny_unknown_fields)]
@@ -228,6 +238,12 @@ impl Default for Jobs {
             quarantine_ms: 5000,
             check: Check::Rsa,
         }
+    }
+}
+
+impl Default for OpenSsl {
+    fn default() -> Self {
+        Self { key_schedule: true }
     }
 }
 

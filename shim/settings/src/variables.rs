@@ -106,6 +106,12 @@ pub const VARIABLES: &[Variable] = &[
         apply: |s, v| check(v).map(|c| s.jobs.check = c),
     },
     Variable {
+        name: "INTERLUDE_KEY_SCHEDULE",
+        key: "openssl.key_schedule",
+        help: "on | off: TLS 1.3's key schedule is computed without OpenSSL's detours",
+        apply: |s, v| switch(v).map(|on| s.openssl.key_schedule = on),
+    },
+    Variable {
         name: "INTERLUDE_CHAOS_SEED",
         key: "chaos.seed",
         help: "for tests: what chaos draws from; 0: chosen at random",
@@ -188,6 +194,14 @@ fn check(text: &str) -> Result<Check, &'static str> {
         "rsa" => Check::Rsa,
         "all" => Check::All,
         _ => return Err("must be none, rsa or all"),
+    })
+}
+
+fn switch(text: &str) -> Result<bool, &'static str> {
+    Ok(match text {
+        "on" => true,
+        "off" => false,
+        _ => return Err("must be on or off"),
     })
 }
 

@@ -6,13 +6,14 @@
 //!
 //! Followed: `EVP_PKEY_derive(3)`, `EVP_PKEY_fromdata(3)`, `EVP_PKEY-X25519(7)`, `EVP_PKEY-EC(7)`.
 
-use std::ffi::{CStr, c_char, c_int, c_uchar, c_uint, c_void};
+use std::ffi::{CStr, c_char, c_int, c_uchar, c_void};
 
 use interlude_offload::{Curve, EcKey, JobKind, Operation, Secret};
 
 use crate::api::attached::{self, Attached};
 use crate::api::lanes::{self, libcrypto};
 use crate::api::objects;
+use crate::api::parameter::{OCTET_STRING, Parameter};
 use crate::errors::Errors;
 use crate::original::Original;
 
@@ -51,18 +52,6 @@ pub(crate) static RAW_PRIVATE: Original<Raw> =
 pub(crate) static RAW_PUBLIC: Original<Raw> =
     unsafe { Original::new(c"EVP_PKEY_get_raw_public_key") };
 
-/// `OSSL_PARAM(3)`.
-#[repr(C)]
-struct Parameter {
-    key: *const c_char,
-    kind: c_uint,
-    data: *mut c_void,
-    size: usize,
-    returned: usize,
-}
-
-/// `OSSL_PARAM_OCTET_STRING`.
-const OCTET_STRING: c_uint = 5;
 /// `EVP_PKEY_KEYPAIR`.
 const KEY_PAIR: c_int = 0x87;
 

@@ -130,7 +130,8 @@ pub(crate) fn is_own_context(context: *const c_void) -> bool {
     is_with_own(&CONTEXT_PROVIDER, context)
 }
 
-fn is_with_own(of: &Original<Provider>, object: *const c_void) -> bool {
+/// Does an object lie with libcrypto's own provider, as `of` tells?
+pub(crate) fn is_with_own(of: &Original<Provider>, object: *const c_void) -> bool {
     let (Some(provider), Some(name)) = (of.function(), PROVIDER_NAME.function()) else {
         return false;
     };

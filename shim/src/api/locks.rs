@@ -11,8 +11,85 @@ use libc::timespec;
 
 use crate::api::objects;
 use crate::bypass::Bypass;
-use crate::context;
+use crate::context::{self, Local};
+use crate::counters::count_hook;
 use crate::hook::{Call, Outcome};
+use crate::original::Original;
+use crate::thread::Thread;
+
+/// A call on a lock.
+type OnLock<T> = unsafe extern "C-unwind" fn(*mut T) -> c_int;
+
+/// OpenSSL 3 takes a thousand locks in a handshake, and hardly ever does a parked coroutine hold one:
+/// the thread that may go on at once with a call of hook number `hook`, of which that is counted.
+#[inline(always)]
+fn at_once(
+    hook: usize,
+    is_free: impl FnOnce(&Thread) -> bool,
+) -> Option<(&'static Local, &'static Thread)> {
+    let local = context::local();
+    // What tests have panic is in the longer way.
+    if cfg!(feature = "fail-points") || !local.in_event() || local.has_entered() {
+        return None;
+    }
+    let thread = local.thread()?;
+    let shadow = local.enter();
+    let is_free = is_free(thread);
+    drop(shadow);
+    is_free.then(|| count_hook(local, hook, false))?;
+    Some((local, thread))
+}
+
+#[inline(always)]
+fn take_at_once<T>(
+    hook: usize,
+    original: &Original<OnLock<T>>,
+    lock: *mut T,
+    access: Access,
+) -> Option<c_int> {
+    let original = original.known()?;
+    let is_free = |thread: &Thread| {
+        thread.claims.try_borrow().is_ok_and(|claims| claims.is_free(lock.addr()))
+    };
+    let (local, thread) = at_once(hook, is_free)?;
+    // SAFETY: the caller keeps the contract of the original.
+    let result = unsafe { original(lock) };
+    let _shadow = local.enter();
+    taken_on(thread, result, lock, access);
+    Some(result)
+}
+
+pub(crate) fn take_briefly<T>(
+    hook: usize,
+    original: &Original<OnLock<T>>,
+    lock: *mut T,
+) -> Option<c_int> {
+    take_at_once(hook, original, lock, Access::Exclusive)
+}
+
+pub(crate) fn share_briefly<T>(
+    hook: usize,
+    original: &Original<OnLock<T>>,
+    lock: *mut T,
+) -> Option<c_int> {
+    take_at_once(hook, original, lock, Access::Shared)
+}
+
+pub(crate) fn release_briefly<T>(
+    hook: usize,
+    original: &Original<OnLock<T>>,
+    lock: *mut T,
+) -> Option<c_int> {
+    let original = original.known()?;
+    let is_free =
+        |thread: &Thread| thread.claims.try_borrow().is_ok_and(|claims| claims.lends_nothing());
+    let (local, thread) = at_once(hook, is_free)?;
+    // SAFETY: the caller keeps the contract of the original.
+    let result = unsafe { original(lock) };
+    let _shadow = local.enter();
+    released_on(thread, result, lock);
+    Some(result)
+}
 
 #[inline]
 fn want<F, T>(call: &Call<F>, lock: *mut T, access: Access) -> Outcome<c_int> {
@@ -38,11 +115,18 @@ fn try_want<T>(lock: *mut T, access: Access) -> Outcome<c_int> {
 
 #[inline]
 fn have<T>(result: c_int, lock: *mut T, access: Access) {
+    if let Some(thread) = context::in_event() {
+        taken_on(thread, result, lock, access);
+    }
+}
+
+#[inline]
+fn taken_on<T>(thread: &Thread, result: c_int, lock: *mut T, access: Access) {
     // EOWNERDEAD: it is held, and its data is in doubt.
     if (result == 0 || result == libc::EOWNERDEAD)
-        && let Some(thread) = context::in_event()
+        && let Ok(mut claims) = thread.claims.try_borrow_mut()
     {
-        thread.claims.borrow_mut().locked(lock.addr(), access);
+        claims.locked(lock.addr(), access);
     }
 }
 
@@ -126,10 +210,17 @@ pub(crate) fn release<F, T>(call: &Call<F>, lock: *mut T) -> Outcome<c_int> {
 }
 
 pub(crate) fn released<T>(result: c_int, lock: *mut T) {
+    if let Some(thread) = context::in_event() {
+        released_on(thread, result, lock);
+    }
+}
+
+#[inline]
+fn released_on<T>(thread: &Thread, result: c_int, lock: *mut T) {
     if result == 0
-        && let Some(thread) = context::in_event()
+        && let Ok(mut claims) = thread.claims.try_borrow_mut()
     {
-        thread.claims.borrow_mut().unlocked(lock.addr());
+        claims.unlocked(lock.addr());
     }
 }
 

@@ -164,6 +164,65 @@ void tls13(struct transcript *t)
 	conversation(t, TLS1_3_VERSION);
 }
 
+/* Data before the handshake is done, by a session of before. */
+static void early(struct transcript *t, struct pair *p)
+{
+	char data[16] = "";
+	size_t size = 0;
+	CALL(t, SSL_write_early_data(p->client, "early", 5, &size));
+	CALL(t, SSL_read_early_data(p->server, data, sizeof(data), &size));
+	say(t, "size %zu, %s\n", size, data);
+	CALL(t, SSL_get_early_data_status(p->server));
+}
+
+/* What both sides derive has to be the same, at each place where something is derived. */
+static void exchange(struct transcript *t, struct pair *p, SSL_SESSION *session)
+{
+	unsigned char one[100], other[100], back[4];
+	connect_pair(p);
+	if (session) {
+		SSL_set_session(p->client, session);
+		early(t, p);
+	}
+	shake(t, p, 0);
+	CALL(t, SSL_session_reused(p->server));
+	for (size_t size = 1; size <= sizeof(one); size += 33) {
+		CALL(t, SSL_export_keying_material(p->server, one, size, "EXPORTER-test", 13, NULL, 0, 0));
+		CALL(t, SSL_export_keying_material(p->client, other, size, "EXPORTER-test", 13, NULL, 0, 0));
+		CALL(t, memcmp(one, other, size));
+	}
+	CALL(t, SSL_key_update(p->client, SSL_KEY_UPDATE_REQUESTED));
+	for (int i = 0; i < 3; i++) {
+		CALL(t, SSL_write(p->client, "ping", 4));
+		CALL(t, SSL_read(p->server, back, 4));
+		CALL(t, SSL_write(p->server, "pong", 4));
+		CALL(t, SSL_read(p->client, back, 4));
+	}
+	say_errors(t);
+}
+
+void tls13_secrets(struct transcript *t)
+{
+	static const char *const suites[] = {"TLS_AES_128_GCM_SHA256", "TLS_AES_256_GCM_SHA384",
+					     "TLS_CHACHA20_POLY1305_SHA256"};
+	struct pair p = {serve(t, TLS1_3_VERSION), SSL_CTX_new(TLS_client_method()), NULL, NULL};
+	SSL_CTX_set_max_early_data(p.server_context, 1000);
+	for (int i = 0; i < 3; i++) {
+		SSL_SESSION *session;
+		CALL(t, SSL_CTX_set_ciphersuites(p.client_context, suites[i]));
+		exchange(t, &p, NULL);
+		session = SSL_get1_session(p.client);
+		hang_up(t, &p);
+		drop(&p);
+		exchange(t, &p, session);
+		hang_up(t, &p);
+		drop(&p);
+		SSL_SESSION_free(session);
+	}
+	SSL_CTX_free(p.server_context);
+	SSL_CTX_free(p.client_context);
+}
+
 static void feed(struct transcript *t, SSL_CTX *context, const char *garbage, size_t size)
 {
 	char byte;

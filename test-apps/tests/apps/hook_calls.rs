@@ -8,7 +8,8 @@ use std::sync::LazyLock;
 pub(crate) const PROGRAM: &str = env!("APP_HOOK_CALLS");
 
 /// Sections with a test of their own.
-const APART: [&str; 3] = ["epoll-duplicates", "signals", "thread-cancels"];
+const APART: [&str; 5] =
+    ["epoll-duplicates", "key-schedule", "providers", "signals", "thread-cancels"];
 
 /// The other sections.
 static SECTIONS: LazyLock<Vec<String>> = LazyLock::new(|| {
@@ -143,8 +144,17 @@ fn children_of_a_process_with_helpers_do_jobs_of_their_own() {
 /// The transcripts above would be the same if nothing were ever offloaded.
 #[test]
 fn sections_with_heavy_calls_park_and_only_in_mode_coroutine() {
-    let parking =
-        ["sign", "derive", "keygen", "decrypt", "tls12", "tls13", "ambient", "deep-stack"];
+    let parking = [
+        "sign",
+        "derive",
+        "keygen",
+        "decrypt",
+        "tls12",
+        "tls13",
+        "tls13-secrets",
+        "ambient",
+        "deep-stack",
+    ];
     for mode in MODES {
         for section in parking {
             let app = App::start(PROGRAM, &[section, "hold"], &preload(mode));
@@ -169,4 +179,44 @@ fn compressions_park() {
 #[test]
 fn handlers_of_signals_are_set_as_natively() {
     says_the_same_in_each_mode("signals");
+}
+
+#[test]
+fn secrets_of_tls_are_derived_as_natively() {
+    says_the_same_in_each_mode("key-schedule");
+}
+
+#[test]
+fn providers_come_and_go_as_natively() {
+    says_the_same_in_each_mode("providers");
+}
+
+/// The transcripts above would be the same if libcrypto had derived everything.
+#[test]
+fn most_secrets_are_derived_here_until_providers_change() {
+    let derived = |sections: &[&str], set: &[(&str, &str)]| {
+        let app = App::start(PROGRAM, &[sections, &["hold"]].concat(), &coroutine(set));
+        let counters = [
+            "hook.EVP_KDF_derive.handled",
+            "hook.EVP_KDF_derive.passed",
+            "hook.EVP_KDF_fetch.handled",
+            "key_schedule.compared",
+            "key_schedule.wrong",
+        ]
+        .map(|name| app.counter(name));
+        app.stop();
+        counters
+    };
+    // 600 usual ones, six times within an event, and the others; compared is one of 256 of each hash.
+    let [handled, passed, fetched, compared, wrong] = derived(&["key-schedule"], &[]);
+    assert!(handled >= 3600, "{handled} handled, {passed} passed");
+    assert!(fetched >= 3600, "{fetched} fetched");
+    assert!((14..=20).contains(&compared), "{compared} compared");
+    assert_eq!(wrong, 0);
+    // As many as before that, and no more.
+    let [after, _, fetched_after, ..] =
+        derived(&["key-schedule", "providers", "key-schedule"], &[]);
+    assert_eq!((after, fetched_after), (handled, fetched));
+    let off = derived(&["key-schedule"], &[("INTERLUDE_KEY_SCHEDULE", "off")]);
+    assert_eq!([off[0], off[2], off[3], off[4]], [0; 4]);
 }

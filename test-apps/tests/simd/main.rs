@@ -59,6 +59,8 @@ fn after_load(server: WebServer, key: KeyKind, mode: &str, transports: &[Transpo
     }
     rested(&server);
     assert_eq!(server.counter("bypass.foreign"), 0);
+    assert!(server.counter("hook.EVP_KDF_derive.handled") > 0 || mode != "coroutine");
+    assert_eq!(server.counter("key_schedule.wrong"), 0);
     server
 }
 

@@ -10,8 +10,23 @@ pub(super) const LENT: usize = 64;
 
 impl Claims {
     /// The running coroutine has taken a lock.
+    #[inline]
     pub fn locked(&mut self, lock: usize, access: Access) {
         self.running.crowded |= !push_within(&mut self.running.locks, (lock, access));
+    }
+
+    /// Does no parked coroutine hold a lock, so that nobody could have to wait for it (C3)?
+    #[must_use]
+    #[inline]
+    pub fn is_free(&self, lock: usize) -> bool {
+        self.locks.is_empty() || !self.locks.holds(lock)
+    }
+
+    /// Is no lock lent, so that a release is what it seems?
+    #[must_use]
+    #[inline]
+    pub fn lends_nothing(&self) -> bool {
+        self.lent.is_empty()
     }
 
     /// The running coroutine goes on as if it had taken a lock, which a parked one has (C9): each of
@@ -35,6 +50,7 @@ impl Claims {
     }
 
     /// A lock is released, by whichever coroutine holds it. True if a parked one held it.
+    #[inline]
     pub fn unlocked(&mut self, lock: usize) -> bool {
         let mine = self.running.locks.iter().rposition(|(known, _)| *known == lock);
         if let Some(position) = mine {

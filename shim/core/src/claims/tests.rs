@@ -57,6 +57,23 @@ fn locks_conflict_unless_both_read() {
     }
 }
 
+/// What a hook goes by that does not ask any further.
+#[test]
+fn a_lock_is_free_unless_a_parked_coroutine_holds_it() {
+    let mut claims = Claims::new(Rules::default());
+    claims.begin([]);
+    claims.locked(100, Access::Exclusive);
+    assert!(claims.is_free(100));
+    claims.unlocked(100);
+    parked(&mut claims, 1, |c| c.locked(100, Access::Shared));
+    claims.begin([]);
+    assert!(!claims.is_free(100) && claims.is_free(101));
+    assert!(claims.lends_nothing());
+    assert!(claims.lend(100, Access::Exclusive) && !claims.lends_nothing());
+    assert!(claims.gives_back(100) && claims.lends_nothing());
+    assert!(claims.unlocked(100) && claims.is_free(100));
+}
+
 #[test]
 fn a_recursive_lock_is_free_after_its_last_release() {
     let mut claims = Claims::new(Rules::default());

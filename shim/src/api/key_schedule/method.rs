@@ -1,0 +1,144 @@
+//! Whose `TLS13-KDF` it is that a context works with.
+//!
+//! Known is one method: that of the default provider in the default library context. A share is held in
+//! it for the life of the process, so its address is never another's. It is looked at again, and the hash
+//! function with it, every [`LOOK`] derivations.
+
+use std::ffi::{CStr, c_char, c_int, c_void};
+use std::sync::atomic::{AtomicBool, AtomicPtr, AtomicU32, Ordering};
+
+use super::sha2::Sha2;
+use crate::api::lanes::{self, libcrypto};
+use crate::errors::Errors;
+use crate::original::Original;
+
+type Fetch = unsafe extern "C" fn(*mut c_void, *const c_char, *const c_char) -> *mut c_void;
+type Default = unsafe extern "C" fn() -> *mut c_void;
+type Share = unsafe extern "C" fn(*mut c_void) -> c_int;
+type Free = unsafe extern "C" fn(*mut c_void);
+type OfContext = unsafe extern "C" fn(*mut c_void) -> *const c_void;
+type Provider = unsafe extern "C" fn(*const c_void) -> *const c_void;
+libcrypto! {
+    METHOD: OfContext = c"EVP_KDF_CTX_kdf";
+    GLOBAL_DEFAULT: Default = c"OSSL_LIB_CTX_get0_global_default";
+    FETCH: Fetch = c"EVP_KDF_fetch";
+    SHARE: Share = c"EVP_KDF_up_ref";
+    FREE: Free = c"EVP_KDF_free";
+    PROVIDER: Provider = c"EVP_KDF_get0_provider";
+    FETCH_HASH: Fetch = c"EVP_MD_fetch";
+    FREE_HASH: Free = c"EVP_MD_free";
+    HASH_PROVIDER: Provider = c"EVP_MD_get0_provider";
+}
+
+/// `OSSL_KDF_NAME_TLS1_3_KDF`.
+pub(super) const NAME: &CStr = c"TLS13-KDF";
+
+/// One derivation of so many is looked at.
+const LOOK: u32 = 256;
+
+/// May a derivation be computed here?
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub(super) enum Standing {
+    /// libcrypto's own provider would do it.
+    Own,
+    /// As far as is known so, but it is time to look.
+    InDoubt,
+    /// No.
+    Foreign,
+}
+
+static OWN: AtomicPtr<c_void> = AtomicPtr::new(std::ptr::null_mut());
+static DISTRUSTED: AtomicBool = AtomicBool::new(false);
+
+/// Of a derivation by `ctx` over a hash function.
+pub(super) fn standing(ctx: *mut c_void, hash: Sha2) -> Standing {
+    static DERIVATIONS: [AtomicU32; 2] = [const { AtomicU32::new(0) }; 2];
+    if DISTRUSTED.load(Ordering::Relaxed) {
+        return Standing::Foreign;
+    }
+    let [sha256, sha384] = &DERIVATIONS;
+    let derivations = if hash == Sha2::Sha256 { sha256 } else { sha384 };
+    let is_due = derivations.fetch_add(1, Ordering::Relaxed).is_multiple_of(LOOK);
+    if is_due && !Errors::of(|| look(hash)).0 {
+        distrust();
+        return Standing::Foreign;
+    }
+    let Some(method) = METHOD.function() else { return Standing::Foreign };
+    // SAFETY: the caller's context.
+    let method = unsafe { method(ctx) };
+    match (std::ptr::eq(method, OWN.load(Ordering::Acquire)), is_due) {
+        (true, true) => Standing::InDoubt,
+        (true, false) => Standing::Own,
+        (false, _) => Standing::Foreign,
+    }
+}
+
+/// A share in the method that is known, as a fetch would give it.
+pub(super) fn share() -> Option<*mut c_void> {
+    let own = OWN.load(Ordering::Acquire);
+    if own.is_null() || DISTRUSTED.load(Ordering::Relaxed) {
+        return None;
+    }
+    // SAFETY: a method in which we have a share for ever.
+    (unsafe { SHARE.function()?(own) } == 1).then_some(own)
+}
+
+/// What libcrypto's methods are may be another from now on: what is known of them is not relied on any
+/// more.
+pub(super) fn changes() {
+    if !OWN.load(Ordering::Acquire).is_null() {
+        distrust();
+    }
+}
+
+/// Is it the library context that all threads have which were given none? Null stands for it, or for
+/// whatever the thread has.
+pub(super) fn is_global_default(library: *mut c_void) -> bool {
+    // SAFETY: no preconditions.
+    library.is_null() || GLOBAL_DEFAULT.function().is_some_and(|get| unsafe { get() } == library)
+}
+
+/// From now on libcrypto does it all. True the first time.
+pub(super) fn distrust() -> bool {
+    !DISTRUSTED.swap(true, Ordering::Relaxed)
+}
+
+/// Are the methods that libcrypto gives now its default provider's, and the same as before?
+#[cold]
+fn look(hash: Sha2) -> bool {
+    let name = match hash {
+        Sha2::Sha256 => c"SHA2-256",
+        Sha2::Sha384 => c"SHA2-384",
+    };
+    let Some(digest) = fetched(&FETCH_HASH, &HASH_PROVIDER, name) else { return false };
+    release(&FREE_HASH, digest);
+    let Some(method) = fetched(&FETCH, &PROVIDER, NAME) else { return false };
+    let none = std::ptr::null_mut();
+    match OWN.compare_exchange(none, method, Ordering::AcqRel, Ordering::Acquire) {
+        // The share is kept.
+        Ok(_) => true,
+        Err(known) => {
+            release(&FREE, method);
+            known == method
+        }
+    }
+}
+
+/// A method as the default library context gives it, if it is the default provider's.
+fn fetched(
+    fetch: &Original<Fetch>,
+    provider: &Original<Provider>,
+    name: &CStr,
+) -> Option<*mut c_void> {
+    let none = std::ptr::null_mut();
+    // SAFETY: the default library context, a terminated name, and no properties.
+    let method = unsafe { fetch.function()?(none, name.as_ptr(), std::ptr::null()) };
+    (!method.is_null() && lanes::is_with_own(provider, method)).then_some(method)
+}
+
+fn release(free: &Original<Free>, method: *mut c_void) {
+    if let Some(free) = free.function() {
+        // SAFETY: a share of our own in a method.
+        unsafe { free(method) };
+    }
+}
