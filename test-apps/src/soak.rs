@@ -62,6 +62,8 @@ pub struct Soak {
     pub workers: u32,
     /// Chaos delays each job by so many milliseconds at most.
     pub delay_max_ms: u32,
+    /// Helper threads of the engine `simd`.
+    pub simd_threads: u32,
     /// What the load and the chaos are drawn from.
     pub seed: u32,
 }
@@ -75,7 +77,8 @@ impl FromStr for Below {
             "chaos" => Ok(Self::Engine("chaos")),
             "cores" => Ok(Self::Engine("cores")),
             "inline" => Ok(Self::Engine("inline")),
-            _ => Err("must be chaos, cores, inline or stock"),
+            "simd" => Ok(Self::Engine("simd")),
+            _ => Err("must be chaos, cores, inline, simd or stock"),
         }
     }
 }
@@ -88,7 +91,7 @@ impl fmt::Display for Below {
 
 impl Below {
     /// Every heavy call is a job. Chaos does one or two of a hundred wrongly in each way.
-    fn preload(self, delay_max_ms: u32, seed: u32) -> Result<Preload, HarnessError> {
+    fn preload(self, soak: &Soak) -> Result<Preload, HarnessError> {
         let Self::Engine(engine) = self else { return Ok(Preload::Stock) };
         let settings = [
             ("INTERLUDE_MODE", "coroutine"),
@@ -104,8 +107,9 @@ impl Below {
             ("INTERLUDE_CHAOS_WRONG", "2"),
         ];
         let shim = Shim::find()?
-            .with("INTERLUDE_CHAOS_SEED", seed.max(1))
-            .with("INTERLUDE_CHAOS_DELAY_MAX_US", delay_max_ms * 1000);
+            .with("INTERLUDE_SIMD_THREADS", soak.simd_threads)
+            .with("INTERLUDE_CHAOS_SEED", soak.seed.max(1))
+            .with("INTERLUDE_CHAOS_DELAY_MAX_US", soak.delay_max_ms * 1000);
         let shim = settings.iter().fold(shim, |shim, (name, value)| shim.with(name, value));
         Ok(Preload::Shim(shim))
     }

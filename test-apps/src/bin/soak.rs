@@ -22,12 +22,15 @@ struct Options {
     /// Reload nginx every second meanwhile.
     #[arg(long)]
     reload: bool,
-    /// What the jobs go to: chaos, cores, inline; or stock, for the servers without the shim.
+    /// What the jobs go to: chaos, cores, inline, simd; or stock, for the servers without the shim.
     #[arg(long, default_value = "chaos")]
     engine: Below,
     /// Chaos delays each job by so many milliseconds at most.
     #[arg(long, default_value_t = 20, value_parser = clap::value_parser!(u32).range(0..=60_000))]
     delay_max_ms: u32,
+    /// Helper threads of the engine simd.
+    #[arg(long, default_value_t = 0, value_parser = clap::value_parser!(u32).range(0..=64))]
+    simd_threads: u32,
     /// nginx's workers.
     #[arg(long, default_value_t = 2, value_parser = clap::value_parser!(u32).range(1..=64))]
     workers: u32,
@@ -58,6 +61,7 @@ fn run(options: &Options) -> Result<Report, HarnessError> {
         reload: options.reload,
         workers: options.workers,
         delay_max_ms: options.delay_max_ms,
+        simd_threads: options.simd_threads,
         seed: options.seed.unwrap_or(now.subsec_nanos() | 1),
     };
     let dir = tempfile::tempdir().map_err(|e| HarnessError::new("certificates", e))?;

@@ -63,7 +63,7 @@ pub(super) struct OfServer {
 
 impl Report {
     pub(super) fn new(soak: &Soak, fronts: &[Front]) -> Self {
-        let Soak { time, below, workers, seed, reload, delay_max_ms } = soak;
+        let Soak { time, below, workers, seed, reload, delay_max_ms, simd_threads: _ } = soak;
         let reload = if *reload { ", reloaded every second" } else { "" };
         let (time, total) = (time.as_secs(), workers);
         let head = format!(

@@ -82,7 +82,7 @@ impl Stage {
                 start: &lighttpd,
             },
         ];
-        let preload = soak.below.preload(soak.delay_max_ms, soak.seed)?;
+        let preload = soak.below.preload(soak)?;
         let fronts = casts.iter().map(|cast| Front::new(cast, soak, place, &preload));
         Ok(Self { fronts: fronts.collect::<Result<_, _>>()?, _behind: behind })
     }
