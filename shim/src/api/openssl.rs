@@ -119,7 +119,7 @@ fn has_read(read: usize, ssl: *mut c_void, buffer: *mut c_void, len: usize) {
     if read > 0 {
         objects::filled(fd_of(ssl), buffer.addr(), len);
     }
-    if read >= len {
+    if read > 0 && read >= len {
         // There may be more, of which no event tells. nginx goes on with it in its next turn.
         objects::puts_off();
     }
