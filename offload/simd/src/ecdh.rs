@@ -38,7 +38,8 @@ impl Lane for EcKeygenLane<'_> {
 }
 
 impl Unit {
-    /// Agrees on shared secrets, on one curve. A peer's key that is not a point on it is a fault.
+    /// Agrees on shared secrets, on one curve. A peer's key that is not a point on it is a fault; a secret
+    /// of zero is [`Fault::Refused`].
     pub fn ecdh_derive(&mut self, curve: Curve, lanes: &mut Lanes<EcdhLane<'_>>) -> Outcomes {
         let (mut shared, mut private) = (no_outputs(), no_inputs());
         let (mut x, mut y) = (no_inputs(), no_inputs());
@@ -71,7 +72,13 @@ impl Unit {
             wipe_stack();
             // All that the library can still have against a lane is the point: scalars and
             // coordinates are in range.
-            batch.judge(|index, _| status.of(index).map_err(|_| Fault::Peer));
+            batch.judge(|index, lane| {
+                status.of(index).map_err(|_| Fault::Peer)?;
+                // For a scalar two below the order, its last addition is of a point to itself, which
+                // it sometimes does not see: then infinity comes out, as zero.
+                let is_zero = lane.shared.iter().fold(0, |all, byte| all | byte) == 0;
+                if is_zero { Err(Fault::Refused) } else { Ok(()) }
+            });
         }
         batch.finish()
     }
