@@ -12,8 +12,9 @@ mod aborts;
 const PARTS: usize = 20;
 /// How long a server may take to notice that its clients are gone.
 const PATIENCE: Duration = Duration::from_secs(20);
-/// Growth of memory over the second half that is the allocator's doing: bytes, and a share.
-const TOLERATED: (u64, f64) = (512 * 1024, 0.02);
+/// Growth of memory over the second half that is the allocator's doing, bytes and a share: the busiest
+/// moment so far, which may come late, leaves it with half a megabyte more.
+const TOLERATED: (u64, f64) = (1024 * 1024, 0.02);
 
 /// The server after a part of the requests, with no client connected.
 #[derive(Debug, Clone, Copy)]
