@@ -5,7 +5,8 @@
 //! whichever coroutine comes to the end of its turn next goes through it. Beside a parked coroutine it
 //! would be in the midst of a connection that the other one, which owns it, may close.
 //!
-//! So such a turn begins only when nobody is parked in the midst of an answer; and the connections of the
+//! So such a turn begins only when nobody is parked in the midst of an answer, those go on before others
+//! ([`crate::claims::Claims::goes_first`]); and the connections of the
 //! turn before are *due*: until the next turn has ended, and with it the list, their events are held
 //! ([`crate::claims::Claims::end`]). Coroutines that are parked in a TLS handshake have put off nothing of
 //! the connection that they are at, and others are served beside them.
@@ -19,18 +20,18 @@
 /// polls.
 const POLLS: u8 = 32;
 
-/// What the latest wait of a loop tells of the server's own work.
+/// What the waits of a loop tell of the server's own work.
 #[derive(Debug, Default)]
 pub struct Postponed {
-    is_there: bool,
     /// Idle turns in a row between waits of no time.
     polls: u8,
 }
 
 impl Postponed {
     /// The server has come back to its loop, and asks for events. `at_once`: it does not want to wait.
-    /// `idle`: the turn before was given no event and used no fd.
-    pub fn asks(&mut self, at_once: bool, idle: bool) {
+    /// `idle`: the turn before was given no event and used no fd. True: there is work of its own for the
+    /// next turn.
+    pub fn asks(&mut self, at_once: bool, idle: bool) -> bool {
         if !at_once {
             self.polls = 0;
         } else if idle {
@@ -38,13 +39,7 @@ impl Postponed {
         } else if self.polls < POLLS {
             self.polls = 0;
         }
-        self.is_there = at_once && self.polls < POLLS;
-    }
-
-    /// Is there work of the server's own for the next turn?
-    #[must_use]
-    pub fn is_there(&self) -> bool {
-        self.is_there
+        at_once && self.polls < POLLS
     }
 }
 
@@ -55,24 +50,18 @@ mod tests {
     #[test]
     fn a_wait_of_no_time_tells_of_work_until_the_next_wait() {
         let mut postponed = Postponed::default();
-        assert!(!postponed.is_there());
-        postponed.asks(true, false);
-        assert!(postponed.is_there());
-        postponed.asks(false, false);
-        assert!(!postponed.is_there());
+        assert!(postponed.asks(true, false));
+        assert!(!postponed.asks(false, false));
     }
 
     #[test]
     fn who_polls_has_none_also_under_load_until_it_waits() {
         let mut postponed = Postponed::default();
         for turn in (1..POLLS).chain([0]).chain(1..=POLLS) {
-            postponed.asks(true, turn > 0);
-            assert_eq!(postponed.is_there(), turn < POLLS);
+            assert_eq!(postponed.asks(true, turn > 0), turn < POLLS);
         }
-        postponed.asks(true, false);
-        assert!(!postponed.is_there(), "a turn with events does not make it wait");
-        postponed.asks(false, true);
-        postponed.asks(true, false);
-        assert!(postponed.is_there());
+        assert!(!postponed.asks(true, false), "a turn with events does not make it wait");
+        assert!(!postponed.asks(false, true));
+        assert!(postponed.asks(true, false));
     }
 }

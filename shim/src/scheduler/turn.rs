@@ -193,9 +193,9 @@ impl<'a> Scheduler<'a> {
         let at_once = call.timeout == Some(Duration::ZERO);
         let idle =
             self.thread.delivery.borrow().is_empty() && !self.thread.claims.borrow().uses_any();
-        self.postponed.asks(at_once, idle);
-        count_by(Counter::LoopHurried, usize::from(self.postponed.is_there()));
-        self.postponed.is_there()
+        let puts_off = self.postponed.asks(at_once, idle);
+        count_by(Counter::LoopHurried, usize::from(puts_off));
+        puts_off
     }
 
     fn finish(&mut self, puts_off: bool) {

@@ -89,7 +89,6 @@ impl Claims {
             self.running.due.extend_from_slice(&self.due);
             self.doubt();
         }
-        self.running.make_room();
     }
 
     /// Was `fd` among the events of a parked coroutine, and not closed since?
