@@ -27,6 +27,7 @@ const PROGRAMS: &[(&str, &[&str])] = &[
     ("executes", &["executes.c"]),
     ("ends", &["ends.c"]),
     ("orders", &["orders.c"]),
+    ("pooled-peer", &["pooled-peer.c"]),
     ("posted", &["posted.c"]),
     ("stale-events", &["stale-events.c"]),
     ("handlers", &["handlers.c"]),

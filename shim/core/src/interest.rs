@@ -224,6 +224,18 @@ impl InterestList {
         self.registration(fd).is_some()
     }
 
+    /// Does the kernel report `fd` once, and then not until it is asked again?
+    #[must_use]
+    pub fn is_once(&self, fd: Fd) -> bool {
+        self.registration(fd).is_some_and(|registration| registration.mask & ONESHOT != 0)
+    }
+
+    /// Does the kernel report only what changes of `fd`?
+    #[must_use]
+    pub fn is_of_changes(&self, fd: Fd) -> bool {
+        self.registration(fd).is_some_and(|registration| registration.mask & EDGE != 0)
+    }
+
     /// What the server is to get for a kernel event of that fetch: its `data`, and the flags that
     /// it still wants. `None` for a token whose registration is gone, or where nothing is left of
     /// `flags`.

@@ -5,6 +5,11 @@
 //! client's, it would not show which of them belong together. An event whose fd a parked coroutine
 //! owns is held (see [`crate::interest`]).
 //!
+//! **A peer's event comes in two parts**: what it says, and that it can be written to. A server deals with
+//! both of one event, one after the other. At the first it may have its whole answer, give the connection
+//! back to those that it keeps, and park; who takes it then is in the midst of that, and waits for it (C1),
+//! when the first goes on with the second part: it would send the other's request once more.
+//!
 //! **Orders** (to end, to restart) come by pipes and the like. A server obeys them at the end of the turn
 //! in which they came, or in its next, whichever coroutine that is; and then it looks at all of its
 //! requests. So they go alone, and when nobody is parked.
@@ -79,12 +84,19 @@ impl Pick {
     }
 }
 
+/// `EPOLLOUT | EPOLLWRNORM | EPOLLWRBAND`.
+const WRITABLE: u32 = 0x004 | 0x100 | 0x200;
+/// `EPOLLERR | EPOLLHUP`: of a connection that nobody will use again.
+const BROKEN: u32 = 0x008 | 0x010;
+
 /// An event from the kernel.
 #[derive(Debug, Clone, Copy)]
 struct Fetched {
     token: Token,
     flags: u32,
     fetch: Fetch,
+    /// The second part of an event, the first of which was given out, of a registration for changes.
+    is_rest: bool,
 }
 
 /// Events fetched from one epoll instance, and fds held.
@@ -97,13 +109,16 @@ pub struct Ready {
     strays: VecDeque<Fetched>,
     /// Taken from `fetched`, each to go alone, with nobody parked.
     orders: VecDeque<Fetched>,
+    /// Second parts whose fd is busy. The kernel is not asked about them: where it reports changes only,
+    /// it would report the first parts, too.
+    rests: VecDeque<Fetched>,
     held: Vec<Token>,
 }
 
 impl Ready {
     /// Adds an event from the kernel, of that fetch.
     pub fn push(&mut self, token: Token, flags: u32, fetch: Fetch) {
-        self.fetched.push_back(Fetched { token, flags, fetch });
+        self.fetched.push_back(Fetched { token, flags, fetch, is_rest: false });
     }
 
     /// Are there events that were not yet looked at?
@@ -116,8 +131,9 @@ impl Ready {
         [&self.fetched, &self.parkers, &self.strays, &self.orders]
     }
 
-    fn queues_mut(&mut self) -> [&mut VecDeque<Fetched>; 4] {
-        [&mut self.fetched, &mut self.parkers, &mut self.strays, &mut self.orders]
+    fn queues_mut(&mut self) -> [&mut VecDeque<Fetched>; 5] {
+        let Self { fetched, parkers, strays, orders, rests, .. } = self;
+        [fetched, parkers, strays, orders, rests]
     }
 
     /// Does an event wait until those are gone that it may concern? Then nothing new may begin.
@@ -126,10 +142,10 @@ impl Ready {
         !self.orders.is_empty() || (!self.strays.is_empty() && claims.is_exposed())
     }
 
-    /// How many fds are held.
+    /// How many events are held, or parts of them.
     #[must_use]
     pub fn held_len(&self) -> usize {
-        self.held.len()
+        self.held.len() + self.rests.len()
     }
 
     /// Picks at most `max` events for the server into `pick` (which is emptied first). Without
@@ -167,11 +183,32 @@ impl Ready {
         }
         while pick.events.is_empty() {
             let Some(event) = self.parkers.pop_front() else { break };
+            let event = self.first_part(event, interest, claims);
             self.admit(event, interest, claims, pick);
         }
         if pick.events.is_empty() {
             self.admit_order(interest, claims, pick);
         }
+    }
+
+    /// An event that goes alone, without what comes in an event of its own, next.
+    fn first_part(&mut self, event: Fetched, interest: &InterestList, claims: &Claims) -> Fetched {
+        let Fetched { token, flags, .. } = event;
+        let fd = token.fd();
+        let is_whole = flags & BROKEN != 0
+            || flags & WRITABLE == 0
+            || flags & !WRITABLE == 0
+            || !claims.rules().linked_fds
+            || !claims.links().is_connected(fd)
+            || claims.is_busy(fd)
+            // An event of such is the only one.
+            || interest.is_once(fd);
+        if is_whole {
+            return event;
+        }
+        let is_rest = interest.is_of_changes(fd);
+        self.parkers.push_front(Fetched { flags: flags & WRITABLE, is_rest, ..event });
+        Fetched { flags: flags & !WRITABLE, ..event }
     }
 
     /// One, if nobody is parked.
@@ -189,7 +226,7 @@ impl Ready {
         claims: &Claims,
         pick: &mut Pick,
     ) {
-        let Fetched { mut token, flags, fetch } = event;
+        let Fetched { mut token, flags, fetch, is_rest } = event;
         if !claims.rules().identity {
             token = interest.token(token.fd()).unwrap_or(token);
         }
@@ -197,7 +234,12 @@ impl Ready {
             pick.stale += 1;
             return;
         };
-        if resolved.fd.is_some_and(|fd| claims.is_busy(fd)) {
+        let is_busy = resolved.fd.is_some_and(|fd| claims.is_busy(fd));
+        if is_busy && is_rest {
+            self.rests.push_back(event);
+            return;
+        }
+        if is_busy {
             pick.operations.extend(interest.hold(token));
             pick.held += 1;
             if !self.held.contains(&token) {
@@ -211,7 +253,7 @@ impl Ready {
         }
         let fd = resolved.fd.unwrap_or(Fd(-1));
         pick.events.push(Delivered { fd, flags: resolved.flags, data: resolved.data });
-        pick.taken.push(Fetched { token, flags, fetch });
+        pick.taken.push(Fetched { token, ..event });
     }
 
     /// What was picked has not come to the server, and will not: it is as if it had just been fetched.
@@ -240,6 +282,10 @@ impl Ready {
             busy
         });
         self.held = held;
+        for rest in std::mem::take(&mut self.rests) {
+            let busy = claims.is_busy(rest.token.fd());
+            (if busy { &mut self.rests } else { &mut self.parkers }).push_back(rest);
+        }
         operations
     }
 

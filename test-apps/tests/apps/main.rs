@@ -23,6 +23,7 @@ mod mio_server;
 mod mutex_across;
 mod orders;
 mod panics;
+mod pooled_peer;
 mod posted;
 mod relay;
 mod renewed_loop;

@@ -9,12 +9,17 @@ use crate::kernel::Key;
 use crate::stock::Stock;
 use crate::violation::Violation;
 
+/// `EPOLLOUT`.
+const WRITABLE: u32 = 0x004;
+
 /// An event that the kernel has reported and that nobody has got yet.
 #[derive(Debug, Clone, Copy)]
 struct Fetched {
     serial: u64,
     flags: u32,
     at: u64,
+    /// Its first part was given out.
+    is_rest: bool,
 }
 
 /// How often the kernel reported a registration while its fd was owned.
@@ -49,7 +54,7 @@ impl Ledger {
 
     /// The kernel reported an event of a registration.
     pub(crate) fn fetched(&mut self, serial: u64, flags: u32, at: u64) {
-        self.fetched.push(Fetched { serial, flags, at });
+        self.fetched.push(Fetched { serial, flags, at, is_rest: false });
         self.last.insert(serial, at);
     }
 
@@ -102,6 +107,13 @@ impl Ledger {
             return Err(Violation::Invented(format!("{event:?}: the kernel did not report it")));
         };
         self.fetched.remove(index);
+        // An event of a peer may come in two parts; and where there are two events, the second part may have
+        // been taken for one of the other.
+        let is_writable = event.flags & WRITABLE != 0;
+        let rest = if is_writable { found.flags & !WRITABLE } else { found.flags & WRITABLE };
+        if rest != 0 && (!is_writable || event.flags == WRITABLE) {
+            self.fetched.push(Fetched { flags: rest, is_rest: !is_writable, ..found });
+        }
         if registration.closed.is_some_and(|closed| closed > found.at) {
             return Err(Violation::Stale(format!("{event:?} was fetched before the close")));
         }
@@ -114,7 +126,13 @@ impl Ledger {
 
     /// Whatever was fetched was given to the server, held or dropped.
     pub(crate) fn drained(&mut self) {
-        self.fetched.clear();
+        self.fetched.retain(|fetched| fetched.is_rest);
+    }
+
+    /// Was one part of an event given out, but not the other? If that has to be given back to the kernel,
+    /// it reports the whole once more.
+    pub(crate) fn has_rest(&self, serial: u64) -> bool {
+        self.fetched.iter().any(|fetched| fetched.serial == serial && fetched.is_rest)
     }
 
     /// Somebody was forced to use an fd beside another.
