@@ -83,6 +83,8 @@ counters! {
     BypassWindingDown = "bypass.winding_down",
     BypassPanicked = "bypass.panicked",
     BypassOtherWait = "bypass.other_wait",
+    KeyNamesCompared = "key_names.compared",
+    KeyNamesWrong = "key_names.wrong",
     KeyScheduleCompared = "key_schedule.compared",
     KeyScheduleWrong = "key_schedule.wrong",
     Panics = "panics",

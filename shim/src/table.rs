@@ -19,11 +19,14 @@ use libc::{
 use crate::api::parameter::Parameter;
 use crate::api::zlib::ZStream;
 use crate::api::{
-    clocks, descriptors, ec_keygen, ecdsa, epoll, evp, io, key_schedule, libdeflate, locks,
-    openssl, process, rsa, zlib,
+    clocks, descriptors, ec_keygen, ecdsa, epoll, evp, io, key_names, key_schedule, libdeflate,
+    locks, methods, openssl, process, rsa, zlib,
 };
 use crate::hook::{self, Outcome, When, hooks};
 use crate::original::Original;
+
+/// What `EVP_KEYMGMT_names_do_all` calls with each name.
+pub(crate) type NameVisitor = unsafe extern "C" fn(*const c_char, *mut c_void);
 
 /// A thread's first function.
 pub(crate) type ThreadStart = unsafe extern "C-unwind" fn(*mut c_void) -> *mut c_void;
@@ -102,14 +105,15 @@ hooks! {
     tls fn EC_KEY_generate_key(key: *mut c_void) -> c_int => ec_keygen::generate;
     tls fn EVP_KDF_fetch(library: *mut c_void, name: *const c_char, properties: *const c_char) -> *mut c_void => @in_event key_schedule::fetch;
     tls fn EVP_KDF_derive(ctx: *mut c_void, out: *mut c_uchar, len: size_t, parameters: *const Parameter) -> c_int => @in_event key_schedule::derive;
-    tls fn OSSL_PROVIDER_load(library: *mut c_void, name: *const c_char) -> *mut c_void => key_schedule::changes2;
-    tls fn OSSL_PROVIDER_try_load(library: *mut c_void, name: *const c_char, keep: c_int) -> *mut c_void => key_schedule::changes3;
-    tls fn OSSL_PROVIDER_unload(provider: *mut c_void) -> c_int => key_schedule::changes1;
-    tls fn OSSL_LIB_CTX_set0_default(library: *mut c_void) -> *mut c_void => key_schedule::set_default;
-    tls fn OSSL_LIB_CTX_load_config(library: *mut c_void, file: *const c_char) -> c_int => key_schedule::changes2;
-    tls fn CONF_modules_load(configuration: *const c_void, name: *const c_char, flags: c_ulong) -> c_int => key_schedule::changes3;
-    tls fn EVP_set_default_properties(library: *mut c_void, properties: *const c_char) -> c_int => key_schedule::changes2;
-    tls fn EVP_default_properties_enable_fips(library: *mut c_void, enable: c_int) -> c_int => key_schedule::changes2;
+    tls fn EVP_KEYMGMT_names_do_all(manager: *const c_void, visit: Option<NameVisitor>, data: *mut c_void) -> c_int => @in_event key_names::go_through;
+    tls fn OSSL_PROVIDER_load(library: *mut c_void, name: *const c_char) -> *mut c_void => methods::change2;
+    tls fn OSSL_PROVIDER_try_load(library: *mut c_void, name: *const c_char, keep: c_int) -> *mut c_void => methods::change3;
+    tls fn OSSL_PROVIDER_unload(provider: *mut c_void) -> c_int => methods::change1;
+    tls fn OSSL_LIB_CTX_set0_default(library: *mut c_void) -> *mut c_void => methods::set_default;
+    tls fn OSSL_LIB_CTX_load_config(library: *mut c_void, file: *const c_char) -> c_int => methods::change2;
+    tls fn CONF_modules_load(configuration: *const c_void, name: *const c_char, flags: c_ulong) -> c_int => methods::change3;
+    tls fn EVP_set_default_properties(library: *mut c_void, properties: *const c_char) -> c_int => methods::change2;
+    tls fn EVP_default_properties_enable_fips(library: *mut c_void, enable: c_int) -> c_int => methods::change2;
     tls fn SSL_do_handshake(ssl: *mut c_void) -> c_int => @in_event openssl::enter1, then openssl::left1;
     tls fn SSL_accept(ssl: *mut c_void) -> c_int => @in_event openssl::enter1, then openssl::left1;
     tls fn SSL_connect(ssl: *mut c_void) -> c_int => @in_event openssl::enter1, then openssl::left1;

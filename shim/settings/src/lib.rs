@@ -162,12 +162,14 @@ pub struct Jobs {
     pub check: Check,
 }
 
-/// `[openssl]`: what the library computes itself, in place, and equal in every byte.
+/// `[openssl]`: what the library does itself, in place, and with the same results.
 #[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
 #[serde(default, deny_unknown_fields)]
 pub struct OpenSsl {
     /// The derivations of TLS 1.3's key schedule (`EVP_KDF_derive` from libssl, of the default provider).
     pub key_schedule: bool,
+    /// The names of kinds of keys, which libcrypto looks for with each new key.
+    pub key_names: bool,
 }
 
 /// `[rules]`: rules of conflict (C1 to C9 in ARCHITECTURE.md, and what is each coroutine's own). All are on in real use.
@@ -243,7 +245,7 @@ impl Default for Jobs {
 
 impl Default for OpenSsl {
     fn default() -> Self {
-        Self { key_schedule: true }
+        Self { key_schedule: true, key_names: true }
     }
 }
 

@@ -112,6 +112,12 @@ pub const VARIABLES: &[Variable] = &[
         apply: |s, v| switch(v).map(|on| s.openssl.key_schedule = on),
     },
     Variable {
+        name: "INTERLUDE_KEY_NAMES",
+        key: "openssl.key_names",
+        help: "on | off: OpenSSL is told the names of kinds of keys, and need not look for them",
+        apply: |s, v| switch(v).map(|on| s.openssl.key_names = on),
+    },
+    Variable {
         name: "INTERLUDE_CHAOS_SEED",
         key: "chaos.seed",
         help: "for tests: what chaos draws from; 0: chosen at random",

@@ -7,11 +7,13 @@
 //! Followed: `EVP_PKEY_derive(3)`, `EVP_PKEY_fromdata(3)`, `EVP_PKEY-X25519(7)`, `EVP_PKEY-EC(7)`.
 
 use std::ffi::{CStr, c_char, c_int, c_uchar, c_void};
+use std::sync::Mutex;
 
 use interlude_offload::{Curve, EcKey, JobKind, Operation, Secret};
 
 use crate::api::attached::{self, Attached};
 use crate::api::lanes::{self, libcrypto};
+use crate::api::methods;
 use crate::api::objects;
 use crate::api::parameter::{OCTET_STRING, Parameter};
 use crate::errors::Errors;
@@ -199,7 +201,7 @@ pub(crate) fn keygen(ctx: *mut c_void) -> Option<*mut c_void> {
                     returned: 0,
                 },
             ];
-            Errors::of(|| from_data(ctx, c"X25519", &mut parameters)).0
+            Errors::of(|| from_data(ctx, &mut parameters)).0
         }
         _ => None,
     }
@@ -210,31 +212,65 @@ fn parameter(name: &'static CStr, bytes: &mut [u8]) -> Parameter {
     Parameter { key: name.as_ptr(), kind: OCTET_STRING, data, size, returned: 0 }
 }
 
-/// An `EVP_PKEY` with both halves, so that nothing is computed again.
-fn from_data(ctx: *mut c_void, name: &CStr, parameters: &mut [Parameter]) -> Option<*mut c_void> {
-    let free = FREE_CONTEXT.function()?;
+/// An `EVP_PKEY` of X25519 with both halves, so that nothing is computed again.
+fn from_data(ctx: *mut c_void, parameters: &mut [Parameter]) -> Option<*mut c_void> {
     // SAFETY: the caller's context.
     let library = unsafe { LIBRARY.function()?(ctx) };
-    let properties = c"provider=default";
-    // SAFETY: that context's library, and two terminated texts.
-    let made = unsafe { NEW_CONTEXT.function()?(library, name.as_ptr(), properties.as_ptr()) };
-    if made.is_null() {
-        return None;
+    if methods::is_global_default(library)
+        && let Ok(mut kept) = KEPT.try_lock()
+    {
+        let changes = methods::changes();
+        kept.take_if(|kept| kept.changes != changes);
+        if kept.is_none() {
+            *kept = Some(Kept { context: Context::new(library)?, changes });
+        }
+        return kept.as_ref().and_then(|kept| kept.context.fill(parameters));
     }
-    let key = fill(made, parameters);
-    // SAFETY: made above, and nobody else has it.
-    unsafe { free(made) };
-    key
+    Context::new(library)?.fill(parameters)
 }
 
-fn fill(made: *mut c_void, parameters: &mut [Parameter]) -> Option<*mut c_void> {
-    let (begin, from) = (BEGIN.function()?, FROM_DATA.function()?);
-    // SAFETY: a context of our own.
-    if unsafe { begin(made) } != 1 {
-        return None;
+/// By which the keys of the default library context are made: making one anew for each key takes
+/// as long as all the rest of it.
+static KEPT: Mutex<Option<Kept>> = Mutex::new(None);
+
+struct Kept {
+    context: Context,
+    /// [`methods::changes`], when it was made.
+    changes: u32,
+}
+
+/// A context of our own, by which keys of X25519 are made of their numbers.
+struct Context(*mut c_void);
+
+// SAFETY: a context belongs to no thread.
+unsafe impl Send for Context {}
+
+impl Drop for Context {
+    fn drop(&mut self) {
+        if let Some(free) = FREE_CONTEXT.function() {
+            // SAFETY: made in `new`, and nobody else has it.
+            unsafe { free(self.0) };
+        }
     }
-    let mut key = std::ptr::null_mut();
-    // SAFETY: as above, a place for a key, and parameters with an end.
-    let result = unsafe { from(made, &raw mut key, KEY_PAIR, parameters.as_mut_ptr()) };
-    (result == 1 && !key.is_null()).then_some(key)
+}
+
+impl Context {
+    fn new(library: *mut c_void) -> Option<Self> {
+        let (new, begin) = (NEW_CONTEXT.function()?, BEGIN.function()?);
+        FREE_CONTEXT.function()?;
+        let (name, properties) = (c"X25519", c"provider=default");
+        // SAFETY: a library context, or null for the default one, and two terminated texts.
+        let made = unsafe { new(library, name.as_ptr(), properties.as_ptr()) };
+        let made = (!made.is_null()).then_some(Self(made))?;
+        // SAFETY: as made above.
+        (unsafe { begin(made.0) } == 1).then_some(made)
+    }
+
+    fn fill(&self, parameters: &mut [Parameter]) -> Option<*mut c_void> {
+        let from = FROM_DATA.function()?;
+        let mut key = std::ptr::null_mut();
+        // SAFETY: a context that has begun, a place for a key, and parameters with an end.
+        let result = unsafe { from(self.0, &raw mut key, KEY_PAIR, parameters.as_mut_ptr()) };
+        (result == 1 && !key.is_null()).then_some(key)
+    }
 }

@@ -66,34 +66,6 @@ pub(crate) fn fetch(
     }
 }
 
-/// A call begins that may change which methods libcrypto has, or gives. Servers make them before they
-/// serve anybody.
-fn changes<T>() -> Outcome<T> {
-    method::changes();
-    Outcome::PassThrough(Bypass::Observed)
-}
-
-/// `OSSL_LIB_CTX_set0_default`. Where a thread is given a library context of its own, there are several
-/// defaults from now on. (libssl itself sets the one that there is.)
-pub(crate) fn set_default<F, T>(_: &Call<F>, library: *mut c_void) -> Outcome<T> {
-    if !method::is_global_default(library) {
-        method::distrust();
-    }
-    Outcome::PassThrough(Bypass::Observed)
-}
-
-pub(crate) fn changes1<F, A, T>(_: &Call<F>, _: A) -> Outcome<T> {
-    changes()
-}
-
-pub(crate) fn changes2<F, A, B, T>(_: &Call<F>, _: A, _: B) -> Outcome<T> {
-    changes()
-}
-
-pub(crate) fn changes3<F, A, B, C, T>(_: &Call<F>, _: A, _: B, _: C) -> Outcome<T> {
-    changes()
-}
-
 /// `EVP_KDF_derive`.
 pub(crate) fn derive(
     call: &Call<Derive>,

@@ -220,3 +220,22 @@ fn most_secrets_are_derived_here_until_providers_change() {
     let off = derived(&["key-schedule"], &[("INTERLUDE_KEY_SCHEDULE", "off")]);
     assert_eq!([off[0], off[2], off[3], off[4]], [0; 4]);
 }
+
+/// The transcripts would be the same if libcrypto had looked for all of them.
+#[test]
+fn names_of_kinds_of_keys_are_known_until_providers_change() {
+    let told = |sections: &[&str], set: &[(&str, &str)]| {
+        let app = App::start(PROGRAM, &[sections, &["hold"]].concat(), &coroutine(set));
+        let counters =
+            ["hook.EVP_KEYMGMT_names_do_all.handled", "key_names.compared", "key_names.wrong"]
+                .map(|name| app.counter(name));
+        app.stop();
+        counters
+    };
+    let [handled, compared, wrong] = told(&["tls13"], &[]);
+    assert!(handled > 400 && compared > 0 && wrong == 0, "{handled}, {compared}, {wrong}");
+    // About as many as before that: libcrypto itself does not ask as often in each run.
+    let [after, ..] = told(&["tls13", "providers", "tls13"], &[]);
+    assert!((handled - 20..handled + 20).contains(&after), "{after}, not {handled}");
+    assert_eq!(told(&["tls13"], &[("INTERLUDE_KEY_NAMES", "off")]), [0; 3]);
+}

@@ -9,18 +9,17 @@ use std::sync::atomic::{AtomicBool, AtomicPtr, AtomicU32, Ordering};
 
 use super::sha2::Sha2;
 use crate::api::lanes::{self, libcrypto};
+use crate::api::methods;
 use crate::errors::Errors;
 use crate::original::Original;
 
 type Fetch = unsafe extern "C" fn(*mut c_void, *const c_char, *const c_char) -> *mut c_void;
-type Default = unsafe extern "C" fn() -> *mut c_void;
 type Share = unsafe extern "C" fn(*mut c_void) -> c_int;
 type Free = unsafe extern "C" fn(*mut c_void);
 type OfContext = unsafe extern "C" fn(*mut c_void) -> *const c_void;
 type Provider = unsafe extern "C" fn(*const c_void) -> *const c_void;
 libcrypto! {
     METHOD: OfContext = c"EVP_KDF_CTX_kdf";
-    GLOBAL_DEFAULT: Default = c"OSSL_LIB_CTX_get0_global_default";
     FETCH: Fetch = c"EVP_KDF_fetch";
     SHARE: Share = c"EVP_KDF_up_ref";
     FREE: Free = c"EVP_KDF_free";
@@ -48,12 +47,14 @@ pub(super) enum Standing {
 }
 
 static OWN: AtomicPtr<c_void> = AtomicPtr::new(std::ptr::null_mut());
+/// [`methods::changes`], when it was found.
+static SINCE: AtomicU32 = AtomicU32::new(0);
 static DISTRUSTED: AtomicBool = AtomicBool::new(false);
 
 /// Of a derivation by `ctx` over a hash function.
 pub(super) fn standing(ctx: *mut c_void, hash: Sha2) -> Standing {
     static DERIVATIONS: [AtomicU32; 2] = [const { AtomicU32::new(0) }; 2];
-    if DISTRUSTED.load(Ordering::Relaxed) {
+    if !is_trusted() {
         return Standing::Foreign;
     }
     let [sha256, sha384] = &DERIVATIONS;
@@ -76,26 +77,18 @@ pub(super) fn standing(ctx: *mut c_void, hash: Sha2) -> Standing {
 /// A share in the method that is known, as a fetch would give it.
 pub(super) fn share() -> Option<*mut c_void> {
     let own = OWN.load(Ordering::Acquire);
-    if own.is_null() || DISTRUSTED.load(Ordering::Relaxed) {
+    if own.is_null() || !is_trusted() {
         return None;
     }
     // SAFETY: a method in which we have a share for ever.
     (unsafe { SHARE.function()?(own) } == 1).then_some(own)
 }
 
-/// What libcrypto's methods are may be another from now on: what is known of them is not relied on any
-/// more.
-pub(super) fn changes() {
-    if !OWN.load(Ordering::Acquire).is_null() {
-        distrust();
-    }
-}
-
-/// Is it the library context that all threads have which were given none? Null stands for it, or for
-/// whatever the thread has.
-pub(super) fn is_global_default(library: *mut c_void) -> bool {
-    // SAFETY: no preconditions.
-    library.is_null() || GLOBAL_DEFAULT.function().is_some_and(|get| unsafe { get() } == library)
+/// Is what was learnt of libcrypto's methods still so, as far as is known?
+fn is_trusted() -> bool {
+    let is_found = !OWN.load(Ordering::Acquire).is_null();
+    let has_changed = is_found && SINCE.load(Ordering::Relaxed) != methods::changes();
+    !has_changed && !DISTRUSTED.load(Ordering::Relaxed)
 }
 
 /// From now on libcrypto does it all. True the first time.
@@ -110,10 +103,14 @@ fn look(hash: Sha2) -> bool {
         Sha2::Sha256 => c"SHA2-256",
         Sha2::Sha384 => c"SHA2-384",
     };
+    let since = methods::changes();
     let Some(digest) = fetched(&FETCH_HASH, &HASH_PROVIDER, name) else { return false };
     release(&FREE_HASH, digest);
     let Some(method) = fetched(&FETCH, &PROVIDER, NAME) else { return false };
     let none = std::ptr::null_mut();
+    if OWN.load(Ordering::Acquire).is_null() {
+        SINCE.store(since, Ordering::Relaxed);
+    }
     match OWN.compare_exchange(none, method, Ordering::AcqRel, Ordering::Acquire) {
         // The share is kept.
         Ok(_) => true,

@@ -5,11 +5,11 @@
 //! prefix: a constant of libssl's own file, which none of its functions gives away.
 
 use std::ffi::{CStr, c_int, c_void};
-use std::sync::atomic::{AtomicUsize, Ordering};
 
 use interlude_key_schedule::{Label, expand_label, next_secret};
 
 use super::sha2::Sha2;
+use crate::api::origin::Known;
 use crate::api::parameter::{INTEGER, OCTET_STRING, Parameter, TEXT};
 use crate::table::originals;
 
@@ -127,26 +127,7 @@ impl<'a> Found<'a> {
 
 /// Does it lie in libssl's file?
 fn is_libssls(constant: &[u8]) -> bool {
-    static KNOWN: AtomicUsize = AtomicUsize::new(0);
-    let address = constant.as_ptr();
-    if KNOWN.load(Ordering::Relaxed) == address.addr() {
-        return true;
-    }
-    let Some(handshake) = originals::SSL_do_handshake::ORIGINAL.function() else { return false };
-    let libssl = file(handshake as *const c_void);
-    let is = libssl.is_some() && file(address.cast()) == libssl;
-    if is {
-        KNOWN.store(address.addr(), Ordering::Relaxed);
-    }
-    is
-}
-
-/// Where the file begins in memory that an address belongs to.
-fn file(address: *const c_void) -> Option<usize> {
-    let mut info = std::mem::MaybeUninit::<libc::Dl_info>::zeroed();
-    // SAFETY: any address may be asked for; the place is valid.
-    let found = unsafe { libc::dladdr(address, info.as_mut_ptr()) } != 0;
-    // SAFETY: zeroed is a valid value, and `dladdr` may have filled it.
-    let info = unsafe { info.assume_init() };
-    found.then(|| info.dli_fbase.addr())
+    static LIBSSLS: Known<1> = Known::new();
+    let handshake = originals::SSL_do_handshake::ORIGINAL.function();
+    LIBSSLS.has(constant.as_ptr().cast(), handshake.map(|function| function as *const c_void))
 }
