@@ -89,14 +89,21 @@ const WRITABLE: u32 = 0x004 | 0x100 | 0x200;
 /// `EPOLLERR | EPOLLHUP`: of a connection that nobody will use again.
 const BROKEN: u32 = 0x008 | 0x010;
 
+/// May a server deal with an event of these flags in two steps, for what there is to read and for the room to
+/// write?
+#[must_use]
+pub fn has_parts(flags: u32) -> bool {
+    flags & BROKEN != 0 || (flags & WRITABLE != 0 && flags & !WRITABLE != 0)
+}
+
 /// An event from the kernel.
 #[derive(Debug, Clone, Copy)]
 struct Fetched {
     token: Token,
     flags: u32,
     fetch: Fetch,
-    /// The second part of an event, the first of which was given out, of a registration for changes.
-    is_rest: bool,
+    /// The second part of an event, the first of which was given out.
+    is_second: bool,
 }
 
 /// Events fetched from one epoll instance, and fds held.
@@ -118,7 +125,7 @@ pub struct Ready {
 impl Ready {
     /// Adds an event from the kernel, of that fetch.
     pub fn push(&mut self, token: Token, flags: u32, fetch: Fetch) {
-        self.fetched.push_back(Fetched { token, flags, fetch, is_rest: false });
+        self.fetched.push_back(Fetched { token, flags, fetch, is_second: false });
     }
 
     /// Are there events that were not yet looked at?
@@ -196,8 +203,7 @@ impl Ready {
         let Fetched { token, flags, .. } = event;
         let fd = token.fd();
         let is_whole = flags & BROKEN != 0
-            || flags & WRITABLE == 0
-            || flags & !WRITABLE == 0
+            || !has_parts(flags)
             || !claims.rules().linked_fds
             || !claims.links().is_connected(fd)
             || claims.is_busy(fd)
@@ -206,8 +212,7 @@ impl Ready {
         if is_whole {
             return event;
         }
-        let is_rest = interest.is_of_changes(fd);
-        self.parkers.push_front(Fetched { flags: flags & WRITABLE, is_rest, ..event });
+        self.parkers.push_front(Fetched { flags: flags & WRITABLE, is_second: true, ..event });
         Fetched { flags: flags & !WRITABLE, ..event }
     }
 
@@ -226,16 +231,17 @@ impl Ready {
         claims: &Claims,
         pick: &mut Pick,
     ) {
-        let Fetched { mut token, flags, fetch, is_rest } = event;
+        let Fetched { mut token, flags, fetch, is_second } = event;
         if !claims.rules().identity {
             token = interest.token(token.fd()).unwrap_or(token);
         }
         let Some(resolved) = interest.resolve(token, flags, fetch) else {
-            pick.stale += 1;
+            // At the first part the server may have closed it, or lost its interest.
+            pick.stale += usize::from(!is_second);
             return;
         };
         let is_busy = resolved.fd.is_some_and(|fd| claims.is_busy(fd));
-        if is_busy && is_rest {
+        if is_busy && is_second && interest.is_of_changes(token.fd()) {
             self.rests.push_back(event);
             return;
         }
@@ -319,3 +325,6 @@ impl Numbering {
         CoroutineId(self.0)
     }
 }
+
+#[cfg(test)]
+mod tests;

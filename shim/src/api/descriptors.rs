@@ -3,6 +3,7 @@
 use std::ffi::{c_int, c_long, c_uint};
 
 use interlude_core::Fd;
+use interlude_core::ready::{Delivered, has_parts};
 
 use crate::api::io::{gone, is_anothers, observe, touch};
 use crate::api::objects;
@@ -25,6 +26,11 @@ pub(crate) fn close<F>(_: &Call<F>, fd: c_int) -> Outcome<c_int> {
         thread.fence.borrow_mut().acts();
         if is_anothers(thread, fd) && objects::wait_for_fd(thread, fd).is_err() {
             return gone();
+        }
+        let has_rest = |event: &Delivered| event.fd == fd && has_parts(event.flags);
+        if thread.delivery.borrow().iter().any(has_rest) {
+            // It comes to the rest of this event yet, for whoever has the connection's memory by then.
+            objects::puts_off();
         }
         thread.claims.borrow_mut().ends(fd);
     }

@@ -23,6 +23,11 @@ pub(crate) fn enter(object: usize) {
     thread.claims.borrow_mut().entered(object);
 }
 
+/// Does a coroutine have it on its stack?
+pub(crate) fn is_in_frame(address: usize) -> bool {
+    in_event().is_some() && is_on_stack(address)
+}
+
 /// Is it on this stack? What is there is each coroutine's own, whatever its address.
 fn is_on_stack(address: usize) -> bool {
     let here = 0u8;
@@ -111,8 +116,12 @@ pub(crate) fn wait_to_send(fd: Fd, object: Option<usize>, pieces: &[iovec]) -> R
         .collect();
     wait_for_fd(thread, fd)?;
     if let Some(object) = object {
+        let before = thread.claims.borrow().closes(fd);
         enter_unless_freed(object)?;
         leave(object);
+        if thread.claims.borrow().closes(fd) != before {
+            return Err(Gone);
+        }
     }
     for (start, copy) in copies {
         // SAFETY: as above; the memory is still the caller's.

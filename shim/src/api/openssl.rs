@@ -11,7 +11,7 @@ use crate::api::{io, objects};
 use crate::bypass::Bypass;
 use crate::context;
 use crate::errors;
-use crate::hook::{Call, Outcome};
+use crate::hook::{Call, Outcome, set_errno};
 use crate::original::{self, Original};
 
 type GetBio = unsafe extern "C" fn(*const c_void) -> *mut c_void;
@@ -69,8 +69,12 @@ fn note_protocol(ssl: *mut c_void, fd: Fd) {
     }
 }
 
-/// A call on an `SSL` that was freed, or whose connection was closed, while it waited.
-const FAILED: Outcome<c_int> = Outcome::Handled(-1);
+/// A call on an `SSL` that was freed, or whose connection was closed, while it waited: to the caller, as
+/// if it had come after the close.
+fn failed() -> Outcome<c_int> {
+    set_errno(libc::EBADF);
+    Outcome::Handled(-1)
+}
 
 /// A call on an `SSL` begins. Its connection belongs to the coroutine from here on, and not only
 /// from libssl's own first read or write on: the call may have to wait before that.
@@ -82,7 +86,7 @@ fn enter_on(ssl: *mut c_void, fd: Fd) -> Outcome<c_int> {
     errors::in_use();
     let is_there = io::touch(fd).and_then(|()| objects::enter_unless_freed(ssl.addr()));
     if is_there.is_err() {
-        return FAILED;
+        return failed();
     }
     note_protocol(ssl, fd);
     Outcome::PassThrough(Bypass::Observed)
@@ -94,7 +98,7 @@ fn enter_on(ssl: *mut c_void, fd: Fd) -> Outcome<c_int> {
 fn fill(ssl: *mut c_void, buffer: *mut c_void, len: usize) -> Outcome<c_int> {
     let fd = fd_of(ssl);
     if io::touch(fd).is_err() {
-        return FAILED;
+        return failed();
     }
     if is_in_handshake(ssl) {
         objects::expect(buffer.addr(), len, false);
@@ -163,7 +167,7 @@ fn send(ssl: *mut c_void, data: *const c_void, len: usize) -> Outcome<c_int> {
     let fd = fd_of(ssl);
     match objects::wait_to_send(fd, Some(ssl.addr()), &[objects::piece(data, len)]) {
         Ok(()) => enter_on(ssl, fd),
-        Err(Gone) => FAILED,
+        Err(Gone) => failed(),
     }
 }
 

@@ -14,13 +14,14 @@ use std::ffi::{c_char, c_int, c_uint, c_ulong, c_void};
 
 use interlude_core::cost::Size;
 use interlude_offload::{Call as Offloaded, JobKind};
-use interlude_settings::Check;
+use interlude_settings::{Check, Mode, Settings};
 
 use crate::api::objects::{self, Gone};
 use crate::bypass::Bypass;
 use crate::counters::count;
 use crate::hook::{Call, Outcome};
 use crate::offload::{self, Load, Plan, Watch};
+use crate::start;
 use crate::table::originals;
 use crate::thread::Thread;
 
@@ -172,6 +173,7 @@ unsafe extern "C" fn own_free(_: *mut c_void, memory: *mut c_void) {
     unsafe { libc::free(memory) };
 }
 
+const FINISH: c_int = 4;
 const OK: c_int = 0;
 const STREAM_END: c_int = 1;
 const STREAM_ERROR: c_int = -2;
@@ -185,6 +187,10 @@ pub(crate) fn deflate(call: &Call<Deflate>, stream: *mut ZStream, flush: c_int) 
     // SAFETY: the API's contract: a stream, or null, which is the original's to refuse.
     let Some(here) = (unsafe { stream.cast_const().as_ref() }) else { return in_place() };
     if here.next_out.is_null() || (here.next_in.is_null() && here.avail_in > 0) {
+        return in_place();
+    }
+    if flush == FINISH && here.total_in == 0 && is_of_a_moment(stream) {
+        count(Bypass::Shared.counter());
         return in_place();
     }
     objects::expose();
@@ -207,6 +213,13 @@ pub(crate) fn deflate(call: &Call<Deflate>, stream: *mut ZStream, flush: c_int) 
     };
     objects::leave(stream.addr());
     outcome
+}
+
+/// Is it a stream that is made, used once and left, in one function? What that compresses may be everybody's:
+/// nginx writes all requests' lines of a log into one buffer, compresses that, and empties it *then*.
+fn is_of_a_moment(stream: *mut ZStream) -> bool {
+    let parks = |settings: &Settings| settings.mode == Mode::Coroutine;
+    objects::is_in_frame(stream.addr()) && start::settings().is_some_and(parks)
 }
 
 /// Runs the call as a job; `None` if it cannot be one.
