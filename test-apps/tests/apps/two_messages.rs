@@ -40,7 +40,8 @@ fn in_each_mode_the_second_message_hears_the_answers_from_the_state_that_the_fir
 fn coroutines_park_in_each_kind_of_heavy_call_and_answer_right() {
     for kind in KINDS {
         let parked = answers_right(kind, &coroutine(&[]));
-        assert!(parked > 0, "{kind}: no coroutine was ever parked");
+        // A stream that is made, used once and left may compress what is everybody's.
+        assert_eq!(parked > 0, kind != "deflate-stack", "{kind}: {parked} parks");
     }
 }
 
