@@ -1,6 +1,9 @@
 //! Compiles the C and C++ servers in `c/` with the system's compiler, as anybody would, and gives each
 //! one's path to this package as `APP_NAME`; and libraries that are preloaded into others.
 //!
+//! `infer-server` is linked with ONNX Runtime's library as `scripts/setup.sh` unpacks it in `third-party/`.
+//! Where that is missing there is no such program, and `APP_INFER_SERVER` is empty.
+//!
 //! Must not: link anything of ours. They are the unmodified programs of the tests.
 
 use std::env;
@@ -66,6 +69,12 @@ const PROGRAMS: &[(&str, &[&str])] = &[
     ),
 ];
 
+/// The inference server's sources.
+const INFER_SERVER: &[&str] =
+    &["infer-server/main.c", "infer-server/connection.c", "infer-server/model.c"];
+/// What it is linked with, in `third-party/onnxruntime`.
+const ONNXRUNTIME: &str = "libonnxruntime.so.1";
+
 /// Libraries to be preloaded, each of one file.
 const PRELOADED: &[(&str, &str)] = &[("other-numbers", "other-numbers.c")];
 
@@ -88,6 +97,32 @@ fn main() {
         compile(&library, &[source], &["-shared", "-fPIC"]);
         tell(name, &library);
     }
+    build_infer_server(&out);
+}
+
+fn build_infer_server(out: &Path) {
+    let root = PathBuf::from(env::var_os("CARGO_MANIFEST_DIR").unwrap_or_default());
+    let third_party = root.join("../third-party");
+    // The folder is always there: one that is missing would be looked at anew, and everything built
+    // anew, each time.
+    println!("cargo:rerun-if-changed={}", third_party.display());
+    let folder = third_party.join("onnxruntime");
+    let Ok(folder) = folder.canonicalize() else {
+        println!("cargo:rustc-env=APP_INFER_SERVER=");
+        return;
+    };
+    let program = out.join("infer-server");
+    let folder = folder.display();
+    let more = [
+        format!("-L{folder}"),
+        format!("-Wl,-rpath,{folder}"),
+        // Of the libraries that all programs here are linked with, only those that it calls.
+        "-Wl,--as-needed".to_owned(),
+        format!("-l:{ONNXRUNTIME}"),
+    ];
+    let more: Vec<&str> = more.iter().map(String::as_str).collect();
+    compile(&program, INFER_SERVER, &more);
+    tell("infer-server", &program);
 }
 
 fn tell(name: &str, path: &Path) {
@@ -100,12 +135,12 @@ fn compile(program: &Path, sources: &[&str], more: &[&str]) {
     // The C++ driver also knows what its programs are linked with.
     let driver = if sources.iter().any(|source| is_cpp(source)) { "c++" } else { "cc" };
     let mut command = Command::new(driver);
-    command.args(FLAGS).args(more).arg("-o").arg(program);
+    command.args(FLAGS).arg("-o").arg(program);
     for source in sources {
         command.args(["-x", if is_cpp(source) { "c++" } else { "c" }]);
         command.arg(Path::new("c").join(source));
     }
-    match command.args(["-x", "none"]).args(LIBRARIES).status() {
+    match command.args(["-x", "none"]).args(more).args(LIBRARIES).status() {
         Ok(status) if status.success() => {}
         Ok(_) => fail(&format!("{driver} could not build {}", program.display())),
         Err(why) => fail(&format!("{driver}: {why} (scripts/setup.sh installs it)")),
