@@ -1,8 +1,8 @@
 //! Compiles the C and C++ servers in `c/` with the system's compiler, as anybody would, and gives each
 //! one's path to this package as `APP_NAME`; and libraries that are preloaded into others.
 //!
-//! `infer-server` is linked with ONNX Runtime's library as `scripts/setup.sh` unpacks it in `third-party/`.
-//! Where that is missing there is no such program, and `APP_INFER_SERVER` is empty.
+//! Some are linked with ONNX Runtime's library as `scripts/setup.sh` unpacks it in `third-party/`. Where that
+//! is missing there are no such programs, and their paths are empty.
 //!
 //! Must not: link anything of ours. They are the unmodified programs of the tests.
 
@@ -69,10 +69,12 @@ const PROGRAMS: &[(&str, &[&str])] = &[
     ),
 ];
 
-/// The inference server's sources.
-const INFER_SERVER: &[&str] =
-    &["infer-server/main.c", "infer-server/connection.c", "infer-server/model.c"];
-/// What it is linked with, in `third-party/onnxruntime`.
+/// Programs that are linked with ONNX Runtime, and their sources.
+const INFERRING: &[(&str, &[&str])] = &[
+    ("infer-server", &["infer-server/main.c", "infer-server/connection.c", "infer-server/model.c"]),
+    ("infer-calls", &["infer-calls/main.c"]),
+];
+/// What they are linked with, in `third-party/onnxruntime`.
 const ONNXRUNTIME: &str = "libonnxruntime.so.1";
 
 /// Libraries to be preloaded, each of one file.
@@ -97,32 +99,34 @@ fn main() {
         compile(&library, &[source], &["-shared", "-fPIC"]);
         tell(name, &library);
     }
-    build_infer_server(&out);
+    build_inferring(&out);
 }
 
-fn build_infer_server(out: &Path) {
+fn build_inferring(out: &Path) {
     let root = PathBuf::from(env::var_os("CARGO_MANIFEST_DIR").unwrap_or_default());
     let third_party = root.join("../third-party");
     // The folder is always there: one that is missing would be looked at anew, and everything built
     // anew, each time.
     println!("cargo:rerun-if-changed={}", third_party.display());
-    let folder = third_party.join("onnxruntime");
-    let Ok(folder) = folder.canonicalize() else {
-        println!("cargo:rustc-env=APP_INFER_SERVER=");
-        return;
-    };
-    let program = out.join("infer-server");
-    let folder = folder.display();
-    let more = [
-        format!("-L{folder}"),
-        format!("-Wl,-rpath,{folder}"),
-        // Of the libraries that all programs here are linked with, only those that it calls.
-        "-Wl,--as-needed".to_owned(),
-        format!("-l:{ONNXRUNTIME}"),
-    ];
-    let more: Vec<&str> = more.iter().map(String::as_str).collect();
-    compile(&program, INFER_SERVER, &more);
-    tell("infer-server", &program);
+    let library = third_party.join("onnxruntime").canonicalize();
+    for (name, sources) in INFERRING.iter().copied() {
+        let Ok(folder) = &library else {
+            tell(name, Path::new(""));
+            continue;
+        };
+        let program = out.join(name);
+        let folder = folder.display();
+        let more = [
+            format!("-L{folder}"),
+            format!("-Wl,-rpath,{folder}"),
+            // Of the libraries that all programs here are linked with, only those that it calls.
+            "-Wl,--as-needed".to_owned(),
+            format!("-l:{ONNXRUNTIME}"),
+        ];
+        let more: Vec<&str> = more.iter().map(String::as_str).collect();
+        compile(&program, sources, &more);
+        tell(name, &program);
+    }
 }
 
 fn tell(name: &str, path: &Path) {

@@ -151,7 +151,7 @@ impl Batch {
         let first = inferences.first().ok_or(Failed)?;
         let profile = first.profile().ok_or(Failed)?;
         let begun = Instant::now();
-        let mut gathered = Vec::with_capacity(first.inputs.len());
+        let mut gathered = Vec::with_capacity(first.request().inputs().len());
         for (index, axis) in profile.axes().iter().enumerate() {
             gathered.push(match axis {
                 Some(axis) => Some(self.gather(inferences, index, *axis).ok_or(Failed)?),
@@ -160,10 +160,10 @@ impl Batch {
         }
         let inputs: Vec<&Tensor> = gathered
             .iter()
-            .zip(&first.inputs)
+            .zip(first.request().inputs())
             .map(|(all, own)| all.as_ref().unwrap_or(own))
             .collect();
-        let made = first.over(&inputs);
+        let made = first.request().run_over(&inputs);
         self.spare.extend(gathered.into_iter().flatten().map(|tensor| tensor.data));
         Ok((made?, begun.elapsed()))
     }
@@ -175,16 +175,16 @@ impl Batch {
         index: usize,
         axis: usize,
     ) -> Option<Tensor> {
-        let first = inferences.first()?.inputs.get(index)?;
+        let first = inferences.first()?.request().inputs().get(index)?;
         let along = Rows::along(axis, &first.shape, first.element.size())?;
         let all = rows(inferences);
         let mut shape = first.shape.clone();
         *shape.get_mut(axis)? = i64::try_from(all).ok()?;
         let mut data = self.spare.pop().unwrap_or_default();
         data.resize(along.blocks * along.row * all);
-        let parts = inferences
-            .iter()
-            .filter_map(|inference| Some((inference.inputs.get(index)?.bytes(), inference.rows())));
+        let parts = inferences.iter().filter_map(|inference| {
+            Some((inference.request().inputs().get(index)?.bytes(), inference.rows()))
+        });
         along.gather(parts, data.bytes_mut());
         Some(Tensor { element: first.element, shape, data })
     }
@@ -271,7 +271,7 @@ fn part(
         }
     };
     // SAFETY: pieces of the size of the shape are written, and no more.
-    inference.api.tensor(&shape, view.element(), fill).ok()
+    inference.request().api().tensor(&shape, view.element(), fill).ok()
 }
 
 fn is_close(inference: &Inference, values: &[Value], tolerance: f32) -> bool {

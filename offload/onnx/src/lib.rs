@@ -28,7 +28,7 @@ mod versions;
 
 pub use api::{Api, Status};
 pub use batch::{Batch, Rows};
-pub use inference::{Inference, Names};
+pub use inference::{Inference, Names, Request};
 pub use profile::Profile;
 pub use session::{Session, SessionPtr};
 pub use tensor::{Element, Tensor, View};

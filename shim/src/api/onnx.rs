@@ -5,8 +5,8 @@
 //! parked `Run` uses.
 //!
 //! What a `Run` reads may lie on the stack, or in one place for all connections that is written to anew
-//! for each: it is copied before the coroutine parks (C8). What it puts out is the job's own until the
-//! coroutine goes on. Of the caller's objects only the session is used meanwhile, and the run's options;
+//! for each: it is copied before the coroutine waits for anything (C8), and what the engine did not do is
+//! done with the copies. What it puts out is the job's own until the coroutine goes on. Of the caller's objects only the session is used meanwhile, and the run's options;
 //! they are waited for before they are freed (C4), and so are outputs that the caller gave.
 //!
 //! Followed: `onnxruntime_c_api.h`. `RunAsync` and `RunWithBinding` are the runtime's own.
@@ -19,10 +19,11 @@ mod sessions;
 mod table;
 
 use std::ffi::c_void;
+use std::sync::Arc;
 
 use interlude_core::cost::Size;
 use interlude_offload::JobKind;
-use interlude_onnx::{Inference, Value, View};
+use interlude_onnx::{Api, Inference, Profile, Request, Value, View};
 use interlude_settings::{Check, EngineName};
 
 use crate::api::objects;
@@ -33,12 +34,18 @@ use crate::hook::{Call, Outcome};
 use crate::offload::{self, Load, Plan, Watch};
 use crate::table::originals;
 use crate::thread::Thread;
-use call::Arguments;
+use call::{Arguments, Given};
 
 pub(crate) use call::Names;
 pub(crate) use table::{base, get_api};
 
 type Run = originals::OrtApi_Run::Function;
+/// What a call can share a run with, and its rows.
+type Shares = Option<(Arc<Profile>, usize)>;
+
+/// It is better run by itself, and at once.
+struct Apart;
+
 type Release = originals::OrtApi_ReleaseValue::Function;
 
 /// `OrtApi::Run`.
@@ -89,107 +96,169 @@ impl Arguments {
 
     fn answer(&self, original: Run) -> *mut c_void {
         // Where there is no loop, nothing is looked at.
-        let views = context::thread().and_then(|_| self.views());
-        let bytes = views.iter().flatten().map(|view| view.bytes().len()).sum();
-        let size = Size::of_model(self.session.addr(), bytes);
-        let load = Load { kind: JobKind::Infer, size, bytes };
-        if views.is_none() && context::thread().is_some() {
+        let Some(api) = table::api().filter(|_| context::thread().is_some()) else {
+            let load = self.load(&[]);
+            return match offload::plan(load) {
+                Plan::InPlace(watch) => watch.over(|| self.in_place(original)),
+                Plan::Job(_) => self.in_place(original),
+            };
+        };
+        let (Some(views), Some(given)) = (self.views(api), self.given_outputs(api)) else {
             count(Bypass::Foreign.counter());
-            count_job(load.kind, JobEvent::InPlace, 1);
+            count_job(JobKind::Infer, JobEvent::InPlace, 1);
             return self.in_place(original);
-        }
+        };
         objects::expose();
-        match offload::plan(load) {
-            Plan::InPlace(watch) => watch.over(|| self.in_place(original)),
-            Plan::Job(thread) => {
-                let views = views.unwrap_or_default();
-                let done = self.job(thread, load, original, &views);
-                done.unwrap_or_else(|| Watch::of(thread, load).over(|| self.in_place(original)))
+        // Nobody frees what the call uses while it waits for anything.
+        self.share(&given);
+        let status = self.answer_shared(api, original, views, &given);
+        self.leave(&given);
+        status
+    }
+
+    fn answer_shared(
+        &self,
+        api: Api,
+        original: Run,
+        views: Vec<View<'_>>,
+        given: &[Given],
+    ) -> *mut c_void {
+        let load = self.load(&views);
+        self.claim_inputs(&views);
+        let plan = offload::plan(load);
+        // Nothing of the caller's is waited for.
+        let is_free = given.is_empty() || context::in_event().is_none();
+        let (plan, shares) = match plan {
+            Plan::Job(thread) => match self.shares(thread, api, load, &views) {
+                Ok(shares) => (Plan::Job(thread), shares),
+                Err(Apart) => (Plan::InPlace(Watch::of(thread, load)), None),
+            },
+            plan => (plan, None),
+        };
+        match plan {
+            Plan::InPlace(watch) if is_free => watch.over(|| self.in_place(original)),
+            plan => {
+                // Before anything is waited for: what the others do meanwhile may use the same memory.
+                let request = self.copy(api, &views);
+                drop(views);
+                Self::claim_outputs(given);
+                match plan {
+                    Plan::InPlace(watch) => watch.over(|| self.own(&request, original)),
+                    Plan::Job(thread) => self.job(thread, load, original, &request, shares),
+                }
             }
         }
     }
 
-    /// Runs the call as a job; `None` if it cannot be one, or was not run.
+    fn load(&self, views: &[View<'_>]) -> Load {
+        let bytes = views.iter().map(|view| view.bytes().len()).sum();
+        let size = Size::of_model(self.session.addr(), bytes);
+        Load { kind: JobKind::Infer, size, bytes }
+    }
+
+    /// What the call can share a run with, where the engine makes such runs.
+    fn shares(
+        &self,
+        thread: &Thread,
+        api: Api,
+        load: Load,
+        views: &[View<'_>],
+    ) -> Result<Shares, Apart> {
+        if thread.settings.engine != EngineName::Onnx {
+            return Ok(None);
+        }
+        let shares = sessions::profile(api, self.session, &self.names(), views);
+        let is_apart =
+            !self.options.is_null() || shares.as_ref().is_none_or(|(profile, _)| profile.rests());
+        if is_apart {
+            count(Bypass::Apart.counter());
+            count_job(load.kind, JobEvent::InPlace, 1);
+            return Err(Apart);
+        }
+        Ok(shares)
+    }
+
+    fn copy(&self, api: Api, views: &[View<'_>]) -> Arc<Request> {
+        let inputs = views.iter().map(View::to_tensor).collect();
+        let session = sessions::pointer(self.session);
+        // SAFETY: both are the caller's, who keeps them during the call: they are freed after it (C4).
+        Arc::new(unsafe { Request::new((api, session), self.options, self.names(), inputs) })
+    }
+
+    /// Runs the call as a job.
     fn job(
         &self,
         thread: &'static Thread,
         load: Load,
         original: Run,
-        views: &[View<'_>],
-    ) -> Option<*mut c_void> {
-        let api = table::api()?;
-        let names = self.names();
-        let shares = match thread.settings.engine {
-            EngineName::Onnx => {
-                let shares = sessions::profile(api, self.session, &names, views);
-                if shares.as_ref().is_none_or(|(profile, _)| profile.rests()) {
-                    count(Bypass::Apart.counter());
-                    count_job(load.kind, JobEvent::InPlace, 1);
-                    return None;
-                }
-                shares
-            }
-            _ => None,
-        };
-        let given = self.given_outputs(api)?;
-        self.claim(views, &given);
-        let inputs = views.iter().map(View::to_tensor).collect();
-        let session = sessions::pointer(self.session);
-        // SAFETY: both are the caller's, who keeps them during the call: they are freed after it (C4).
-        let job = unsafe { Inference::new((api, session), self.options, names, inputs, shares) };
+        request: &Arc<Request>,
+        shares: Shares,
+    ) -> *mut c_void {
+        let job = Inference::new(Arc::clone(request), shares);
         let done = offload::carry_out(thread, load, job);
-        let status = done.and_then(|mut done| match done.take_results() {
-            Some(Ok(values)) => self.accept(thread, load, original, values),
+        let in_place = || Watch::of(thread, load).over(|| self.own(request, original));
+        let Some(mut done) = done else { return in_place() };
+        match done.take_results() {
+            Some(Ok(values)) if offload::check(thread) != Check::All => {
+                offload::was_right(thread, load.kind);
+                self.put_or(values, original)
+            }
+            Some(Ok(values)) => self.compare(thread, load, original, request, &values),
             // The runtime has run it, and says why it could not.
-            Some(Err(status)) => Some(status.into_raw()),
+            Some(Err(status)) => status.into_raw(),
             None => {
                 offload::was_wrong(thread, load.kind);
                 offload::redone();
-                None
+                in_place()
             }
-        });
-        self.leave(&given);
-        status
+        }
     }
 
-    /// Gives the caller a job's results. `None` if they are not what the caller wants.
-    fn accept(
-        &self,
-        thread: &'static Thread,
-        load: Load,
-        original: Run,
-        values: Vec<Value>,
-    ) -> Option<*mut c_void> {
-        if offload::check(thread) == Check::All {
-            return Some(self.compare(thread, load, original, &values));
+    /// The call, made here with what was copied: where the caller's own inputs were lie others' by now.
+    fn own(&self, request: &Request, original: Run) -> *mut c_void {
+        match request.run() {
+            Ok(values) => self.put_or(values, original),
+            Err(status) => status.into_raw(),
         }
-        let is_taken = self.put(values);
-        if is_taken {
-            offload::was_right(thread, load.kind);
-        } else {
-            count_job(load.kind, JobEvent::InPlace, 1);
-        }
-        is_taken.then(std::ptr::null_mut)
     }
 
-    /// Runs it again, in place: the results of that are the caller's.
+    /// Gives the caller results. Where those do not fit, the original says so.
+    fn put_or(&self, values: Vec<Value>, original: Run) -> *mut c_void {
+        if self.put(values) { std::ptr::null_mut() } else { self.in_place(original) }
+    }
+
+    /// Runs it again, here: the results of that are the caller's.
     fn compare(
         &self,
         thread: &'static Thread,
         load: Load,
         original: Run,
+        request: &Request,
         values: &[Value],
     ) -> *mut c_void {
-        let status = self.in_place(original);
+        let again = request.run();
         let tolerance = offload::tolerance(thread);
-        if status.is_null() && self.have(values, tolerance) {
+        if again.as_ref().is_ok_and(|again| are_close(again, values, tolerance)) {
             offload::was_right(thread, load.kind);
         } else {
             offload::was_wrong(thread, load.kind);
             offload::redone();
         }
-        status
+        match again {
+            Ok(values) => self.put_or(values, original),
+            Err(status) => status.into_raw(),
+        }
     }
+}
+
+fn are_close(one: &[Value], other: &[Value], tolerance: f32) -> bool {
+    let is_close = |(one, other): (&Value, &Value)| match (one.view(), other.view()) {
+        (Ok(Some(one)), Ok(Some(other))) => one.is_close(&other, tolerance),
+        // What it is cannot be told.
+        (Ok(None), Ok(None)) => true,
+        _ => false,
+    };
+    one.len() == other.len() && one.iter().zip(other).all(is_close)
 }
 
 /// `OrtApi::ReleaseSession`.

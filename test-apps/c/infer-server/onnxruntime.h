@@ -12,7 +12,7 @@
 /* The version of the API that is asked for: 1.16's. */
 #define ORT_API_VERSION 16
 
-enum { ORT_LOGGING_LEVEL_ERROR = 3 };
+enum { ORT_LOGGING_LEVEL_ERROR = 3, ORT_LOGGING_LEVEL_FATAL = 4 };
 enum { OrtDeviceAllocator = 0 };
 enum { OrtMemTypeDefault = 0 };
 enum { ONNX_TENSOR_FLOAT = 1, ONNX_TENSOR_INT64 = 7 };
@@ -46,7 +46,11 @@ typedef struct OrtApi {
 	void *unused_32[4]; /* SessionGetOverridableInitializerCount to SessionGetOverridableInitializerTypeInfo */
 	OrtStatus *(*SessionGetInputName)(const OrtSession *, size_t, OrtAllocator *, char **);
 	OrtStatus *(*SessionGetOutputName)(const OrtSession *, size_t, OrtAllocator *, char **);
-	void *unused_38[11]; /* SessionGetOverridableInitializerName to CreateTensorAsOrtValue */
+	void *unused_38[1]; /* SessionGetOverridableInitializerName */
+	OrtStatus *(*CreateRunOptions)(OrtRunOptions **);
+	void *unused_40[6]; /* RunOptionsSetRunLogVerbosityLevel to RunOptionsGetRunTag */
+	OrtStatus *(*RunOptionsSetTerminate)(OrtRunOptions *);
+	void *unused_47[2]; /* RunOptionsUnsetTerminate, CreateTensorAsOrtValue */
 	OrtStatus *(*CreateTensorWithDataAsOrtValue)(const OrtMemoryInfo *, void *, size_t bytes,
 						     const int64_t *shape, size_t rank, int type, OrtValue **);
 	void *unused_50[1]; /* IsTensor */
@@ -66,7 +70,8 @@ typedef struct OrtApi {
 	void (*ReleaseMemoryInfo)(OrtMemoryInfo *);
 	void (*ReleaseSession)(OrtSession *);
 	void (*ReleaseValue)(OrtValue *);
-	void *unused_97[2]; /* ReleaseRunOptions to ReleaseTypeInfo */
+	void (*ReleaseRunOptions)(OrtRunOptions *);
+	void *unused_98[1]; /* ReleaseTypeInfo */
 	void (*ReleaseTensorTypeAndShapeInfo)(OrtTensorTypeAndShapeInfo *);
 	void (*ReleaseSessionOptions)(OrtSessionOptions *);
 } OrtApi;

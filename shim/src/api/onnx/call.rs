@@ -32,8 +32,7 @@ pub(super) struct Given {
 impl Arguments {
     /// The inputs. `None` where one of the arguments is missing, which is the original's to refuse, or
     /// where an input is not one that can be copied.
-    pub(super) fn views(&self) -> Option<Vec<View<'_>>> {
-        let api = table::api()?;
+    pub(super) fn views(&self, api: Api) -> Option<Vec<View<'_>>> {
         let are_there = self.session.addr() != 0
             && self.n_outputs > 0
             && !self.outputs.is_null()
@@ -95,42 +94,34 @@ impl Arguments {
         given.collect()
     }
 
-    /// Waits for the memory that the call uses, and keeps others off it, and off the ends of its objects.
-    pub(super) fn claim(&self, views: &[View<'_>], given: &[Given]) {
+    /// Waits until nobody writes to the inputs any more, and tells that they are read.
+    pub(super) fn claim_inputs(&self, views: &[View<'_>]) {
         for view in views {
             objects::claim_region(view.bytes().as_ptr().addr(), view.bytes().len(), false);
         }
-        for output in given {
-            objects::claim_region(output.start.addr(), output.len, true);
-            objects::share(output.value.addr());
-        }
-        objects::share(self.session.addr());
-        objects::share(self.options.addr());
     }
 
-    /// Ends what `claim` began, but for the regions, which are kept until the coroutine ends.
+    /// Waits for the memory that the call writes, and keeps others off it until the coroutine ends.
+    pub(super) fn claim_outputs(given: &[Given]) {
+        for output in given {
+            objects::claim_region(output.start.addr(), output.len, true);
+        }
+    }
+
+    /// The call uses these objects: whoever frees one waits.
+    pub(super) fn share(&self, given: &[Given]) {
+        objects::share(self.session.addr());
+        objects::share(self.options.addr());
+        given.iter().for_each(|output| objects::share(output.value.addr()));
+    }
+
+    /// Ends what `share` began.
     pub(super) fn leave(&self, given: &[Given]) {
         for output in given {
             objects::leave(output.value.addr());
         }
         objects::leave(self.session.addr());
         objects::leave(self.options.addr());
-    }
-
-    /// Are these what has been put out, as far as floats may differ?
-    pub(super) fn have(&self, values: &[Value], tolerance: f32) -> bool {
-        let Some(api) = table::api() else { return false };
-        values.len() == self.n_outputs
-            && values.iter().enumerate().all(|(index, value)| {
-                // SAFETY: the call has put it there, and the caller has yet to see it.
-                let here = unsafe { View::of(api, self.output(index)) };
-                match (here, value.view()) {
-                    (Ok(Some(here)), Ok(Some(value))) => here.is_close(&value, tolerance),
-                    // What it is cannot be told.
-                    (Ok(None), Ok(None)) => true,
-                    _ => false,
-                }
-            })
     }
 
     /// Puts results where the caller wants them. False, with nothing put anywhere, if they do not fit there.
