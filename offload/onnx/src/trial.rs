@@ -20,6 +20,8 @@ use std::time::Duration;
 const PROOFS: u32 = 3;
 /// What a row costs besides its share of a run: to be copied, parked, resumed.
 const PARK: Duration = Duration::from_micros(3);
+/// So many runs are measured before it is judged: one may have been interrupted by who knows whom.
+const SAMPLES: u32 = 3;
 /// It has to gain so much: a twentieth.
 const GAIN: u32 = 20;
 /// Requests that are served apart before it is tried again, at first and at most.
@@ -48,15 +50,21 @@ pub struct Trial {
     /// A row alone.
     alone: Option<Duration>,
     /// A row among so many: 2 to 3, 4 to 7, and so on.
-    among: [Option<Duration>; CLASSES],
-    /// Whether the latest of these is to be doubted, since it was long ago.
-    doubted: [bool; CLASSES],
+    among: [Among; CLASSES],
     proofs: u32,
     together: u32,
     is_refuted: bool,
     lonely: u32,
     rest: u32,
     lonely_rest: u32,
+}
+
+/// What was measured of runs with about as many rows.
+#[derive(Debug, Clone, Copy, Default)]
+struct Among {
+    row: Option<Duration>,
+    /// How often.
+    samples: u32,
 }
 
 const CLASSES: usize = 8;
@@ -84,10 +92,8 @@ impl Trial {
             return Way::Prove;
         }
         let (Some(alone), class) = (self.alone, class(rows)) else { return Way::Together };
-        let known = self.among.get(class).copied().flatten();
-        let doubted = self.doubted.get(class).copied().unwrap_or(false);
-        match known {
-            Some(among) if !doubted && !gains(alone, among) => Way::Apart,
+        match self.among.get(class) {
+            Some(Among { row: Some(row), samples: SAMPLES.. }) if !gains(alone, *row) => Way::Apart,
             _ => Way::Together,
         }
     }
@@ -101,18 +107,12 @@ impl Trial {
     pub fn ran_together(&mut self, rows: usize, time: Duration) {
         let (row, class) = (time / u32::try_from(rows.max(1)).unwrap_or(1), class(rows));
         self.together += 1;
-        if let (Some(known), Some(doubted)) =
-            (self.among.get_mut(class), self.doubted.get_mut(class))
-        {
-            // What was so long ago says nothing of now.
-            if std::mem::take(doubted) {
-                *known = None;
-            }
-            took(known, row);
-            let alone = self.alone;
-            if alone.is_some_and(|alone| known.is_some_and(|among| gains(alone, among))) {
-                self.rest = 0;
-            }
+        let Some(among) = self.among.get_mut(class) else { return };
+        took(&mut among.row, row);
+        among.samples += 1;
+        let gains = self.alone.zip(among.row).is_some_and(|(alone, row)| gains(alone, row));
+        if among.samples >= SAMPLES && gains {
+            self.rest = 0;
         }
     }
 
@@ -138,8 +138,9 @@ impl Trial {
     /// settled?
     pub fn rests(&mut self, rows: usize) -> u32 {
         self.rest = (self.rest * 2).clamp(REST.0, REST.1);
-        if let Some(doubted) = self.doubted.get_mut(class(rows)) {
-            *doubted = true;
+        // What is so now will say nothing of then.
+        if let Some(among) = self.among.get_mut(class(rows)) {
+            *among = Among::default();
         }
         self.rest
     }
@@ -205,19 +206,19 @@ mod tests {
         let mut trial = proved();
         let mut rests = Vec::new();
         for _ in 0..10 {
-            assert_eq!(trial.way(4, 4), Way::Together);
-            trial.ran_together(4, MICROS(440));
+            for _ in 0..SAMPLES {
+                assert_eq!(trial.way(4, 4), Way::Together);
+                trial.ran_together(4, MICROS(440));
+            }
             assert_eq!(trial.way(4, 4), Way::Apart);
             rests.push(trial.rests(4));
         }
         assert_eq!(rests, [64, 128, 256, 512, 1024, 2048, 4096, 8192, 8192, 8192]);
         // Of another number of rows nothing is known.
         assert_eq!(trial.way(16, 16), Way::Together);
-        trial.ran_together(4, MICROS(200));
+        (0..SAMPLES).for_each(|_| trial.ran_together(4, MICROS(200)));
         assert_eq!(trial.way(4, 4), Way::Together);
-        trial.ran_together(4, MICROS(4400));
-        trial.ran_together(4, MICROS(4400));
-        trial.ran_together(4, MICROS(4400));
+        (0..SAMPLES).for_each(|_| trial.ran_together(4, MICROS(4400)));
         assert_eq!((trial.way(4, 4), trial.rests(4)), (Way::Apart, 64));
     }
 
