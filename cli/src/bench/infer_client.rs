@@ -18,7 +18,7 @@ use std::time::{Duration, Instant};
 
 /// By how much a score may differ from what the request alone gives, as a share of the largest. (A state that
 /// is carried on carries a difference on.)
-pub(crate) const TOLERANCE: f32 = 1e-3;
+pub(crate) const TOLERANCE: f64 = 1e-3;
 /// Sequences of requests that differ, and requests in each.
 const SEQUENCES: u32 = 4;
 const LENGTH: u32 = 32;
@@ -158,7 +158,7 @@ impl Asks<'_> {
                 report.latencies_us.push(start.elapsed().as_secs_f64() * 1e6);
                 let difference = answer.difference(expected);
                 report.difference = report.difference.max(difference);
-                let is_right = order.is_next(body, &answer) && difference <= TOLERANCE;
+                let is_right = order.is_next(body, &answer) && f64::from(difference) <= TOLERANCE;
                 report.errors += u64::from(!is_right);
             }
         }
