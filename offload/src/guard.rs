@@ -27,7 +27,9 @@ use std::os::fd::RawFd;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use crate::{Capabilities, Completion, Engine, Job, JobKind, Left, Pass, Refused, Task, Ticket};
+use crate::{
+    Capabilities, Completion, Engine, Job, JobKind, Left, Pass, Refused, Run, Task, Ticket,
+};
 
 /// Faults of one kind of job in a row until the engine is put into quarantine. One fault may be a
 /// machine under load or a single lost answer; five are not chance, and cost five deadlines at most
@@ -286,6 +288,11 @@ impl<E: Engine + ?Sized> Guard<E> {
     /// As [`Engine::take_passes`].
     pub fn take_passes(&mut self, into: &mut Vec<Pass>) {
         self.engine.take_passes(into);
+    }
+
+    /// As [`Engine::take_runs`].
+    pub fn take_runs(&mut self, into: &mut Vec<Run>) {
+        self.engine.take_runs(into);
     }
 
     /// How long the submitter may sleep before a job is late; `None`: nothing is out.

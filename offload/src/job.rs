@@ -19,17 +19,32 @@ pub enum JobKind {
     Deflate,
     /// A whole buffer compressed: `libdeflate_*_compress`.
     Compress,
+    /// A run of a neural network: `OrtApi::Run`.
+    Infer,
 }
 
 impl JobKind {
     /// Every kind, in the order of [`JobKind::index`].
-    pub const ALL: [Self; 6] =
-        [Self::Sign, Self::Derive, Self::Keygen, Self::Decrypt, Self::Deflate, Self::Compress];
+    pub const ALL: [Self; 7] = [
+        Self::Sign,
+        Self::Derive,
+        Self::Keygen,
+        Self::Decrypt,
+        Self::Deflate,
+        Self::Compress,
+        Self::Infer,
+    ];
 
-    /// Is it part of an answer, not of a handshake?
+    /// Is it a compression?
     #[must_use]
     pub const fn compresses(self) -> bool {
         matches!(self, Self::Deflate | Self::Compress)
+    }
+
+    /// Is it part of an answer, not of a handshake? Such a call does not say for which connection it is.
+    #[must_use]
+    pub const fn answers(self) -> bool {
+        self.compresses() || matches!(self, Self::Infer)
     }
 
     /// Its name in counters.
@@ -42,6 +57,7 @@ impl JobKind {
             Self::Decrypt => "decrypt",
             Self::Deflate => "deflate",
             Self::Compress => "compress",
+            Self::Infer => "infer",
         }
     }
 

@@ -9,6 +9,7 @@
 //! | [`Cores`] | on helper threads, started with the first job |
 //! | [`Chaos`] | on helper threads too: late, twice, wrong, or never |
 //! | [`Simd`] | nowhere: operations of the same kind go into one pass of the vector unit |
+//! | [`Onnx`] | nowhere, mostly: inferences of the same kind go into one run of the model |
 //!
 //! No engine is trusted. A [`Guard`] stands before each, and [`Work`] keeps it from running a call
 //! that was given up.
@@ -24,6 +25,7 @@ mod guard;
 mod inline;
 mod job;
 mod lane;
+mod onnx;
 mod random;
 mod simd;
 mod sync;
@@ -42,5 +44,6 @@ pub use interlude_simd::{
 };
 pub use job::{Call, Completion, Job, JobKind, Ticket};
 pub use lane::{Lane, LaneKind, Operation, Pass, Reason};
+pub use onnx::{Onnx, OnnxConfig, Run};
 pub use simd::{RandomSource, Simd};
 pub use work::{Begun, Done, Left, Task, Work};

@@ -18,6 +18,7 @@ pub(crate) mod libdeflate;
 pub(crate) mod locks;
 pub(crate) mod methods;
 pub(crate) mod objects;
+pub(crate) mod onnx;
 pub(crate) mod openssl;
 mod origin;
 pub(crate) mod parameter;

@@ -50,6 +50,8 @@ pub(crate) enum Bypass {
     Late,
     /// The server ends or restarts (see `signals`).
     WindingDown,
+    /// It is faster alone than together with others, or has no company, as was measured (engine `onnx`).
+    Apart,
     /// Something panicked earlier.
     Panicked,
     /// The call waits by other means than epoll.
@@ -80,6 +82,7 @@ impl Bypass {
             Self::Linked => Counter::BypassLinked,
             Self::Late => Counter::BypassLate,
             Self::WindingDown => Counter::BypassWindingDown,
+            Self::Apart => Counter::BypassApart,
             Self::Panicked => Counter::BypassPanicked,
             Self::OtherWait => Counter::BypassOtherWait,
         }

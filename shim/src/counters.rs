@@ -1,6 +1,7 @@
 //! The counters, by name. Where they are kept is `page`'s business.
 
-use interlude_offload::{JobKind, LaneKind, Pass, Reason};
+use interlude_offload::{JobKind, LaneKind, Pass, Reason, Run};
+use interlude_onnx::Way;
 
 use crate::context::Local;
 use crate::page;
@@ -51,6 +52,9 @@ counters! {
     EngineCoresCompleted = "engine.cores.completed",
     EngineSimdSubmitted = "engine.simd.submitted",
     EngineSimdCompleted = "engine.simd.completed",
+    EngineOnnxSubmitted = "engine.onnx.submitted",
+    EngineOnnxCompleted = "engine.onnx.completed",
+    OnnxRefuted = "onnx.refuted",
     EngineCoresRefused = "engine.cores.refused",
     EngineFailed = "engine.failed",
     EngineLate = "engine.late",
@@ -81,6 +85,7 @@ counters! {
     BypassLinked = "bypass.linked",
     BypassLate = "bypass.late",
     BypassWindingDown = "bypass.winding_down",
+    BypassApart = "bypass.apart",
     BypassPanicked = "bypass.panicked",
     BypassOtherWait = "bypass.other_wait",
     KeyNamesCompared = "key_names.compared",
@@ -117,12 +122,29 @@ pub(crate) const PASS_EVENTS: [&str; 11] = [
     "lanes_7", "lanes_8",
 ];
 
+/// Names of what is counted of the engine `onnx`, before the runs by their requests: runs together, runs in
+/// both ways, and requests that were given back.
+const WAYS: [&str; 3] = ["together", "proved", "given_back"];
+/// As many requests in a run are told apart.
+const REQUESTS: usize = 32;
+
+/// Names of what is counted of the engine `onnx`.
+pub(crate) fn run_names() -> impl Iterator<Item = String> {
+    let of_requests = (1..=REQUESTS).map(|requests| match requests {
+        REQUESTS => format!("onnx.requests_{REQUESTS}_up"),
+        _ => format!("onnx.requests_{requests}"),
+    });
+    WAYS.iter().map(|way| format!("onnx.{way}")).chain(of_requests)
+}
+
 /// First index of the counters of jobs.
 pub(crate) const JOBS_AT: usize = NAMES.len();
 /// First index of the counters of lanes.
 pub(crate) const LANES_AT: usize = JOBS_AT + JobKind::ALL.len() * JOB_EVENTS.len();
+/// First index of the counters of runs.
+const RUNS_AT: usize = LANES_AT + LaneKind::ALL.len() * PASS_EVENTS.len();
 /// First index of the counters of hooks: calls handled and let through, two a hook.
-pub(crate) const HOOKS_AT: usize = LANES_AT + LaneKind::ALL.len() * PASS_EVENTS.len();
+pub(crate) const HOOKS_AT: usize = RUNS_AT + WAYS.len() + REQUESTS;
 
 /// Counts one.
 #[inline]
@@ -157,6 +179,21 @@ pub(crate) fn count_pass(pass: &Pass) {
     };
     page::add(at + reason, 1);
     page::add(at + 2 + pass.lanes.clamp(1, 8), 1);
+}
+
+/// Counts what became of requests to a model.
+pub(crate) fn count_run(run: &Run) {
+    count_by(Counter::OnnxRefuted, usize::from(run.is_refuted));
+    match run.way {
+        Way::Together => page::add(RUNS_AT, 1),
+        Way::Prove => page::add(RUNS_AT + 1, 1),
+        Way::Apart if run.requests > 1 => {
+            page::add(RUNS_AT + 2, run.requests as u64);
+            return;
+        }
+        Way::Apart => {}
+    }
+    page::add(RUNS_AT + WAYS.len() + run.requests.clamp(1, REQUESTS) - 1, 1);
 }
 
 /// Counts a call of hook number `hook`.

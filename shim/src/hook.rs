@@ -205,17 +205,23 @@ pub(crate) fn set_errno(value: i32) {
 
 /// Makes the exports, their originals and their names from the rows of the table.
 macro_rules! hooks {
-    ($($family:ident fn $name:ident($($arg:ident: $type:ty),* $(,)?) $(-> $result:ty)?
+    (exports {
+        $($family:ident fn $name:ident($($arg:ident: $type:ty),* $(,)?) $(-> $result:ty)?
         => $(@$when:ident)? $handler:path $(, then $then:path)? $(, maps $maps:path)?
-            $(, or $or:path)? $(, brief $brief:path)?;)*) => {
+            $(, or $or:path)? $(, brief $brief:path)?;)*
+    }
+    members {
+        $(fn $member:ident($($member_arg:ident: $member_type:ty),* $(,)?)
+            $(-> $member_result:ty)? => $member_handler:path;)*
+    }) => {
         /// Number of hooks.
         pub(crate) const COUNT: usize = NAMES.len();
 
-        /// The exports, in the table's order.
-        pub(crate) const NAMES: &[&str] = &[$(stringify!($name),)*];
+        /// The exports and then the members, in the table's order.
+        pub(crate) const NAMES: &[&str] = &[$(stringify!($name),)* $(stringify!($member),)*];
 
         #[allow(non_camel_case_types, clippy::upper_case_acronyms)]
-        enum Number { $($name,)* }
+        enum Number { $($name,)* $($member,)* }
 
         const SECTION: &str = concat!($(stringify!($family), " ", stringify!($name), "\n",)*);
 
@@ -248,6 +254,46 @@ macro_rules! hooks {
                             Err(_) => c"",
                         })
                     };
+                }
+            )*
+            $(
+                pub(crate) mod $member {
+                    use super::*;
+                    /// Its type.
+                    pub(crate) type Function =
+                        unsafe extern "C-unwind" fn($($member_type),*) $(-> $member_result)?;
+                    /// Its original, once it was found in a table.
+                    // SAFETY: no library has a function of no name.
+                    pub(crate) static ORIGINAL: Original<Function> = unsafe { Original::new(c"") };
+                }
+            )*
+        }
+
+        /// What stands in tables in place of their members.
+        #[allow(non_snake_case)]
+        pub(crate) mod members {
+            use super::*;
+            $(
+                /// Stands for the member of that name.
+                ///
+                /// # Safety
+                /// The contract of the original.
+                #[allow(clippy::too_many_arguments)]
+                pub(crate) unsafe extern "C-unwind" fn $member(
+                    $($member_arg: $member_type),*
+                ) $(-> $member_result)? {
+                    hook::run(
+                        Number::$member as usize,
+                        When::Always,
+                        &originals::$member::ORIGINAL,
+                        |call| $member_handler(call, $($member_arg),*),
+                        |original| {
+                            // SAFETY: the caller keeps the contract of the original.
+                            unsafe { original($($member_arg),*) }
+                        },
+                        None::<fn(_) -> _>,
+                        None::<fn(Option<_>) -> Outcome<_>>,
+                    )
                 }
             )*
         }

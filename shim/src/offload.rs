@@ -17,14 +17,13 @@ use interlude_core::cost::Size;
 use interlude_offload::{
     Call, Capabilities, Completion, Engine, Guard, Job, JobKind, Tally, Ticket, Work,
 };
-use interlude_settings::{Check, Mode};
+use interlude_settings::{Check, EngineName, Mode};
 
-use crate::api::lanes;
 use crate::bypass::Bypass;
 use crate::cancel::NotCancelled;
 use crate::clocks;
 use crate::context;
-use crate::counters::{Counter, JobEvent, count, count_by, count_job, count_pass};
+use crate::counters::{Counter, JobEvent, count, count_by, count_job, count_pass, count_run};
 use crate::fail;
 use crate::hook;
 use crate::original;
@@ -102,21 +101,25 @@ fn choose(load: Load) -> Result<&'static Thread, Bypass> {
         JobKind::Keygen => jobs.keygen,
         JobKind::Decrypt => jobs.decrypt,
         JobKind::Deflate | JobKind::Compress => jobs.deflate,
+        JobKind::Infer => jobs.infer,
     };
-    if !wanted {
+    let is_done = match thread.settings.engine {
+        EngineName::Simd => !kind.answers(),
+        EngineName::Onnx => kind == JobKind::Infer,
+        EngineName::Inline | EngineName::Cores | EngineName::Chaos => true,
+    };
+    if !wanted || !is_done {
         return Err(Bypass::Settings);
     }
-    let compresses = kind.compresses();
-    if compresses && lanes::are_there() {
-        return Err(Bypass::Settings);
-    }
+    let (compresses, answers) = (kind.compresses(), kind.answers());
     if compresses && bytes < jobs.deflate_min as usize {
         return Err(Bypass::Small);
     }
-    // Whether a lane is worth it is the engine's to say.
+    // Whether it is worth it to do several at once is the engine's to say.
+    let gathers = matches!(thread.settings.engine, EngineName::Simd | EngineName::Onnx);
     let least = Duration::from_micros(jobs.min_us.into());
     let estimate = thread.costs.borrow().estimate(kind.index(), size);
-    if !lanes::are_there() && estimate.is_some_and(|estimate| estimate < least) {
+    if !gathers && estimate.is_some_and(|estimate| estimate < least) {
         return Err(Bypass::Small);
     }
     // An engine that cannot be made takes nothing.
@@ -136,14 +139,12 @@ fn choose(load: Load) -> Result<&'static Thread, Bypass> {
         Mode::Coroutine if thread.catches_up.get() || (is_silent && thread.drains.get()) => {
             Err(Bypass::Late)
         }
-        Mode::Coroutine if context::local().in_event() && is_unowned(thread, compresses) => {
+        Mode::Coroutine if context::local().in_event() && is_unowned(thread, answers) => {
             Err(Bypass::Unowned)
         }
         Mode::Coroutine if compresses && shares_buffers() => Err(Bypass::Shared),
-        Mode::Coroutine if thread.claims.borrow().is_postponed(compresses) => {
-            Err(Bypass::Postponed)
-        }
-        Mode::Coroutine if compresses && thread.claims.borrow().is_multiplexed() => {
+        Mode::Coroutine if thread.claims.borrow().is_postponed(answers) => Err(Bypass::Postponed),
+        Mode::Coroutine if answers && thread.claims.borrow().is_multiplexed() => {
             Err(Bypass::Multiplexed)
         }
         Mode::Coroutine if thread.claims.borrow().has_stray() => Err(Bypass::Linked),
@@ -162,16 +163,16 @@ pub(crate) fn shares_buffers() -> bool {
 }
 
 /// Is it unknown which connection the call is for? A call of libssl names its own, and it is claimed
-/// before; a compression names none. It belongs to the coroutine's event if that is of a connection,
+/// before; a compression or an inference names none. It belongs to the coroutine's event if that is of a connection,
 /// but not if it may come from a timer of the server's (a delayed or throttled answer), which runs
 /// after the event in the same turn of the loop, or from an event that stands for many connections
 /// (nginx's thread pools tell by one eventfd).
-fn is_unowned(thread: &Thread, compresses: bool) -> bool {
+fn is_unowned(thread: &Thread, answers: bool) -> bool {
     let claims = thread.claims.borrow();
     if claims.is_crowded() || !claims.uses_any() {
         return true;
     }
-    compresses && (!claims.owns_any() || claims.is_anonymous() || clocks::may_run_timers(thread))
+    answers && (!claims.owns_any() || claims.is_anonymous() || clocks::may_run_timers(thread))
 }
 
 /// Can the running coroutine of this thread be parked here?
@@ -262,7 +263,9 @@ fn run(thread: &'static Thread, job: Job) -> Way {
 }
 
 fn counters(engine: &Capabilities) -> (Counter, Counter) {
-    if engine.has_lanes {
+    if engine.name == "onnx" {
+        (Counter::EngineOnnxSubmitted, Counter::EngineOnnxCompleted)
+    } else if engine.has_lanes {
         (Counter::EngineSimdSubmitted, Counter::EngineSimdCompleted)
     } else if engine.asynchronous {
         (Counter::EngineCoresSubmitted, Counter::EngineCoresCompleted)
@@ -309,6 +312,9 @@ fn with_counted_engine(thread: &Thread, body: impl FnOnce(&mut Guard<dyn Engine>
             let mut passes = thread.passes.borrow_mut();
             engine.take_passes(&mut passes);
             passes.drain(..).for_each(|pass| count_pass(&pass));
+            let mut runs = thread.runs.borrow_mut();
+            engine.take_runs(&mut runs);
+            runs.drain(..).for_each(|run| count_run(&run));
         }
         engine.take_tally()
     });
@@ -335,6 +341,12 @@ pub(crate) fn check(thread: &Thread) -> Check {
     let check = thread.settings.jobs.check;
     let own_results = || thread.with_engine(|engine| engine.capabilities().own_results);
     if check == Check::Rsa && own_results() == Some(false) { Check::None } else { check }
+}
+
+/// By how much results of an inference may differ from those of the same one elsewhere, as a share of the
+/// largest.
+pub(crate) fn tolerance(thread: &Thread) -> f32 {
+    thread.settings.onnx.tolerance_ppm as f32 / 1e6
 }
 
 /// The results of a job are right, as far as anybody has looked.

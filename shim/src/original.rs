@@ -8,8 +8,14 @@ use std::marker::PhantomData;
 use std::sync::atomic::{AtomicPtr, Ordering};
 
 /// Where the originals of a family may live, besides the global scope.
-const LIBRARIES: &[&CStr] =
-    &[c"libc.so.6", c"libssl.so.3", c"libcrypto.so.3", c"libz.so.1", c"libdeflate.so.0"];
+const LIBRARIES: &[&CStr] = &[
+    c"libc.so.6",
+    c"libssl.so.3",
+    c"libcrypto.so.3",
+    c"libz.so.1",
+    c"libdeflate.so.0",
+    c"libonnxruntime.so.1",
+];
 
 /// The original of one hook; `F` is its function pointer type.
 pub(crate) struct Original<F> {
@@ -33,6 +39,14 @@ impl<F: Copy> Original<F> {
             self.address.store(address, Ordering::Release);
             self.known()
         })
+    }
+
+    /// The original is this one, found elsewhere than by its name.
+    ///
+    /// # Safety
+    /// `address` is a function of type `F`, in a library that stays.
+    pub(crate) unsafe fn set(&self, address: *mut c_void) {
+        self.address.store(address, Ordering::Release);
     }
 
     /// The original, if it has been looked up.
@@ -77,7 +91,7 @@ pub(crate) fn find(name: &CStr) -> *mut c_void {
 /// Keeps the library that an original lies in: a server may unload its modules, and their
 /// libraries with them (lighttpd does at its end), while a helper is inside a call, and an address
 /// that is remembered must stay good.
-fn pin(address: *mut c_void) {
+pub(crate) fn pin(address: *mut c_void) {
     let mut info = std::mem::MaybeUninit::<libc::Dl_info>::zeroed();
     // SAFETY: any address may be asked for; the place is valid.
     if unsafe { libc::dladdr(address, info.as_mut_ptr()) } == 0 {

@@ -14,7 +14,7 @@ use interlude_core::page::{BYTES, Layout, NAME, SHARDS};
 use interlude_offload::{JobKind, LaneKind};
 
 use crate::context::{self, Local};
-use crate::counters::{HOOKS_AT, JOB_EVENTS, NAMES, PASS_EVENTS};
+use crate::counters::{HOOKS_AT, JOB_EVENTS, NAMES, PASS_EVENTS, run_names};
 use crate::table;
 
 /// Number of counters.
@@ -157,7 +157,8 @@ fn text(facts: &[(&str, String)]) -> String {
     let hooks = table::NAMES
         .iter()
         .flat_map(|name| [format!("hook.{name}.handled"), format!("hook.{name}.passed")]);
-    for name in NAMES.iter().map(|name| (*name).to_owned()).chain(jobs).chain(lanes).chain(hooks) {
+    let names = NAMES.iter().map(|name| (*name).to_owned());
+    for name in names.chain(jobs).chain(lanes).chain(run_names()).chain(hooks) {
         text.push_str(&name);
         text.push('\n');
     }

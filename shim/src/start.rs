@@ -79,6 +79,7 @@ fn engine_name(settings: &Settings) -> &'static str {
         (Mode::Inline, _) | (_, EngineName::Inline) => "inline",
         (_, EngineName::Cores) => "cores",
         (_, EngineName::Simd) => "simd",
+        (_, EngineName::Onnx) => "onnx",
         (_, EngineName::Chaos) => "chaos",
     }
 }

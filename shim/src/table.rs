@@ -20,7 +20,7 @@ use crate::api::parameter::Parameter;
 use crate::api::zlib::ZStream;
 use crate::api::{
     clocks, descriptors, ec_keygen, ecdsa, epoll, evp, io, key_names, key_schedule, libdeflate,
-    locks, methods, openssl, process, rsa, zlib,
+    locks, methods, onnx, openssl, process, rsa, zlib,
 };
 use crate::hook::{self, Outcome, When, hooks};
 use crate::original::Original;
@@ -32,6 +32,7 @@ pub(crate) type NameVisitor = unsafe extern "C" fn(*const c_char, *mut c_void);
 pub(crate) type ThreadStart = unsafe extern "C-unwind" fn(*mut c_void) -> *mut c_void;
 
 hooks! {
+exports {
     loop fn epoll_create(size: c_int) -> c_int => epoll::create, then epoll::created;
     loop fn epoll_create1(flags: c_int) -> c_int => epoll::create1, then epoll::created;
     loop fn epoll_ctl(epfd: c_int, op: c_int, fd: c_int, event: *mut epoll_event) -> c_int => epoll::control, or epoll::control_instead;
@@ -154,6 +155,8 @@ hooks! {
     compression fn libdeflate_zlib_compress(compressor: *mut c_void, data: *const c_void, n: size_t, out: *mut c_void, available: size_t) -> size_t => libdeflate::compress;
     compression fn libdeflate_deflate_compress(compressor: *mut c_void, data: *const c_void, n: size_t, out: *mut c_void, available: size_t) -> size_t => libdeflate::compress;
 
+    inference fn OrtGetApiBase() -> *mut c_void => onnx::base;
+
     clock fn clock_gettime(clock: clockid_t, time: *mut timespec) -> c_int => @in_event clocks::get;
     clock fn gettimeofday(time: *mut timeval, zone: *mut c_void) -> c_int => @in_event clocks::get_day;
     clock fn __gettimeofday(time: *mut timeval, zone: *mut c_void) -> c_int => @in_event clocks::get_day;
@@ -172,4 +175,12 @@ hooks! {
     process fn pthread_create(thread: *mut pthread_t, attributes: *const pthread_attr_t, start: ThreadStart, argument: *mut c_void) -> c_int => process::create_thread;
     process fn pthread_exit(value: *mut c_void) -> () => process::exit_thread;
     process fn pthread_cancel(thread: pthread_t) -> c_int => process::cancel_thread;
+}
+members {
+    fn OrtApiBase_GetApi(version: u32) -> *mut c_void => onnx::get_api;
+    fn OrtApi_Run(session: *mut c_void, options: *const c_void, input_names: *const *const c_char, inputs: *const *const c_void, n_inputs: size_t, output_names: *const *const c_char, n_outputs: size_t, outputs: *mut *mut c_void) -> *mut c_void => onnx::run;
+    fn OrtApi_ReleaseSession(session: *mut c_void) -> () => onnx::release_session;
+    fn OrtApi_ReleaseValue(value: *mut c_void) -> () => onnx::release_object;
+    fn OrtApi_ReleaseRunOptions(options: *mut c_void) -> () => onnx::release_object;
+}
 }

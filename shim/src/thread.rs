@@ -16,10 +16,10 @@ use interlude_core::fence::Fence;
 use interlude_core::habit::Habits;
 use interlude_core::nesting::Nesting;
 use interlude_core::ready::Delivered;
-use interlude_fiber::Fiber;
+use interlude_fiber::{Fiber, on_roomy_stack};
 use interlude_offload::{
-    Chaos, ChaosConfig, Cores, CoresConfig, Engine, Guard, Inline, JobKind, Missing, Pass, Shares,
-    Simd, Terms,
+    Chaos, ChaosConfig, Cores, CoresConfig, Engine, Guard, Inline, JobKind, Missing, Onnx,
+    OnnxConfig, Pass, Run, Shares, Simd, Terms,
 };
 use interlude_settings::{EngineName, Mode, Settings};
 
@@ -48,6 +48,8 @@ pub(crate) struct Thread {
     pub(crate) delivery: RefCell<Vec<Delivered>>,
     /// Passes of the engine's that are yet to be counted.
     pub(crate) passes: RefCell<Vec<Pass>>,
+    /// Runs of the engine's that are yet to be counted.
+    pub(crate) runs: RefCell<Vec<Run>>,
     /// The engine that takes this thread's jobs.
     pub(crate) engine: RefCell<Option<Guard<dyn Engine>>>,
     /// Number of the coroutine that runs.
@@ -95,6 +97,7 @@ impl Thread {
             habits: RefCell::new(Habits::default()),
             delivery: RefCell::new(Vec::new()),
             passes: RefCell::new(Vec::new()),
+            runs: RefCell::new(Vec::new()),
             engine: RefCell::new(None),
             current: Cell::new(0),
             forked: Cell::new(false),
@@ -259,6 +262,11 @@ fn make_engine(settings: &Settings) -> Option<Box<dyn Engine>> {
                 None
             }
         },
+        EngineName::Onnx => Some(Box::new(Onnx::new(OnnxConfig {
+            batch: settings.onnx.batch as usize,
+            tolerance: settings.onnx.tolerance_ppm as f32 / 1e6,
+            on_stack: on_roomy_stack,
+        }))),
         EngineName::Chaos => {
             Some(Box::new(Chaos::new(chaos(settings), pool(settings).port().ok()?)))
         }

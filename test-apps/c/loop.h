@@ -110,10 +110,11 @@ static inline void rewatch(int epfd, int fd, uint32_t events, void *data)
 		die("epoll_ctl mod");
 }
 
-/* Serves until SIGTERM. `accepted` gets each new connection, `happened` what an fd was watched with. */
-static inline int serve(void (*accepted)(int epfd, int fd), void (*happened)(int epfd, void *data))
+/* Serves on a port (0: any) until SIGTERM. `accepted` gets each new connection, `happened` what an fd was
+ * watched with. */
+static inline int serve_on(uint16_t port, void (*accepted)(int epfd, int fd),
+			   void (*happened)(int epfd, void *data))
 {
-	uint16_t port = 0;
 	int listener = listen_on(&port, 0);
 	int epfd = epoll_create1(EPOLL_CLOEXEC);
 	struct epoll_event events[64];
@@ -134,6 +135,11 @@ static inline int serve(void (*accepted)(int epfd, int fd), void (*happened)(int
 					accepted(epfd, fd);
 		}
 	}
+}
+
+static inline int serve(void (*accepted)(int epfd, int fd), void (*happened)(int epfd, void *data))
+{
+	return serve_on(0, accepted, happened);
 }
 
 #endif

@@ -23,6 +23,7 @@ mod certificates;
 pub mod crowd;
 mod error;
 pub mod growth;
+mod inference;
 mod launch;
 mod lighttpd;
 pub mod matrix;
@@ -47,6 +48,7 @@ mod web_server;
 
 pub use certificates::{Certificate, Certificates, KeyKind};
 pub use error::HarnessError;
+pub use inference::{InferServer, ModelKind, Scores, Thread as InferThread, TinyModel};
 pub use lighttpd::Lighttpd;
 pub use nginx::Nginx;
 pub use options::{Tls, WebOptions};

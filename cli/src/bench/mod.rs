@@ -1,7 +1,7 @@
 //! `interlude bench`: what the library gains or costs, measured against stock in one run.
 //!
 //! ```text
-//! handshake  gzip  overhead  mixed      each a Workload: one measurement of one variant
+//! handshake  gzip  overhead  mixed  infer   each a Workload: one measurement of one variant
 //!        \      |      |     /
 //!         rounds::compare               stock, then each variant, again and again
 //!                |
@@ -23,6 +23,8 @@ mod gets;
 mod gzip;
 mod handoff;
 mod handshake;
+mod infer;
+mod infer_client;
 mod interrupt;
 mod lanes;
 mod mixed;
@@ -58,6 +60,7 @@ enum Bench {
     Gzip(gzip::Args),
     Overhead(overhead::Args),
     Mixed(mixed::Args),
+    Infer(infer::Args),
     Switch(switch::Args),
     Crypto(crypto::Args),
 }
@@ -70,6 +73,7 @@ pub(crate) fn run(args: &Args) -> Result<ExitCode, Failure> {
         Bench::Gzip(args) => (gzip::run(args)?, args.common.json),
         Bench::Overhead(args) => (overhead::run(args)?, args.common.json),
         Bench::Mixed(args) => (mixed::run(args)?, args.common.json),
+        Bench::Infer(args) => (infer::run(args)?, args.common.json),
         Bench::Switch(args) => (switch::run(args)?, args.json),
         Bench::Crypto(args) => (crypto::run(args)?, args.json),
     };

@@ -10,6 +10,8 @@ use std::time::{Duration, Instant};
 const WITH_DEFAULTS: Duration = Duration::from_secs(46);
 const SECONDS: u32 = 2;
 const ROUNDS: u32 = 3;
+/// What is compared with stock where nothing else is asked for.
+const VARIANTS: [&str; 5] = ["off", "inline", "block", "spin", "coroutine"];
 
 /// The engine that has helper threads only where it is told so.
 const SIMD: &str = "simd";
@@ -30,11 +32,11 @@ pub(crate) struct Common {
     /// Rounds in which each variant is measured once; 3 where not given
     #[arg(long, value_name = "N", value_parser = clap::value_parser!(u32).range(1..=1000))]
     rounds: Option<u32>,
-    /// Variants to be compared with stock
+    /// Variants to be compared with stock; off,inline,block,spin,coroutine where not given (infer:
+    /// block,spin,coroutine,batched)
     #[arg(long, value_name = "LIST", value_delimiter = ',')]
-    #[arg(default_values = ["off", "inline", "block", "spin", "coroutine"])]
     modes: Vec<String>,
-    /// What carries jobs out: inline, cores or simd
+    /// What carries jobs out: inline, cores, simd or onnx
     #[arg(long, value_name = "E", default_value = "cores")]
     engine: String,
     /// One more setting of the library, by its key; may be given more than once
@@ -75,16 +77,28 @@ impl Common {
     /// # Errors
     /// Where an option is wrong, or the library is not found.
     pub(crate) fn plan(&self, jobs: bool) -> Result<Plan, Failure> {
+        self.plan_of(jobs, &VARIANTS)
+    }
+
+    /// As [`Self::plan`], with other variants where none are given.
+    ///
+    /// # Errors
+    /// As there.
+    pub(crate) fn plan_of(&self, jobs: bool, variants_of: &[&str]) -> Result<Plan, Failure> {
+        let modes = match self.modes.as_slice() {
+            [] => variants_of.iter().map(|name| (*name).to_owned()).collect(),
+            given => given.to_vec(),
+        };
         let helpers = jobs
             && match self.engine.as_str() {
-                "inline" => false,
+                "inline" | "onnx" => false,
                 SIMD => simd_threads(&self.settings) != "0",
                 _ => true,
             };
         let defaults = self.seconds.is_none() && self.rounds.is_none();
         let placement = Placement::choose(helpers, &self.server_cpus, &self.client_cpus)?;
         Ok(Plan {
-            variants: variants(&self.modes, &self.engine, &self.settings)?,
+            variants: variants(&modes, &self.engine, &self.settings)?,
             rounds: self.rounds.unwrap_or(ROUNDS),
             seconds: self.seconds.unwrap_or(SECONDS),
             placement,

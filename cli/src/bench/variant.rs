@@ -8,6 +8,9 @@ use interlude_test_apps::{Preload, Shim};
 /// The name of the variant that all others are compared with.
 pub(crate) const STOCK: &str = "stock";
 
+/// Mode coroutine with the engine `onnx`.
+pub(crate) const BATCHED: &str = "batched";
+
 /// One way to start the server.
 #[derive(Debug, Clone)]
 pub(crate) struct Variant {
@@ -56,6 +59,7 @@ fn environment(
     engine: &str,
     settings: &[String],
 ) -> Result<Vec<(&'static str, String)>, Failure> {
+    let (mode, engine) = if mode == BATCHED { ("coroutine", "onnx") } else { (mode, engine) };
     let mut pairs = vec![
         variables::assignment(&format!("mode={mode}"))?,
         variables::assignment(&format!("engine={engine}"))?,

@@ -185,6 +185,7 @@ fn engine(name: &EngineName) -> Engine {
         EngineName::Inline => Engine { name: "inline", cpus: None },
         EngineName::Cores => Engine { name: "cores", cpus: Some(cpus()) },
         EngineName::Simd => Engine { name: "simd", cpus: None },
+        EngineName::Onnx => Engine { name: "onnx", cpus: None },
         EngineName::Chaos => Engine { name: "chaos", cpus: Some(cpus()) },
     }
 }

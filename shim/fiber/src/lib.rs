@@ -33,10 +33,12 @@ mod arch;
 mod block;
 mod fiber;
 mod measure;
+mod roomy;
 mod slice;
 
 pub use ambient::{Ambient, FloatControl};
 pub use block::{OfThread, of_thread};
 pub use fiber::{Fiber, Seat};
 pub use measure::{bare_pair, park_resume_pair};
+pub use roomy::on_roomy_stack;
 pub use slice::Slice;

@@ -44,6 +44,8 @@ pub enum EngineName {
     Cores,
     /// Operations of several connections in one pass of the vector unit (AVX-512).
     Simd,
+    /// Inferences of several connections in one run of the model.
+    Onnx,
     /// Helper threads, with everything that can go wrong: for tests.
     Chaos,
 }
@@ -79,6 +81,8 @@ pub struct Settings {
     pub cores: Cores,
     /// The `simd` engine.
     pub simd: Simd,
+    /// The `onnx` engine.
+    pub onnx: Onnx,
     /// The `chaos` engine.
     pub chaos: Chaos,
     /// Which calls become jobs, and from which size on.
@@ -108,6 +112,17 @@ pub struct Simd {
     /// Helper threads that make the passes, 0 to 256, each as nice as `[cores]` says; 0: the server's own
     /// thread makes them.
     pub threads: u32,
+}
+
+/// `[onnx]`: the engine that puts inferences together.
+#[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct Onnx {
+    /// Requests in one run, at most, 2 to 1024.
+    pub batch: u32,
+    /// By how many millionths of an output's largest element a float may differ from what the request
+    /// alone gives; a model that differs by more is never run for several at once.
+    pub tolerance_ppm: u32,
 }
 
 /// `[chaos]`: an engine for tests. The shares are in percent of all jobs, and together 100 at most.
@@ -146,6 +161,8 @@ pub struct Jobs {
     pub decrypt: bool,
     /// `deflate` and `libdeflate_*_compress`.
     pub deflate: bool,
+    /// `OrtApi::Run`.
+    pub infer: bool,
     /// Calls that take less than so many microseconds, as measured, run in place; 0: none do.
     pub min_us: u32,
     /// Smallest input of a compression, in bytes, that is worth a job.
@@ -205,6 +222,14 @@ impl Default for Cores {
     }
 }
 
+impl Default for Onnx {
+    fn default() -> Self {
+        // More requests in a run gain little, and all wait for it. Kernels that add up in another order
+        // differ by less.
+        Self { batch: 16, tolerance_ppm: 100 }
+    }
+}
+
 impl Default for Chaos {
     fn default() -> Self {
         // No wrong answers: with the default check, some would reach clients.
@@ -229,6 +254,7 @@ impl Default for Jobs {
             keygen: true,
             decrypt: true,
             deflate: true,
+            infer: true,
             min_us: 100,
             deflate_min: 2048,
             // lighttpd's: one output buffer for all streams, and settings of the request at hand
@@ -312,6 +338,13 @@ impl Settings {
         }
         if self.simd.threads > 256 {
             return Err(SettingsError::range("simd.threads", self.simd.threads, "0 to 256"));
+        }
+        if !(2..=1024).contains(&self.onnx.batch) {
+            return Err(SettingsError::range("onnx.batch", self.onnx.batch, "2 to 1024"));
+        }
+        if self.onnx.tolerance_ppm > 1_000_000 {
+            let (key, allowed) = ("onnx.tolerance_ppm", "0 to 1000000");
+            return Err(SettingsError::range(key, self.onnx.tolerance_ppm, allowed));
         }
         let Jobs { deadline_ms, quarantine_ms, .. } = self.jobs;
         if !(1..=600_000).contains(&deadline_ms) {

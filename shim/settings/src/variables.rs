@@ -24,7 +24,7 @@ pub const VARIABLES: &[Variable] = &[
     Variable {
         name: "INTERLUDE_ENGINE",
         key: "engine",
-        help: "inline | cores | simd | chaos (for tests: answers late, twice, wrongly, never)",
+        help: "inline | cores | simd | onnx | chaos (for tests: answers late, twice, wrongly, never)",
         apply: |s, v| engine(v).map(|e| s.engine = e),
     },
     Variable {
@@ -61,9 +61,21 @@ pub const VARIABLES: &[Variable] = &[
         apply: |s, v| number(v).map(|n| s.simd.threads = n),
     },
     Variable {
+        name: "INTERLUDE_ONNX_BATCH",
+        key: "onnx.batch",
+        help: "requests that engine onnx puts into one run of a model, at most",
+        apply: |s, v| number(v).map(|n| s.onnx.batch = n),
+    },
+    Variable {
+        name: "INTERLUDE_ONNX_TOLERANCE_PPM",
+        key: "onnx.tolerance_ppm",
+        help: "by how much results may differ for it, in millionths of the largest",
+        apply: |s, v| number(v).map(|n| s.onnx.tolerance_ppm = n),
+    },
+    Variable {
         name: "INTERLUDE_JOBS",
         key: "jobs",
-        help: "comma list of sign, derive, keygen, decrypt, deflate: only these become jobs",
+        help: "comma list of sign, derive, keygen, decrypt, deflate, infer: only these become jobs",
         apply: jobs,
     },
     Variable {
@@ -189,8 +201,9 @@ fn engine(text: &str) -> Result<EngineName, &'static str> {
         "inline" => EngineName::Inline,
         "cores" => EngineName::Cores,
         "simd" => EngineName::Simd,
+        "onnx" => EngineName::Onnx,
         "chaos" => EngineName::Chaos,
-        _ => return Err("must be inline, cores, simd or chaos"),
+        _ => return Err("must be inline, cores, simd, onnx or chaos"),
     })
 }
 
@@ -221,9 +234,14 @@ fn words(text: &str) -> impl Iterator<Item = &str> {
 
 fn jobs(settings: &mut Settings, text: &str) -> Result<(), &'static str> {
     let jobs = &mut settings.jobs;
-    for flag in
-        [&mut jobs.sign, &mut jobs.derive, &mut jobs.keygen, &mut jobs.decrypt, &mut jobs.deflate]
-    {
+    for flag in [
+        &mut jobs.sign,
+        &mut jobs.derive,
+        &mut jobs.keygen,
+        &mut jobs.decrypt,
+        &mut jobs.deflate,
+        &mut jobs.infer,
+    ] {
         *flag = false;
     }
     for word in words(text) {
@@ -233,7 +251,8 @@ fn jobs(settings: &mut Settings, text: &str) -> Result<(), &'static str> {
             "keygen" => jobs.keygen = true,
             "decrypt" => jobs.decrypt = true,
             "deflate" => jobs.deflate = true,
-            _ => return Err("knows sign, derive, keygen, decrypt and deflate"),
+            "infer" => jobs.infer = true,
+            _ => return Err("knows sign, derive, keygen, decrypt, deflate and infer"),
         }
     }
     Ok(())

@@ -34,6 +34,20 @@ fn is_on_stack(address: usize) -> bool {
     (std::ptr::from_ref(&here).addr()..context::stack_base()).contains(&address)
 }
 
+/// A call on an object begins, beside which others may be made on it: only its end has to wait.
+pub(crate) fn share(object: usize) {
+    if let Some(thread) = in_event().filter(|_| object != 0 && !is_on_stack(object)) {
+        thread.claims.borrow_mut().entered(object);
+    }
+}
+
+/// An object is about to be freed: waits until no parked coroutine is inside a call on it.
+pub(crate) fn wait_to_free(object: usize) {
+    if let Some(thread) = in_event().filter(|_| !is_on_stack(object)) {
+        wait_for(thread, || Want::Object(object));
+    }
+}
+
 /// As [`enter`], for an object that others may free meanwhile.
 pub(crate) fn enter_unless_freed(object: usize) -> Result<(), Gone> {
     let Some(thread) = in_event().filter(|_| !is_on_stack(object)) else { return Ok(()) };

@@ -17,6 +17,7 @@ mod epoll_kernel;
 mod exceptions;
 mod handlers;
 mod hook_calls;
+mod infer;
 mod leaving;
 mod meanwhile;
 mod mio_server;

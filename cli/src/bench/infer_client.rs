@@ -1,0 +1,193 @@
+//! The client of `bench infer`: connections that ask for one inference after the other, and compare each
+//! answer with what the stock server says to the same request alone.
+//!
+//! Models may remember what a connection has asked before. So each connection asks one of a few fixed
+//! sequences, from its beginning, and is then made anew.
+
+use super::gets::pin;
+use super::interrupt;
+use super::placement::Placement;
+use super::sample::quantile;
+use crate::failure::Failure;
+use interlude_test_apps::crowd::{Connection, Transport};
+use interlude_test_apps::usage::Status;
+use interlude_test_apps::{InferThread, ModelKind, Scores};
+use std::io;
+use std::thread;
+use std::time::{Duration, Instant};
+
+/// By how much a score may differ from what the request alone gives, as a share of the largest. (A state that
+/// is carried on carries a difference on.)
+pub(crate) const TOLERANCE: f64 = 1e-3;
+/// Sequences of requests that differ, and requests in each.
+const SEQUENCES: u32 = 4;
+const LENGTH: u32 = 32;
+/// Connections for GET /health.
+const HEALTH: u32 = 8;
+/// How long an answer may take.
+const PATIENCE: Duration = Duration::from_secs(60);
+
+/// The sequences, and what the stock server answers.
+#[derive(Debug)]
+pub(crate) struct Expected(Vec<Vec<(Vec<u8>, Scores)>>);
+
+impl Expected {
+    /// Asks a stock server, by one connection at a time.
+    pub(crate) fn ask(model: ModelKind, port: u16) -> Result<Self, Failure> {
+        let ask = |sequence: u32| -> io::Result<Vec<(Vec<u8>, Scores)>> {
+            let mut connection = Connection::open(&Transport::Plain, port, PATIENCE)?;
+            let numbers = (0..LENGTH).map(|index| u64::from(sequence * LENGTH + index));
+            let bodies = numbers.map(|number| model.body(number, 0));
+            bodies
+                .map(|body| {
+                    let scores = infer(&mut connection, &body)?;
+                    Ok((body, scores))
+                })
+                .collect()
+        };
+        let all: io::Result<Vec<_>> = (0..SEQUENCES).map(ask).collect();
+        all.map(Self).map_err(|error| Failure::not_so(format!("the stock server: {error}")))
+    }
+}
+
+fn infer(connection: &mut Connection, body: &[u8]) -> io::Result<Scores> {
+    connection.send(&InferThread::request(body))?;
+    let answer = connection.receive()?;
+    if answer.status != 200 {
+        return Err(io::Error::other(format!("status {}", answer.status)));
+    }
+    Scores::parse(&answer.body)
+}
+
+/// What is asked.
+#[derive(Debug)]
+pub(crate) struct Asks<'a> {
+    pub(crate) port: u16,
+    pub(crate) connections: u32,
+    /// GET /health so many times per second.
+    pub(crate) health: u32,
+    pub(crate) expected: &'a Expected,
+}
+
+/// What came of it.
+#[derive(Debug, Default)]
+pub(crate) struct Report {
+    latencies_us: Vec<f64>,
+    health_us: Vec<f64>,
+    /// Requests without an answer, or with one that is out of order or differs by too much.
+    pub(crate) errors: u64,
+    /// The largest difference from what was expected.
+    pub(crate) difference: f32,
+    /// Seconds.
+    pub(crate) elapsed: f64,
+    /// CPU time of this client, in seconds.
+    pub(crate) cpu: f64,
+}
+
+impl Report {
+    /// Answers, right or wrong.
+    pub(crate) fn answers(&self) -> usize {
+        self.latencies_us.len()
+    }
+
+    /// The latency below which this share of the answers was, in microseconds.
+    pub(crate) fn quantile(&self, share: f64) -> f64 {
+        quantile(&self.latencies_us, share)
+    }
+
+    /// The same of GET /health.
+    pub(crate) fn health_quantile(&self, share: f64) -> f64 {
+        quantile(&self.health_us, share)
+    }
+
+    fn add(&mut self, other: Self) {
+        self.latencies_us.extend(other.latencies_us);
+        self.health_us.extend(other.health_us);
+        self.errors += other.errors;
+        self.difference = self.difference.max(other.difference);
+    }
+}
+
+impl Asks<'_> {
+    /// Asks for so many seconds, from a thread for each connection on the clients' CPUs.
+    pub(crate) fn run(&self, seconds: u32, placement: &Placement) -> Result<Report, Failure> {
+        let (begin, cpu) = (Instant::now(), own_cpu());
+        let end = begin + Duration::from_secs(seconds.into());
+        let others = if self.health > 0 { HEALTH } else { 0 };
+        let outcome: io::Result<Report> = thread::scope(|scope| {
+            let threads: Vec<_> = (0..self.connections + others)
+                .map(|number| {
+                    let body = move || {
+                        pin(&placement.client)?;
+                        match number.checked_sub(self.connections) {
+                            None => self.ask_until(end, number),
+                            Some(number) => self.be_well_until(begin, end, number),
+                        }
+                    };
+                    thread::Builder::new().spawn_scoped(scope, body)
+                })
+                .collect();
+            let mut all = Report::default();
+            for thread in threads {
+                let ended = thread?.join();
+                all.add(ended.map_err(|_| io::Error::other("a client thread panicked"))??);
+            }
+            Ok(all)
+        });
+        let mut report = outcome.map_err(|error| Failure::not_so(format!("requests: {error}")))?;
+        report.elapsed = begin.elapsed().as_secs_f64();
+        report.cpu = own_cpu().saturating_sub(cpu).as_secs_f64();
+        Ok(report)
+    }
+
+    fn ask_until(&self, end: Instant, number: u32) -> io::Result<Report> {
+        let mut report = Report::default();
+        let sequences = &self.expected.0;
+        let mut next = number as usize;
+        while Instant::now() < end && !interrupt::requested() {
+            let Some(sequence) = sequences.get(next % sequences.len()) else { break };
+            next += 1;
+            let mut connection = Connection::open(&Transport::Plain, self.port, PATIENCE)?;
+            let mut order = InferThread::default();
+            for (body, expected) in sequence {
+                if Instant::now() >= end || interrupt::requested() {
+                    break;
+                }
+                let start = Instant::now();
+                let answer = infer(&mut connection, body)?;
+                report.latencies_us.push(start.elapsed().as_secs_f64() * 1e6);
+                let difference = answer.difference(expected);
+                report.difference = report.difference.max(difference);
+                let is_right = order.is_next(body, &answer) && f64::from(difference) <= TOLERANCE;
+                report.errors += u64::from(!is_right);
+            }
+        }
+        Ok(report)
+    }
+
+    /// GET /health at a steady rate; each counts from when it is due.
+    fn be_well_until(&self, begin: Instant, end: Instant, number: u32) -> io::Result<Report> {
+        let mut report = Report::default();
+        let mut connection = Connection::open(&Transport::Plain, self.port, PATIENCE)?;
+        let interval = Duration::from_secs_f64(1.0 / f64::from(self.health));
+        for index in (number..).step_by(HEALTH as usize) {
+            let due = begin + interval * index;
+            if due >= end || interrupt::requested() {
+                break;
+            }
+            // From when it is due, where the server let us be late; from waking up where the clock did.
+            let early = due.saturating_duration_since(Instant::now());
+            thread::sleep(early);
+            let since = if early.is_zero() { due } else { Instant::now() };
+            connection.send(b"GET /health HTTP/1.1\r\nHost: localhost\r\n\r\n")?;
+            let answer = connection.receive()?;
+            report.health_us.push(since.elapsed().as_secs_f64() * 1e6);
+            report.errors += u64::from(answer.status != 200);
+        }
+        Ok(report)
+    }
+}
+
+fn own_cpu() -> Duration {
+    Status::of(std::process::id()).map_or(Duration::ZERO, |status| status.cpu)
+}

@@ -1,0 +1,354 @@
+//! ONNX Runtime's `Run` as a job, and inferences of several connections in one run. Skipped, and said so,
+//! where the runtime is not (`scripts/setup.sh` fetches it).
+
+use crate::app::{self, App, MODES, coroutine, preload};
+use crate::conversation::{Conversation, Outcome};
+use interlude_test_apps::crowd::{Connection, Transport};
+use interlude_test_apps::{InferServer, InferThread, ModelKind, Preload, Scores, TinyModel, wait};
+use std::env;
+use std::io::Write;
+use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::path::{Path, PathBuf};
+use std::time::Duration;
+use tempfile::NamedTempFile;
+
+const CONNECTIONS: usize = 8;
+const LAST: usize = CONNECTIONS - 1;
+/// Bodies that are asked about, again and again.
+const BODIES: u64 = 32;
+/// By how much a score may differ from what the request alone gives, as a share of the largest.
+const TOLERANCE: f32 = 1e-4;
+/// Every engine that carries inferences out, with what is set for it.
+const ENGINES: [&[(&str, &str)]; 4] = [
+    &[("INTERLUDE_ENGINE", "inline")],
+    &[("INTERLUDE_ENGINE", "cores")],
+    &[("INTERLUDE_ENGINE", "onnx")],
+    &[("INTERLUDE_ENGINE", "onnx"), ("INTERLUDE_ONNX_BATCH", "3")],
+];
+
+/// False, and said so, where the runtime is not.
+fn is_there() -> bool {
+    let there = InferServer::program();
+    if let Err(why) = &there {
+        println!("skipped: {why}");
+    }
+    there.is_ok()
+}
+
+fn file(model: TinyModel) -> NamedTempFile {
+    let mut file = NamedTempFile::new().unwrap();
+    file.write_all(&model.bytes()).unwrap();
+    file
+}
+
+fn open(port: u16) -> Connection {
+    Connection::open(&Transport::Plain, port, app::PATIENCE).unwrap()
+}
+
+fn receive(connection: &mut Connection) -> Scores {
+    let answer = connection.receive().unwrap();
+    let text = String::from_utf8_lossy(&answer.body).into_owned();
+    assert_eq!(answer.status, 200, "{text}");
+    Scores::parse(&answer.body).unwrap()
+}
+
+/// A model, and what it answers where each request is alone in the stock server.
+struct Reference {
+    kind: ModelKind,
+    path: PathBuf,
+    bodies: Vec<Vec<u8>>,
+    scores: Vec<Scores>,
+}
+
+impl Reference {
+    fn of(kind: ModelKind, path: &Path) -> Self {
+        let server = InferServer::start(kind, path, &Preload::Stock, &[]).unwrap();
+        let bodies: Vec<Vec<u8>> =
+            (0..BODIES).map(|number| kind.body(number, TinyModel::SIZE)).collect();
+        let ask = |body: &Vec<u8>| {
+            let mut connection = open(server.port());
+            connection.send(&InferThread::request(body)).unwrap();
+            receive(&mut connection)
+        };
+        let scores = bodies.iter().map(ask).collect();
+        server.stop().unwrap();
+        Self { kind, path: path.to_owned(), bodies, scores }
+    }
+
+    fn start(&self, preload: &Preload) -> Client<'_> {
+        let server = InferServer::start(self.kind, &self.path, preload, &[]).unwrap();
+        let connect = |_| (open(server.port()), InferThread::default());
+        let threads = (0..CONNECTIONS).map(connect).collect();
+        Client { reference: self, server, threads, round: 0 }
+    }
+}
+
+/// Connections of one client, each with one request out at a time.
+struct Client<'a> {
+    reference: &'a Reference,
+    server: InferServer,
+    threads: Vec<(Connection, InferThread)>,
+    round: usize,
+}
+
+impl Client<'_> {
+    /// A request on every connection, and then every answer: all are in order and as they would be alone.
+    fn round(&mut self) {
+        self.round += 1;
+        let body = |number: usize| (self.round * 7 + number * 3) % BODIES as usize;
+        for (number, (connection, _)) in self.threads.iter_mut().enumerate() {
+            let request = InferThread::request(&self.reference.bodies[body(number)]);
+            connection.send(&request).unwrap();
+        }
+        for (number, (connection, thread)) in self.threads.iter_mut().enumerate() {
+            let answer = receive(connection);
+            let (round, body) = (self.round, body(number));
+            let is_next = thread.is_next(&self.reference.bodies[body], &answer);
+            assert!(is_next, "round {round}, connection {number}: out of order: {answer:?}");
+            let difference = answer.difference(&self.reference.scores[body]);
+            assert!(difference <= TOLERANCE, "round {round}, body {body}: {difference}");
+        }
+    }
+
+    fn rounds(&mut self, rounds: usize) {
+        (0..rounds).for_each(|_| self.round());
+    }
+
+    /// Rounds until a counter is as high.
+    fn rounds_until(&mut self, counter: &str, least: u64) {
+        let reached = wait::until(app::PATIENCE, || {
+            self.rounds(4);
+            self.server.counter(counter) >= least
+        });
+        assert!(reached, "{counter} is {}", self.server.counter(counter));
+    }
+
+    fn stop(self) {
+        assert_eq!(self.server.ended(), None);
+        drop(self.threads);
+        self.server.stop().unwrap();
+    }
+}
+
+#[test]
+fn every_way_of_calling_it_comes_to_the_same_in_each_mode_and_engine() {
+    if !is_there() {
+        return;
+    }
+    let model = file(TinyModel::Rows);
+    let args = [model.path().to_str().unwrap()];
+    let program = env!("APP_INFER_CALLS");
+    let native = app::run(program, &args, &Preload::Stock).unwrap();
+    assert!(native.matches("from the stack: ").count() == 12, "{native}");
+    for mode in MODES {
+        assert_eq!(app::run(program, &args, &preload(mode)).unwrap(), native, "{mode}");
+        for engine in ENGINES {
+            let settings: Vec<_> = [&[("INTERLUDE_MODE", mode)], engine].concat();
+            if !matches!(mode, "stock" | "off") {
+                let other = app::run(program, &args, &coroutine(&settings)).unwrap();
+                assert_eq!(other, native, "{mode}, {engine:?}");
+            }
+        }
+    }
+}
+
+#[test]
+fn answers_are_right_and_in_order_in_each_mode_and_engine() {
+    if !is_there() {
+        return;
+    }
+    let model = file(TinyModel::Rows);
+    let reference = Reference::of(ModelKind::Plain, model.path());
+    for mode in MODES {
+        let mut client = reference.start(&preload(mode));
+        client.rounds(20);
+        client.stop();
+    }
+    for engine in ENGINES {
+        let mut client = reference.start(&coroutine(engine));
+        client.rounds(50);
+        client.stop();
+    }
+}
+
+#[test]
+fn with_helper_threads_inferences_are_parked() {
+    if !is_there() {
+        return;
+    }
+    let model = file(TinyModel::Rows);
+    let reference = Reference::of(ModelKind::Plain, model.path());
+    let mut client = reference.start(&preload("coroutine"));
+    client.rounds_until("job.infer.completed", 100);
+    assert!(client.server.counter("coroutine.parked") >= 100);
+    assert!(client.server.counter("hook.OrtApi_Run.handled") >= 100);
+    client.stop();
+    // Switched off, none is.
+    let mut client = reference.start(&coroutine(&[("INTERLUDE_JOBS", "sign")]));
+    client.rounds(20);
+    assert_eq!(client.server.counter("job.infer.submitted"), 0);
+    assert!(client.server.counter("bypass.settings") > 0);
+    client.stop();
+}
+
+#[test]
+fn several_requests_go_into_one_run_once_that_has_been_proved() {
+    if !is_there() {
+        return;
+    }
+    let model = file(TinyModel::Rows);
+    let reference = Reference::of(ModelKind::Plain, model.path());
+    let mut client = reference.start(&coroutine(&[("INTERLUDE_ENGINE", "onnx")]));
+    client.rounds_until("onnx.together", 1);
+    assert!(client.server.counter("onnx.proved") >= 3);
+    assert_eq!(client.server.counter("onnx.refuted"), 0);
+    client.rounds(50);
+    client.stop();
+}
+
+/// Nothing in its declaration says that its rows are not independent.
+#[test]
+fn a_model_whose_rows_are_not_independent_is_found_out_before_anybody_gets_a_wrong_answer() {
+    if !is_there() {
+        return;
+    }
+    let model = file(TinyModel::Mixing);
+    let reference = Reference::of(ModelKind::Plain, model.path());
+    let mut client = reference.start(&coroutine(&[("INTERLUDE_ENGINE", "onnx")]));
+    client.rounds_until("onnx.refuted", 1);
+    client.rounds(50);
+    assert_eq!(client.server.counter("onnx.together"), 0);
+    assert_eq!(client.server.counter("onnx.refuted"), 1);
+    client.stop();
+}
+
+#[test]
+fn a_model_for_one_row_is_run_in_place() {
+    if !is_there() {
+        return;
+    }
+    let model = file(TinyModel::OneRow);
+    let reference = Reference::of(ModelKind::Plain, model.path());
+    let mut client = reference.start(&coroutine(&[("INTERLUDE_ENGINE", "onnx")]));
+    client.rounds(20);
+    assert_eq!(client.server.counter("job.infer.submitted"), 0);
+    assert!(client.server.counter("bypass.apart") > 0);
+    client.stop();
+}
+
+/// Requests under an engine that delays, fails, hangs, answers late and twice; `INTERLUDE_TEST_ROUNDS` asks for
+/// more of them, 8 each.
+#[test]
+fn over_an_engine_that_does_all_that_can_go_wrong_answers_are_right_and_in_order() {
+    if !is_there() {
+        return;
+    }
+    let rounds = env::var("INTERLUDE_TEST_ROUNDS").ok().and_then(|rounds| rounds.parse().ok());
+    let model = file(TinyModel::Rows);
+    let reference = Reference::of(ModelKind::Plain, model.path());
+    let settings = [
+        ("INTERLUDE_ENGINE", "chaos"),
+        ("INTERLUDE_CHAOS_SEED", "7"),
+        ("INTERLUDE_CHAOS_DELAY_MAX_US", "3000"),
+        ("INTERLUDE_DEADLINE_MS", "50"),
+        ("INTERLUDE_QUARANTINE_MS", "20"),
+        ("INTERLUDE_CHECK", "all"),
+        ("INTERLUDE_CHAOS_WRONG", "3"),
+    ];
+    let mut client = reference.start(&coroutine(&settings));
+    client.rounds(rounds.unwrap_or(150));
+    assert!(client.server.counter("coroutine.parked") > 0);
+    assert!(client.server.counter("engine.wrong") > 0);
+    client.stop();
+}
+
+fn reloads(settings: &[(&str, &str)]) -> (App, Outcome) {
+    let model = file(TinyModel::Rows);
+    let args = [model.path().to_str().unwrap(), "reload"];
+    let delayed = [
+        ("INTERLUDE_ENGINE", "chaos"),
+        ("INTERLUDE_CHAOS_SEED", "7"),
+        ("INTERLUDE_CHAOS_FAIL", "0"),
+        ("INTERLUDE_CHAOS_HANG", "0"),
+        ("INTERLUDE_CHAOS_LATE", "0"),
+    ];
+    let settings: Vec<_> = [&delayed, settings].concat();
+    let app = App::start(env!("APP_INFER_CALLS"), &args, &coroutine(&settings));
+    // The last one, when others are parked.
+    let verb = |connection: usize, _: usize| match connection {
+        LAST => "new",
+        _ => "run",
+    };
+    let outcome = Conversation::open(app.port(), CONNECTIONS).echo(20, verb);
+    (app, outcome)
+}
+
+#[test]
+fn a_session_is_freed_when_nobody_is_in_it_any_more() {
+    if !is_there() {
+        return;
+    }
+    let (app, outcome) = reloads(&[]);
+    assert_eq!(outcome, Outcome { right: CONNECTIONS * 20, ..Outcome::default() });
+    assert!(app.counter("coroutine.waited.object") > 0, "nobody waited for a session");
+    app.stop();
+}
+
+/// A helper runs it when it is gone: a failure, or a crash.
+#[test]
+fn without_the_rule_of_objects_a_session_is_freed_beside_its_runs() {
+    if !is_there() {
+        return;
+    }
+    let goes_wrong = |_| {
+        // A crash ends the conversation.
+        let reloads = || reloads(&[("INTERLUDE_RULES_OFF", "objects")]);
+        let Ok((app, outcome)) = catch_unwind(AssertUnwindSafe(reloads)) else { return true };
+        app.kill();
+        outcome.wrong + outcome.silent > 0
+    };
+    assert!((0..20).any(goes_wrong), "20 good runs: what is the rule for?");
+}
+
+#[test]
+fn real_models_answer_as_if_each_request_were_alone() {
+    if !is_there() {
+        return;
+    }
+    let model = match InferServer::model(ModelKind::SileroVad) {
+        Ok(model) => model,
+        Err(why) => return println!("skipped: {why}"),
+    };
+    // It remembers its connection's sound: the same requests in the same order.
+    let ask = |preload: &Preload, least: u64| {
+        let server = InferServer::start(ModelKind::SileroVad, &model, preload, &[]).unwrap();
+        let mut connections: Vec<Connection> =
+            (0..CONNECTIONS).map(|_| open(server.port())).collect();
+        let mut all = Vec::new();
+        for round in 0..40 {
+            for (number, connection) in connections.iter_mut().enumerate() {
+                let body = ModelKind::SileroVad.body((round * 8 + number) as u64, 0);
+                connection.send(&InferThread::request(&body)).unwrap();
+            }
+            all.extend(connections.iter_mut().map(receive));
+        }
+        let is_enough = server.counter("onnx.together") >= least;
+        server.stop().unwrap();
+        (all, is_enough)
+    };
+    let (alone, _) = ask(&Preload::Stock, 0);
+    let batched = coroutine(&[("INTERLUDE_ENGINE", "onnx")]);
+    let mut is_enough = false;
+    let done = wait::until(Duration::from_secs(120), || {
+        let (together, enough) = ask(&batched, 1);
+        is_enough = enough;
+        for (alone, together) in alone.iter().zip(&together) {
+            assert_eq!((alone.sequence, alone.digest), (together.sequence, together.digest));
+            // States carry differences on.
+            let difference = alone.difference(together);
+            assert!(difference <= 1e-3, "{alone:?} {together:?}");
+        }
+        enough
+    });
+    assert!(done && is_enough, "nothing was run together");
+}
