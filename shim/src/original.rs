@@ -35,6 +35,12 @@ impl<F: Copy> Original<F> {
         })
     }
 
+    /// From now on this is the original: a function of the same type that itself calls the one behind the
+    /// shim. Before anybody uses either.
+    pub(crate) fn replace(&self, function: *mut c_void) {
+        self.address.store(function, Ordering::Release);
+    }
+
     /// The original, if it has been looked up.
     #[inline]
     pub(crate) fn known(&self) -> Option<F> {
