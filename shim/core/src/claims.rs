@@ -387,12 +387,6 @@ impl Claims {
         self.rules.own_fd && self.fd_owners.of(fd) > 0
     }
 
-    /// Does this parked coroutine own `fd`?
-    #[must_use]
-    pub fn is_owner(&self, id: CoroutineId, fd: Fd) -> bool {
-        self.parked.get(&id).is_some_and(|theirs| theirs.fds.contains(&fd))
-    }
-
     /// The running coroutine enters a call on an object.
     pub fn entered(&mut self, object: usize) {
         self.running.objects.push(object);

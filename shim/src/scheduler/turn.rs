@@ -330,20 +330,15 @@ impl<'a> Scheduler<'a> {
     }
 
     /// The next coroutine that goes on. While there are some beside which nothing begins, these: in the
-    /// others' turns what they have put off would be gone on with; and those for whom others wait at a door. (Where they wait for the others, there
+    /// others' turns what they have put off would be gone on with. (Where they wait for the others, there
     /// is no such order.)
     fn pop_ready(&mut self) -> Option<(CoroutineId, Parked, Answer)> {
-        let admitted = self.parked.pop_admitted();
-        if admitted.is_some() {
-            return admitted;
-        }
         let claims = self.thread.claims.borrow();
-        let doors = self.parked.doors();
-        let in_order = !claims.is_calm() || claims.holds_list() || !doors.is_empty();
+        let in_order = !claims.is_calm() || claims.holds_list();
         if !in_order {
             return self.parked.pop_ready();
         }
-        let first = |id| claims.goes_first(id) || doors.iter().any(|fd| claims.is_owner(id, *fd));
+        let first = |id| claims.goes_first(id);
         let popped = self.parked.pop_ready_of(first);
         if popped.is_some() || self.parked.is_any_in_flight(first) {
             return popped;
