@@ -34,5 +34,4 @@ mod scheduler;
 mod signals;
 mod start;
 mod table;
-mod takeover;
 mod thread;
