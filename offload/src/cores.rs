@@ -137,8 +137,6 @@ impl Engine for CoresPort {
         self.inbox.disarm();
     }
 
-    fn flush(&mut self) {}
-
     fn sleep(&mut self, limit: Option<Duration>) {
         self.inbox.sleep(limit);
     }

@@ -52,18 +52,22 @@ pub trait Engine {
     fn completed(&self) -> usize;
 
     /// An fd that becomes readable when a completion arrives after [`Engine::arm`]; `None` for an
-    /// engine whose completions are there when `submit` returns.
-    fn wake_fd(&self) -> Option<RawFd>;
+    /// engine that completes jobs only while it is called.
+    fn wake_fd(&self) -> Option<RawFd> {
+        None
+    }
 
     /// Asks for a wake-up: the submitter is about to sleep on [`Engine::wake_fd`]. Returns false
     /// if there is a completion already, and then nothing is armed.
-    fn arm(&mut self) -> bool;
+    fn arm(&mut self) -> bool {
+        self.completed() == 0
+    }
 
     /// Ends what `arm` began, whether or not a wake-up came.
-    fn disarm(&mut self);
+    fn disarm(&mut self) {}
 
     /// There will be no more jobs for a while: start whatever was held back to be batched.
-    fn flush(&mut self);
+    fn flush(&mut self) {}
 
     /// Appends what was done in passes since this was last asked.
     fn take_passes(&mut self, into: &mut Vec<Pass>) {

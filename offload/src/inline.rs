@@ -1,6 +1,5 @@
 //! The `inline` engine: a job is carried out when it is submitted, where it is submitted.
 
-use std::os::fd::RawFd;
 use std::time::Duration;
 
 use crate::{Capabilities, Completion, Engine, Job, Refused};
@@ -38,18 +37,6 @@ impl Engine for Inline {
     fn completed(&self) -> usize {
         self.done.len()
     }
-
-    fn wake_fd(&self) -> Option<RawFd> {
-        None
-    }
-
-    fn arm(&mut self) -> bool {
-        self.done.is_empty()
-    }
-
-    fn disarm(&mut self) {}
-
-    fn flush(&mut self) {}
 
     fn sleep(&mut self, _: Option<Duration>) {}
 }

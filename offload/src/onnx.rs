@@ -16,7 +16,6 @@
 //!
 //! Must not: take a job that is no [`Inference`], or one that cannot share a run; run anything in `submit`.
 
-use std::os::fd::RawFd;
 use std::panic::{AssertUnwindSafe, catch_unwind, resume_unwind};
 use std::sync::Arc;
 use std::time::{Duration, Instant};
@@ -219,16 +218,6 @@ impl Engine for Onnx {
     fn completed(&self) -> usize {
         self.done.len()
     }
-
-    fn wake_fd(&self) -> Option<RawFd> {
-        None
-    }
-
-    fn arm(&mut self) -> bool {
-        self.done.is_empty()
-    }
-
-    fn disarm(&mut self) {}
 
     fn flush(&mut self) {
         // Those who have answers go on first, and may ask for more.
