@@ -41,6 +41,8 @@ pub(crate) enum Bypass {
     /// The server may have put off work to its next turn, or be at such work, so any coroutine may be at
     /// any connection (C2).
     Postponed,
+    /// The server has more events from the same wait, with which it has not begun: they would all wait.
+    Batch,
     /// It is not known which connection the call is for, so nothing could keep others off it.
     Unowned,
     /// The coroutine uses a connection to a peer, and it is not known for whom that works (C2).
@@ -78,6 +80,7 @@ impl Bypass {
             Self::Shared => Counter::BypassShared,
             Self::Multiplexed => Counter::BypassMultiplexed,
             Self::Postponed => Counter::BypassPostponed,
+            Self::Batch => Counter::BypassBatch,
             Self::Unowned => Counter::BypassUnowned,
             Self::Linked => Counter::BypassLinked,
             Self::Late => Counter::BypassLate,

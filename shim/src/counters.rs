@@ -81,6 +81,7 @@ counters! {
     BypassShared = "bypass.shared",
     BypassMultiplexed = "bypass.multiplexed",
     BypassPostponed = "bypass.postponed",
+    BypassBatch = "bypass.batch",
     BypassUnowned = "bypass.unowned",
     BypassLinked = "bypass.linked",
     BypassLate = "bypass.late",

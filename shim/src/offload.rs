@@ -148,7 +148,10 @@ fn choose(load: Load) -> Result<&'static Thread, Bypass> {
             Err(Bypass::Multiplexed)
         }
         Mode::Coroutine if thread.claims.borrow().has_stray() => Err(Bypass::Linked),
-        Mode::Coroutine => may_park(thread).map(|()| thread),
+        Mode::Coroutine => {
+            may_park(thread)?;
+            is_alone(thread)
+        }
     }
 }
 
@@ -173,6 +176,16 @@ fn is_unowned(thread: &Thread, answers: bool) -> bool {
         return true;
     }
     answers && (!claims.owns_any() || claims.is_anonymous() || clocks::may_run_timers(thread))
+}
+
+/// The thread, unless the server has yet to begin with some of its events: next time they go alone.
+fn is_alone(thread: &'static Thread) -> Result<&'static Thread, Bypass> {
+    if !thread.claims.borrow().has_more_events() {
+        return Ok(thread);
+    }
+    let mut habits = thread.habits.borrow_mut();
+    thread.delivery.borrow().iter().for_each(|event| habits.prefers_alone(event.fd));
+    Err(Bypass::Batch)
 }
 
 /// Can the running coroutine of this thread be parked here?

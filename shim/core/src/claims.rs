@@ -32,6 +32,7 @@
 //! Must not: know why a coroutine is parked, or resume one.
 
 mod counts;
+mod given;
 mod locks;
 mod parking;
 mod possessions;
@@ -137,6 +138,7 @@ impl Claims {
 
     /// The running coroutine uses `fd`.
     pub fn touch(&mut self, fd: Fd) {
+        self.running.events.used(fd);
         let fds = &mut self.running.fds;
         if fds.iter().rev().take(4).any(|known| *known == fd) {
             return;
@@ -153,6 +155,7 @@ impl Claims {
     /// The running coroutine ends its use of `fd`: it is its own as with [`Claims::touch`], but that
     /// says nothing of whom it works for.
     pub fn ends(&mut self, fd: Fd) {
+        self.running.events.used(fd);
         if !self.running.fds.contains(&fd) {
             self.running.crowded |= !push_within(&mut self.running.fds, fd);
         }
@@ -160,12 +163,12 @@ impl Claims {
 
     fn meets(&mut self, fd: Fd) {
         let Possessions { events, fds, in_doubt, anonymous, .. } = &self.running;
-        self.links.touched(fd, events, fds, *in_doubt || *anonymous);
+        self.links.touched(fd, events.as_slice(), fds, *in_doubt || *anonymous);
     }
 
     /// The running coroutine sends to `fd`.
     pub fn sends(&mut self, fd: Fd) {
-        if self.running.events.contains(&fd) {
+        if self.running.events.contains(fd) {
             self.links.is_asked_by_its_own_event(fd);
         }
     }
@@ -210,7 +213,7 @@ impl Claims {
     pub fn accepted(&mut self, listener: Fd, fd: Fd) {
         self.links.accepted(listener, fd);
         self.know(fd);
-        self.running.newcomer = Some(fd).filter(|_| self.running.events.contains(&listener));
+        self.running.newcomer = Some(fd).filter(|_| self.running.events.contains(listener));
     }
 
     /// Is this the first read from `fd`, in the very event of the listener in which it was accepted?
@@ -289,6 +292,12 @@ impl Claims {
         !self.running.fds.is_empty()
     }
 
+    /// Are there events among the running coroutine's that it may not have begun with ([`given`])?
+    #[must_use]
+    pub fn has_more_events(&self) -> bool {
+        self.rules.own_fd && self.running.events.has_more()
+    }
+
     /// Does the running coroutine own a connection, or what works with one? One that the server's timers
     /// have begun does not, until it uses one: whose events may free what it works on is not known.
     #[must_use]
@@ -313,7 +322,7 @@ impl Claims {
         self.links.closed(fd);
         self.is_first_of_newcomer(fd);
         self.running.fds.retain(|known| *known != fd);
-        self.running.events.retain(|known| *known != fd);
+        self.running.events.closed(fd);
         self.running.linked.retain(|known| *known != fd);
         self.running.due.retain(|known| *known != fd);
         self.due.retain(|known| *known != fd);
@@ -322,7 +331,7 @@ impl Claims {
         }
         for possessions in self.parked.values_mut() {
             possessions.fds.retain(|known| *known != fd);
-            possessions.events.retain(|known| *known != fd);
+            possessions.events.closed(fd);
             possessions.linked.retain(|known| *known != fd);
             possessions.due.retain(|known| *known != fd);
         }

@@ -19,7 +19,7 @@ impl Claims {
             self.find_linked(&mut possessions);
             self.fd_linked.add(&possessions.linked);
             self.fd_linked.add(&possessions.due);
-            possessions.is_batch = possessions.events.len() > 1;
+            possessions.is_batch = possessions.events.is_several();
             self.batches += usize::from(possessions.is_batch);
             self.exposed += usize::from(possessions.exposed);
             self.strays += usize::from(possessions.stray);
@@ -94,7 +94,7 @@ impl Claims {
     /// Was `fd` among the events of a parked coroutine, and not closed since?
     #[must_use]
     pub fn has_event(&self, id: CoroutineId, fd: Fd) -> bool {
-        self.parked.get(&id).is_some_and(|possessions| possessions.events.contains(&fd))
+        self.parked.get(&id).is_some_and(|possessions| possessions.events.contains(fd))
     }
 
     /// A parked coroutine goes on: its claims are the running one's again.

@@ -1,5 +1,6 @@
 //! What one coroutine claims.
 
+use super::given::Given;
 use super::{Access, Region};
 use crate::Fd;
 use crate::links::Links;
@@ -9,7 +10,7 @@ use crate::links::Links;
 pub(super) struct Possessions {
     pub(super) fds: Vec<Fd>,
     /// Those of `fds` that it was given events of.
-    pub(super) events: Vec<Fd>,
+    pub(super) events: Given,
     /// What was linked to `fds` when it parked, now or before.
     pub(super) linked: Vec<Fd>,
     /// What was due when it began or went on.
