@@ -30,6 +30,7 @@ const PROGRAMS: &[(&str, &[&str])] = &[
     ("executes", &["executes.c"]),
     ("ends", &["ends.c"]),
     ("orders", &["orders.c"]),
+    ("kept-one", &["kept-one.c"]),
     ("pooled-peer", &["pooled-peer.c"]),
     ("posted", &["posted.c"]),
     ("stale-events", &["stale-events.c"]),

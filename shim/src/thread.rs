@@ -216,17 +216,19 @@ impl Thread {
 fn rules(settings: &Settings) -> Rules {
     let interlude_settings::Rules {
         own_fd,
+        batches,
         linked_fds,
         locks,
         objects,
         order,
         identity,
         shared,
+        doors: _,
         timers: _,
         cycles: _,
         ambient: _,
     } = settings.rules;
-    Rules { own_fd, linked_fds, locks, objects, order, identity, shared }
+    Rules { own_fd, batches, linked_fds, locks, objects, order, identity, shared }
 }
 
 /// Has [`Thread::end`] called when this OS thread ends, however it does.

@@ -295,7 +295,7 @@ impl Claims {
     /// Are there events among the running coroutine's that it may not have begun with ([`given`])?
     #[must_use]
     pub fn has_more_events(&self) -> bool {
-        self.rules.own_fd && self.running.events.has_more()
+        self.rules.batches && self.running.events.has_more()
     }
 
     /// Does the running coroutine own a connection, or what works with one? One that the server's timers
@@ -394,6 +394,12 @@ impl Claims {
     #[must_use]
     pub fn is_owned(&self, fd: Fd) -> bool {
         self.rules.own_fd && self.fd_owners.of(fd) > 0
+    }
+
+    /// Does this parked coroutine own `fd`?
+    #[must_use]
+    pub fn is_owner(&self, id: CoroutineId, fd: Fd) -> bool {
+        self.parked.get(&id).is_some_and(|theirs| theirs.fds.contains(&fd))
     }
 
     /// The running coroutine enters a call on an object.

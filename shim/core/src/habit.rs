@@ -7,7 +7,7 @@
 use crate::Fd;
 
 /// An event that did not park takes one away; so many quiet events end the habit.
-const FULL: u8 = 8;
+const FULL: u8 = 16;
 
 #[derive(Debug, Clone, Copy, Default)]
 struct Habit {

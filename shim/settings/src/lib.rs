@@ -195,6 +195,10 @@ pub struct OpenSsl {
 pub struct Rules {
     /// C1: no event for an fd that a parked coroutine owns.
     pub own_fd: bool,
+    /// C1: nothing parks for a job in the midst of a batch of events.
+    pub batches: bool,
+    /// C1: nothing begins while a coroutine waits for the owner of a connection.
+    pub doors: bool,
     /// C2: nor for a connection that one of its own is linked to.
     pub linked_fds: bool,
     /// C3: a lock held by a parked coroutine of this thread is waited for by parking.
@@ -279,6 +283,8 @@ impl Default for Rules {
     fn default() -> Self {
         Self {
             own_fd: true,
+            batches: true,
+            doors: true,
             linked_fds: true,
             locks: true,
             objects: true,

@@ -180,7 +180,7 @@ pub const VARIABLES: &[Variable] = &[
     Variable {
         name: "INTERLUDE_RULES_OFF",
         key: "rules",
-        help: "comma list of own_fd, linked_fds, locks, objects, timers, order, identity, shared, cycles, ambient: rules switched off, for tests only",
+        help: "comma list of own_fd, batches, doors, linked_fds, locks, objects, timers, order, identity, shared, cycles, ambient: rules switched off, for tests only",
         apply: rules_off,
     },
 ];
@@ -263,6 +263,8 @@ fn rules_off(settings: &mut Settings, text: &str) -> Result<(), &'static str> {
     for word in words(text) {
         let rule = match word {
             "own_fd" => &mut rules.own_fd,
+            "batches" => &mut rules.batches,
+            "doors" => &mut rules.doors,
             "linked_fds" => &mut rules.linked_fds,
             "locks" => &mut rules.locks,
             "objects" => &mut rules.objects,
@@ -274,7 +276,7 @@ fn rules_off(settings: &mut Settings, text: &str) -> Result<(), &'static str> {
             "ambient" => &mut rules.ambient,
             _ => {
                 return Err(
-                    "knows own_fd, linked_fds, locks, objects, timers, order, identity, shared, cycles and ambient",
+                    "knows own_fd, batches, doors, linked_fds, locks, objects, timers, order, identity, shared, cycles and ambient",
                 );
             }
         };

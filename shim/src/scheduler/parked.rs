@@ -5,9 +5,9 @@
 
 use std::collections::{BTreeMap, VecDeque};
 
-use interlude_core::CoroutineId;
 use interlude_core::claims::{Claims, Want};
 use interlude_core::ready::Delivered;
+use interlude_core::{CoroutineId, Fd};
 use interlude_fiber::Slice;
 use interlude_offload::Completion;
 
@@ -26,6 +26,8 @@ pub(crate) enum Waiting {
     Nested(WaitCall),
     /// A hook of its has panicked: it goes on when nobody else is parked.
     Panicked,
+    /// Nothing any more: the connection at whose door it was is free.
+    Admitted,
     /// Nothing any more.
     Nothing,
 }
@@ -129,6 +131,18 @@ impl ParkedSet {
         self.waiters > 0 && self.by_id.values().any(|parked| parked.waiting.is_to_be_alone())
     }
 
+    /// The connections at whose doors somebody waits, for another to have done with them.
+    pub(crate) fn doors(&self) -> Vec<Fd> {
+        if self.waiters == 0 {
+            return Vec::new();
+        }
+        let door = |parked: &Parked| match parked.waiting {
+            Waiting::Want(Want::Fd(fd)) => Some(fd),
+            _ => None,
+        };
+        self.by_id.values().filter_map(door).collect()
+    }
+
     /// Something was released: every waiter that no longer conflicts may look again, the oldest
     /// first. (Only the first of several will find a lock free; the others park again.)
     pub(crate) fn grant(&mut self, claims: &Claims) {
@@ -144,8 +158,10 @@ impl ParkedSet {
                 _ => false,
             };
             if free && !self.ready.iter().any(|(known, _)| known == id) {
-                if matches!(parked.waiting, Waiting::Want(_)) {
-                    parked.waiting = Waiting::Nothing;
+                match parked.waiting {
+                    Waiting::Want(Want::Fd(_)) => parked.waiting = Waiting::Admitted,
+                    Waiting::Want(_) => parked.waiting = Waiting::Nothing,
+                    _ => {}
                 }
                 self.ready.push_back((*id, Answer::Granted));
             }
@@ -188,6 +204,17 @@ impl ParkedSet {
     /// Can a coroutine go on?
     pub(crate) fn has_ready(&self) -> bool {
         !self.ready.is_empty()
+    }
+
+    /// One that has waited at the door of a connection, and can go on.
+    pub(crate) fn pop_admitted(&mut self) -> Option<(CoroutineId, Parked, Answer)> {
+        if self.waiters == 0 {
+            return None;
+        }
+        let is_admitted = |parked: &Parked| matches!(parked.waiting, Waiting::Admitted);
+        let mut ids = self.ready.iter().map(|(id, _)| *id);
+        let id = ids.find(|id| self.by_id.get(id).is_some_and(is_admitted))?;
+        self.pop_ready_of(|known| known == id)
     }
 
     /// The next coroutine that can go on.

@@ -24,10 +24,10 @@ use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use interlude_core::CoroutineId;
 use interlude_core::interest::Token;
 use interlude_core::postponed::Postponed;
 use interlude_core::ready::{Delivered, Numbering, Pick, Ready, silence};
+use interlude_core::{CoroutineId, Fd};
 use interlude_fiber::{Seat, Slice};
 use interlude_offload::Completion;
 
@@ -324,21 +324,35 @@ impl<'a> Scheduler<'a> {
         }
         let claims = self.thread.claims.borrow();
         self.parked.is_draining()
+            || !self.doors().is_empty()
             || self.ready.wants_calm(&claims)
             || !claims.is_calm()
             || claims.holds_list()
     }
 
+    /// Where somebody waits for a connection that is another's (C1). It is in the midst of something, and not
+    /// where a server expects to be interrupted: it has taken the connection from a list, or half off it.
+    /// Whoever came by before it goes on would find that so.
+    fn doors(&self) -> Vec<Fd> {
+        if self.thread.settings.rules.doors { self.parked.doors() } else { Vec::new() }
+    }
+
     /// The next coroutine that goes on. While there are some beside which nothing begins, these: in the
-    /// others' turns what they have put off would be gone on with. (Where they wait for the others, there
-    /// is no such order.)
+    /// others' turns what they have put off would be gone on with; who has waited at a door, and those who
+    /// are waited for there. (Where they wait for the others, there is no such order.)
     fn pop_ready(&mut self) -> Option<(CoroutineId, Parked, Answer)> {
+        if self.thread.settings.rules.doors
+            && let Some(admitted) = self.parked.pop_admitted()
+        {
+            return Some(admitted);
+        }
+        let doors = self.doors();
         let claims = self.thread.claims.borrow();
-        let in_order = !claims.is_calm() || claims.holds_list();
+        let in_order = !claims.is_calm() || claims.holds_list() || !doors.is_empty();
         if !in_order {
             return self.parked.pop_ready();
         }
-        let first = |id| claims.goes_first(id);
+        let first = |id| claims.goes_first(id) || doors.iter().any(|fd| claims.is_owner(id, *fd));
         let popped = self.parked.pop_ready_of(first);
         if popped.is_some() || self.parked.is_any_in_flight(first) {
             return popped;

@@ -1,6 +1,6 @@
 //! Batches of events: whoever parks in the midst of one goes on with the rest of it, once.
 
-use crate::app::{App, PATIENCE, failing_with, preload};
+use crate::app::{App, PATIENCE, coroutine, failing_with, preload};
 use crate::at_work::{lasting, lasting_settings};
 use crate::conversation::{Conversation, Outcome};
 use interlude_test_apps::{Preload, wait};
@@ -39,19 +39,55 @@ fn each_event_comes_once(way: &str, preload: &Preload, parks: bool) {
     app.stop();
 }
 
+/// The settings of a server whose jobs last, and that may park for one in the midst of a batch.
+fn parking_in_batches() -> Vec<(&'static str, &'static str)> {
+    lasting_settings().into_iter().chain([("INTERLUDE_RULES_OFF", "batches")]).collect()
+}
+
 #[test]
 fn a_batch_in_which_one_parks_goes_on_where_it_was() {
     for way in WAYS {
         each_event_comes_once(way, &Preload::Stock, false);
         each_event_comes_once(way, &preload("block"), false);
-        each_event_comes_once(way, &lasting("coroutine"), true);
+        each_event_comes_once(way, &lasting("coroutine"), false);
+        each_event_comes_once(way, &coroutine(&parking_in_batches()), true);
     }
+}
+
+/// How often a job parked when two events came together, the first of which makes one; and when it came
+/// together with the other once more.
+fn parks_of_pairs(preload: &Preload) -> [u64; 2] {
+    let app = start("edge", preload);
+    let mut client = Conversation::open(app.port(), 1);
+    assert_eq!(client.ask("set first", "done", 1).right, 1);
+    assert_eq!(client.ask("get", "first", 2).right, 2);
+    let parks = [(); 2].map(|()| {
+        let before = app.counter("coroutine.parked");
+        assert_eq!(client.answers("pair"), ["ready"]);
+        wait::until(PATIENCE, || {
+            client.answers("told") == ["1 1 0 0"] || app.counter("coroutine.parked") > before
+        });
+        app.await_rest();
+        app.counter("coroutine.parked") - before
+    });
+    app.stop();
+    parks
+}
+
+#[test]
+fn nothing_parks_in_the_midst_of_a_batch_and_next_time_it_is_none() {
+    assert_eq!(parks_of_pairs(&preload("coroutine")), [0, 1]);
+}
+
+#[test]
+fn without_the_rule_of_batches_one_parks_in_the_midst_of_it() {
+    assert_eq!(parks_of_pairs(&coroutine(&[("INTERLUDE_RULES_OFF", "batches")])), [1, 1]);
 }
 
 #[test]
 fn a_batch_goes_on_where_it_was_after_a_panic() {
     for way in WAYS {
-        let failing = failing_with("scheduler.resumed:1", &lasting_settings());
+        let failing = failing_with("scheduler.resumed:1", &parking_in_batches());
         each_event_comes_once(way, &failing, true);
     }
 }

@@ -18,6 +18,7 @@ mod exceptions;
 mod handlers;
 mod hook_calls;
 mod infer;
+mod kept_one;
 mod leaving;
 mod meanwhile;
 mod mio_server;

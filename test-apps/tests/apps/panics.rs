@@ -12,8 +12,8 @@ const ROUNDS: usize = 6;
 /// Where a hook of a server's handlers or of its loop panics: when each has been called a few
 /// hundred times, with others parked.
 const HOOKS: [&str; 9] = [
-    "EVP_DigestSign.before:40",
-    "EVP_DigestSign.after:40",
+    "EVP_DigestSign.before:80",
+    "EVP_DigestSign.after:80",
     "read.before:150",
     "read.then:150",
     "write.after:150",

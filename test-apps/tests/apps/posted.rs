@@ -76,7 +76,7 @@ fn what_a_server_has_yet_to_go_on_with_is_not_ended_beside_it() {
 #[test]
 fn without_the_rule_of_linked_fds_it_is_gone_on_with_after_its_end() {
     let Preload::Shim(shim) = lasting("coroutine") else { unreachable!("the shim was asked for") };
-    let preload = Preload::Shim(shim.with("INTERLUDE_RULES_OFF", "linked_fds"));
+    let preload = Preload::Shim(shim.with("INTERLUDE_RULES_OFF", "linked_fds,batches,doors"));
     for (name, way) in WAYS {
         assert_eq!(way("coroutine", &preload), ["1"], "{name}: what is the rule for?");
     }

@@ -9,6 +9,8 @@ use crate::Fd;
 pub struct Rules {
     /// C1.
     pub own_fd: bool,
+    /// C1, in batches.
+    pub batches: bool,
     /// C2.
     pub linked_fds: bool,
     /// C3.
@@ -27,6 +29,7 @@ impl Default for Rules {
     fn default() -> Self {
         Self {
             own_fd: true,
+            batches: true,
             linked_fds: true,
             locks: true,
             objects: true,
