@@ -23,6 +23,7 @@ PACKAGES=(
     nginx lighttpd lighttpd-mod-openssl lighttpd-mod-deflate redis-server    # what is accelerated
     wrk redis-tools curl nghttp2-client openssl                              # clients, certificates
     gcc g++ binutils pkg-config libc6-dev libssl-dev zlib1g-dev libdeflate-dev   # to build with
+    nasm autoconf automake libtool make                                      # to build ISA-L with
     gdb valgrind                                                             # to look closely with
 )
 # Packages of those with a service, and the service's name.

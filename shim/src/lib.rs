@@ -34,4 +34,5 @@ mod scheduler;
 mod signals;
 mod start;
 mod table;
+mod takeover;
 mod thread;

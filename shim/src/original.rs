@@ -41,7 +41,7 @@ impl<F: Copy> Original<F> {
         })
     }
 
-    /// The original is this one, found elsewhere than by its name.
+    /// The original is this one: found elsewhere than by its name, or one that itself calls what is behind the shim.
     ///
     /// # Safety
     /// `address` is a function of type `F`, in a library that stays.

@@ -9,7 +9,7 @@ use std::sync::atomic::{AtomicPtr, Ordering};
 
 use interlude_settings::{EngineName, Mode, Settings};
 
-use crate::{context, environment, log, original};
+use crate::{context, environment, log, original, takeover};
 
 static SETTINGS: OnceLock<Settings> = OnceLock::new();
 
@@ -32,6 +32,7 @@ fn start() {
         Ok(settings) if settings.mode == Mode::Off || !is_meant(&settings.program) => {}
         Ok(mut settings) => {
             announce_seed(&mut settings);
+            takeover::start(&settings);
             if SETTINGS.set(settings).is_ok() {
                 context::activate();
             }

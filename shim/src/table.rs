@@ -138,9 +138,11 @@ exports {
     compression fn deflateParams(stream: *mut ZStream, level: c_int, strategy: c_int) -> c_int => @in_event zlib::enter3, then zlib::left3;
     compression fn deflateTune(stream: *mut ZStream, good: c_int, lazy: c_int, nice: c_int, chain: c_int) -> c_int => @in_event zlib::enter5, then zlib::left5;
     compression fn deflateSetDictionary(stream: *mut ZStream, dictionary: *const c_uchar, len: c_uint) -> c_int => @in_event zlib::enter3, then zlib::left3;
+    compression fn deflateGetDictionary(stream: *mut ZStream, dictionary: *mut c_uchar, len: *mut c_uint) -> c_int => @in_event zlib::enter3, then zlib::left3;
     compression fn deflateSetHeader(stream: *mut ZStream, header: *mut c_void) -> c_int => @in_event zlib::enter2, then zlib::left2;
     compression fn deflatePrime(stream: *mut ZStream, bits: c_int, value: c_int) -> c_int => @in_event zlib::enter3, then zlib::left3;
     compression fn deflatePending(stream: *mut ZStream, pending: *mut c_uint, bits: *mut c_int) -> c_int => @in_event zlib::enter3, then zlib::left3;
+    compression fn deflateBound(stream: *mut ZStream, len: c_ulong) -> c_ulong => @in_event zlib::bound, then zlib::left2;
     compression fn deflateCopy(to: *mut ZStream, from: *mut ZStream) -> c_int => @in_event zlib::copy, then zlib::copied;
     compression fn inflateInit_(stream: *mut ZStream, version: *const c_char, size: c_int) -> c_int => @in_event zlib::enter3, then zlib::left3;
     compression fn inflateInit2_(stream: *mut ZStream, window: c_int, version: *const c_char, size: c_int) -> c_int => @in_event zlib::enter4, then zlib::left4;

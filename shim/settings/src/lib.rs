@@ -67,6 +67,30 @@ pub enum Check {
     All,
 }
 
+/// What does the work of zlib's `deflate`.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize, Default)]
+#[serde(rename_all = "lowercase")]
+pub enum Compressor {
+    /// The loaded zlib.
+    #[default]
+    Zlib,
+    /// ISA-L, where the policy has a level for it.
+    Isal,
+}
+
+/// What the output of a compressor other than zlib may cost.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize, Default)]
+#[serde(rename_all = "kebab-case")]
+pub enum CompressPolicy {
+    /// No more bytes than zlib's at the same level (1 % on single kinds of data).
+    #[default]
+    NeverBigger,
+    /// At most 15 % more.
+    Balanced,
+    /// Whatever is fastest.
+    Fastest,
+}
+
 /// Everything that can be set. Unknown keys are errors.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Deserialize)]
 #[serde(default, deny_unknown_fields)]
@@ -89,6 +113,8 @@ pub struct Settings {
     pub jobs: Jobs,
     /// What is done in place of OpenSSL's own code.
     pub openssl: OpenSsl,
+    /// What is done in place of zlib's own code.
+    pub compress: Compress,
     /// Rules of conflict; switching one off is for tests that show what it is for.
     pub rules: Rules,
 }
@@ -187,6 +213,16 @@ pub struct OpenSsl {
     pub key_schedule: bool,
     /// The names of kinds of keys, which libcrypto looks for with each new key.
     pub key_names: bool,
+}
+
+/// `[compress]`: what compresses for zlib's callers, in every mode but `off`.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct Compress {
+    /// What does the work of `deflate`.
+    pub with: Compressor,
+    /// What the output may cost.
+    pub policy: CompressPolicy,
 }
 
 /// `[rules]`: rules of conflict (C1 to C9 in ARCHITECTURE.md, and what is each coroutine's own). All are on in real use.

@@ -34,6 +34,12 @@ fn errors_name_the_key_and_the_reason_in_one_line() {
         (&[("INTERLUDE_CORES_NICE", "x")], "", &["INTERLUDE_CORES_NICE=x", "whole number"]),
         (&[("INTERLUDE_CONFIG", "x.toml")], "moed = 1", &["x.toml", "moed"]),
         (&[("INTERLUDE_CHECK", "some")], "", &["INTERLUDE_CHECK=some", "none, rsa or all"]),
+        (
+            &[("INTERLUDE_COMPRESS_WITH", "gzip")],
+            "",
+            &["INTERLUDE_COMPRESS_WITH=gzip", "zlib or isal"],
+        ),
+        (&[("INTERLUDE_COMPRESS_POLICY", "small")], "", &["=small", "never-bigger, balanced"]),
         (&[("INTERLUDE_DEADLINE_MS", "0")], "", &["jobs.deadline_ms", "1 to 600000"]),
         (&[("INTERLUDE_CHAOS_WRONG", "97")], "", &["chaos.wrong = 97", "100 together"]),
         (&[("INTERLUDE_RULES_OFF", "c9")], "", &["INTERLUDE_RULES_OFF", "own_fd"]),
@@ -60,4 +66,13 @@ fn chaos_is_set_by_its_section_and_its_variables() {
     let Settings { engine, chaos, jobs, .. } = load(&pairs, file).unwrap();
     assert_eq!((engine, jobs.check), (EngineName::Chaos, Check::All));
     assert_eq!((chaos.seed, chaos.wrong, chaos.hang, chaos.late), (7, 5, 20, 1));
+}
+
+#[test]
+fn what_compresses_is_said_in_the_file_or_by_variables() {
+    let file = "[compress]\nwith = \"isal\"\npolicy = \"balanced\"\n";
+    let pairs = [("INTERLUDE_CONFIG", "x.toml"), ("INTERLUDE_COMPRESS_POLICY", "never-bigger")];
+    let compress = load(&pairs, file).unwrap().compress;
+    assert_eq!((compress.with, compress.policy), (Compressor::Isal, CompressPolicy::NeverBigger));
+    assert_eq!(load(&[], "").unwrap().compress.with, Compressor::Zlib);
 }

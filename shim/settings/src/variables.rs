@@ -1,6 +1,6 @@
 //! The `INTERLUDE_*` variables: one row each, the only list of them.
 
-use crate::{Check, EngineName, Mode, Settings};
+use crate::{Check, CompressPolicy, Compressor, EngineName, Mode, Settings};
 
 /// One environment variable and the setting that it overrides.
 pub struct Variable {
@@ -130,6 +130,18 @@ pub const VARIABLES: &[Variable] = &[
         apply: |s, v| switch(v).map(|on| s.openssl.key_names = on),
     },
     Variable {
+        name: "INTERLUDE_COMPRESS_WITH",
+        key: "compress.with",
+        help: "zlib | isal: what compresses for the callers of zlib's deflate",
+        apply: |s, v| compressor(v).map(|c| s.compress.with = c),
+    },
+    Variable {
+        name: "INTERLUDE_COMPRESS_POLICY",
+        key: "compress.policy",
+        help: "never-bigger | balanced | fastest: what ISA-L's output may cost over zlib's",
+        apply: |s, v| policy(v).map(|p| s.compress.policy = p),
+    },
+    Variable {
         name: "INTERLUDE_CHAOS_SEED",
         key: "chaos.seed",
         help: "for tests: what chaos draws from; 0: chosen at random",
@@ -213,6 +225,23 @@ fn check(text: &str) -> Result<Check, &'static str> {
         "rsa" => Check::Rsa,
         "all" => Check::All,
         _ => return Err("must be none, rsa or all"),
+    })
+}
+
+fn compressor(text: &str) -> Result<Compressor, &'static str> {
+    Ok(match text {
+        "zlib" => Compressor::Zlib,
+        "isal" => Compressor::Isal,
+        _ => return Err("must be zlib or isal"),
+    })
+}
+
+fn policy(text: &str) -> Result<CompressPolicy, &'static str> {
+    Ok(match text {
+        "never-bigger" => CompressPolicy::NeverBigger,
+        "balanced" => CompressPolicy::Balanced,
+        "fastest" => CompressPolicy::Fastest,
+        _ => return Err("must be never-bigger, balanced or fastest"),
     })
 }
 

@@ -10,7 +10,7 @@
 //! stream was copied before, which is as dear as compressing some kilobytes: done where every result
 //! is to be checked (`jobs.check`).
 
-use std::ffi::{c_char, c_int, c_uint, c_ulong, c_void};
+use std::ffi::{c_int, c_uint, c_ulong, c_void};
 
 use interlude_core::cost::Size;
 use interlude_offload::{Call as Offloaded, JobKind};
@@ -25,25 +25,7 @@ use crate::start;
 use crate::table::originals;
 use crate::thread::Thread;
 
-/// `z_stream`.
-#[repr(C)]
-#[derive(Clone, Copy)]
-pub(crate) struct ZStream {
-    next_in: *const u8,
-    avail_in: c_uint,
-    total_in: c_ulong,
-    next_out: *mut u8,
-    avail_out: c_uint,
-    total_out: c_ulong,
-    message: *const c_char,
-    state: *mut *mut ZStream,
-    allocate: *mut c_void,
-    free: *mut c_void,
-    opaque: *mut c_void,
-    data_type: c_int,
-    adler: c_ulong,
-    reserved: c_ulong,
-}
+pub(crate) use interlude_deflate::ZStream;
 
 type Deflate = unsafe extern "C-unwind" fn(*mut ZStream, c_int) -> c_int;
 
@@ -72,14 +54,14 @@ impl Offloaded for Stream {
         self.stream.next_out = self.output.as_mut_ptr();
         let state = self.stream.state;
         // SAFETY: `deflate` below has checked that the state begins with this pointer.
-        unsafe { *state = &raw mut *self.stream };
+        unsafe { (*state).stream = &raw mut *self.stream };
         if self.keeps {
             self.before = Copied::of(&mut self.stream);
         }
         // SAFETY: a consistent stream with buffers of the job's.
         self.result = Some(unsafe { (self.function)(&raw mut *self.stream, self.flush) });
         // SAFETY: as above.
-        unsafe { *state = self.owner };
+        unsafe { (*state).stream = self.owner };
     }
 
     /// Some of the output is lost.
@@ -233,7 +215,7 @@ fn job(
     // SAFETY: checked for null by `deflate`; the API's contract.
     let here = unsafe { *stream };
     // SAFETY: a stream that was initialised has a state whose first member is a pointer.
-    if here.state.is_null() || unsafe { *here.state } != stream {
+    if here.state.is_null() || unsafe { (*here.state).stream } != stream {
         count(Bypass::Layout.counter());
         return None;
     }
@@ -296,7 +278,7 @@ macro_rules! guards {
         }
 
         #[allow(clippy::too_many_arguments, non_snake_case)]
-        pub(crate) fn $left<$($other),*>(_: c_int, stream: *mut ZStream, $(_: $other),*) {
+        pub(crate) fn $left<R, $($other),*>(_: R, stream: *mut ZStream, $(_: $other),*) {
             objects::leave(stream.addr());
         }
     )*};
@@ -326,6 +308,15 @@ pub(crate) fn end<F>(_: &Call<F>, stream: *mut ZStream) -> Outcome<c_int> {
         objects::freed(stream.addr());
     }
     outcome
+}
+
+/// `deflateBound`, which also answers without a stream.
+pub(crate) fn bound<F>(_: &Call<F>, stream: *mut ZStream, len: c_ulong) -> Outcome<c_ulong> {
+    match objects::enter_unless_freed(stream.addr()) {
+        Ok(()) => Outcome::PassThrough(Bypass::Observed),
+        // What zlib says of a stream that it knows nothing of.
+        Err(Gone) => Outcome::Handled(len + ((len + 7) >> 3) + ((len + 63) >> 6) + 5 + 6),
+    }
 }
 
 pub(crate) fn copy<F>(_: &Call<F>, to: *mut ZStream, from: *mut ZStream) -> Outcome<c_int> {

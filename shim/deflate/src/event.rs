@@ -1,0 +1,53 @@
+//! What happens to streams, for whoever counts it: a closed list.
+
+use std::sync::OnceLock;
+
+/// What has become of a stream.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Event {
+    /// It was taken over.
+    Taken,
+    /// It stays zlib's from its first byte on.
+    Left(Reason),
+    /// It was taken over, and is zlib's again from a flush on.
+    HandedOver(Reason),
+}
+
+/// Why a stream is left to zlib.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Reason {
+    /// The loaded zlib is not the version that is known.
+    Version,
+    /// By the policy, zlib does this level.
+    Level,
+    /// A strategy other than the default one.
+    Strategy,
+    /// The stream's memory is too small for its window (a low `memLevel`).
+    Memory,
+    /// It was prepared in a way that ISA-L knows nothing of: bits before it, tuned matching, a window kept
+    /// over a reset.
+    Prepared,
+    /// Its first call brings no input.
+    NoInput,
+    /// It was given other parameters, bits or a dictionary in its midst.
+    Changed,
+    /// It flushes little pieces, over each of which its history would have to be looked through.
+    Flushes,
+}
+
+/// Told of each event; it must not panic.
+pub type Observer = fn(Event);
+
+static OBSERVER: OnceLock<Observer> = OnceLock::new();
+
+/// The first observer counts.
+pub(crate) fn observed_by(observer: Observer) {
+    // A second one is ignored.
+    let _ = OBSERVER.set(observer);
+}
+
+pub(crate) fn happened(event: Event) {
+    if let Some(observer) = OBSERVER.get() {
+        observer(event);
+    }
+}

@@ -1,0 +1,46 @@
+//! zlib's `deflate` on ISA-L, exact in every detail of zlib's interface.
+//!
+//! ```text
+//!  application ── deflate() ──> entry ──┬── not ours: zlib
+//!                                       └── taken ── piece ── ISA-L
+//!                       takeover: first call with input │ ▲ flush, reset, end
+//!                                                       ▼ │
+//!                          z_stream.state: zlib's own, masked (shadow)
+//! ```
+//!
+//! A stream is initialised, configured, reset and ended by the loaded zlib itself, with the application's
+//! allocator: whatever zlib allocates, refuses or reports there is what it is. Only its blocks are
+//! ISA-L's: from the first call of `deflate` with input on, in zlib's own memory for the stream.
+//!
+//! Must not: know the shim, jobs or settings; have a table of streams, or memory of a stream outside of it.
+//!
+//! What differs from zlib: the compressed bytes and so the counts that follow from their sizes; output
+//! comes in pieces of up to 64 KiB of input, and a `Z_BLOCK` or `Z_PARTIAL_FLUSH` ends on a byte's boundary;
+//! `deflateGetDictionary` gives all of the window, where zlib may give up to 262 bytes less.
+
+#![deny(clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::indexing_slicing)]
+
+pub mod entry;
+mod event;
+pub mod isal;
+mod piece;
+mod policy;
+mod shadow;
+mod state;
+mod taken;
+mod takeover;
+mod window;
+mod zlib;
+
+pub use entry::instead_of;
+pub use event::{Event, Observer, Reason};
+pub use policy::Policy;
+pub use state::State;
+pub use zlib::{Find, ZStream};
+
+/// Begins to take streams over, in this process. Only the first call counts.
+pub fn start(policy: Policy, find: Find, observer: Observer) {
+    zlib::found_by(find);
+    event::observed_by(observer);
+    takeover::start(policy);
+}

@@ -1,0 +1,67 @@
+//! One piece of input becomes a run of blocks that begins and ends on a byte's boundary.
+//!
+//! Whatever the data, a piece costs no more than the stored blocks that could hold it: so what
+//! `deflateBound` promises of zlib holds of this, too.
+
+use crate::isal::{self, End};
+
+/// The longest piece, in bytes: one stored block.
+pub(crate) const LONGEST: usize = 65535;
+/// What is added to a piece that is stored.
+pub(crate) const STORED: usize = 5;
+/// An empty stored block, not the last: what a flush ends with.
+pub(crate) const MARKER: [u8; 5] = [0, 0, 0, 0xff, 0xff];
+/// An empty block of fixed codes, the last.
+const EMPTY: [u8; 2] = [3, 0];
+
+/// What came of a piece.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct Piece {
+    /// Bytes put out.
+    pub(crate) len: usize,
+    /// Does it end with [`MARKER`]?
+    pub(crate) is_marked: bool,
+}
+
+/// How a piece is compressed.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Way {
+    /// ISA-L's level.
+    pub(crate) level: u8,
+    /// Matches go no further back than so many bits can say.
+    pub(crate) window_bits: u8,
+}
+
+/// Compresses `input`, at most [`LONGEST`] bytes, into `output`, which has room for it stored.
+pub(crate) fn compress(
+    way: Way,
+    history: &[u8],
+    input: &[u8],
+    end: End,
+    output: &mut [u8],
+) -> Option<Piece> {
+    if input.is_empty() {
+        let bytes: &[u8] = if end == End::Last { &EMPTY } else { &MARKER };
+        output.get_mut(..bytes.len())?.copy_from_slice(bytes);
+        return Some(Piece { len: bytes.len(), is_marked: end == End::Flush });
+    }
+    let room = output.get_mut(..input.len() + STORED)?;
+    let Way { level, window_bits } = way;
+    let done = isal::with_scratch(|scratch| {
+        scratch.compress(level, window_bits, history, input, end, room)
+    });
+    match done {
+        Some(len) => Some(Piece { len, is_marked: end == End::Flush }),
+        None => store(input, end, output),
+    }
+}
+
+fn store(input: &[u8], end: End, output: &mut [u8]) -> Option<Piece> {
+    let len = u16::try_from(input.len()).ok()?;
+    let total = STORED + input.len();
+    let (header, body) = output.get_mut(..total)?.split_at_mut_checked(STORED)?;
+    let [low, high] = len.to_le_bytes();
+    header.copy_from_slice(&[u8::from(end == End::Last), low, high, !low, !high]);
+    body.copy_from_slice(input);
+    Some(Piece { len: total, is_marked: false })
+}

@@ -1,0 +1,74 @@
+//! The window of a stream that was taken over: history, and behind it what is collected (`shadow` has the
+//! drawing).
+//!
+//! Invariant: `history` and `collected` end before the shadow; between calls `history` is no longer than
+//! the window that the stream was made for.
+
+use crate::shadow::ROOM;
+use crate::taken::Taken;
+
+impl Taken<'_> {
+    /// Takes input into the window, behind what is there.
+    pub(crate) fn collect(&mut self) -> Option<()> {
+        let (history, collected) = (self.shadow.history as usize, self.shadow.collected as usize);
+        let room = (self.s.w_size as usize * 2).checked_sub(ROOM + history)?;
+        let room = room.min(self.longest());
+        let len = room.saturating_sub(collected).min(self.z.avail_in as usize);
+        if len > 0 {
+            let from = self.z.next_in;
+            // SAFETY: `history + collected + len` is within the window, before the shadow.
+            let to = unsafe { self.s.window.add(history + collected) };
+            // SAFETY: `avail_in` bytes at `next_in` by the API's contract; the window is zlib's own.
+            unsafe { std::ptr::copy_nonoverlapping(from, to, len) };
+            self.consume(len);
+            self.shadow.collected += len as u32;
+        }
+        Some(())
+    }
+
+    /// The next `len` bytes of the application's become history.
+    pub(crate) fn remember_callers(&mut self, len: usize) {
+        let size = self.s.w_size as usize;
+        let skipped = len.saturating_sub(size);
+        if skipped > 0 {
+            self.shadow.history = 0;
+        }
+        let kept = len - skipped;
+        // What is there and what comes may be more than fits before the shadow.
+        let most = (size * 2).saturating_sub(ROOM + kept);
+        self.keep(most);
+        // SAFETY: `len` bytes lie there, by the caller.
+        let from = unsafe { self.z.next_in.add(skipped) };
+        // SAFETY: within the window, before the shadow, by `keep`.
+        let to = unsafe { self.s.window.add(self.shadow.history as usize) };
+        // SAFETY: as above; the window is zlib's own.
+        unsafe { std::ptr::copy_nonoverlapping(from, to, kept) };
+        self.shadow.history += kept as u32;
+        self.slide();
+    }
+
+    /// No more history than the window is long.
+    pub(crate) fn slide(&mut self) {
+        self.keep(self.s.w_size as usize);
+    }
+
+    /// Drops the oldest of the history, up to `most` bytes of it.
+    fn keep(&mut self, most: usize) {
+        let history = self.shadow.history as usize;
+        let Some(dropped @ 1..) = history.checked_sub(most) else { return };
+        // SAFETY: within the history.
+        let from = unsafe { self.s.window.add(dropped) };
+        // SAFETY: both within the window.
+        unsafe { std::ptr::copy(from, self.s.window, most) };
+        self.shadow.history = most as u32;
+    }
+
+    /// What a decompressor has seen last, and what it will see next: up to the window's size.
+    pub(crate) fn dictionary(&self) -> &[u8] {
+        let len = (self.shadow.history + self.shadow.collected) as usize;
+        let skipped = len.saturating_sub(self.s.w_size as usize);
+        // SAFETY: the window's first `len` bytes are history and what was collected.
+        let all = unsafe { std::slice::from_raw_parts(self.s.window, len) };
+        all.get(skipped..).unwrap_or_default()
+    }
+}

@@ -1,0 +1,175 @@
+//! The real zlib, and the functions that stand for it: two tables of the same types.
+
+use std::ffi::{CStr, CString, c_char, c_int, c_uint, c_ulong, c_void};
+use std::sync::Once;
+use std::sync::atomic::{AtomicU64, Ordering};
+
+use interlude_deflate::{Event, Policy, ZStream, entry};
+
+type Stream = *mut ZStream;
+
+/// `gz_header`.
+#[repr(C)]
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Header {
+    pub(crate) text: c_int,
+    pub(crate) time: c_ulong,
+    pub(crate) xflags: c_int,
+    pub(crate) os: c_int,
+    pub(crate) extra: *mut u8,
+    pub(crate) extra_len: c_uint,
+    pub(crate) extra_max: c_uint,
+    pub(crate) name: *mut u8,
+    pub(crate) name_max: c_uint,
+    pub(crate) comment: *mut u8,
+    pub(crate) comment_max: c_uint,
+    pub(crate) hcrc: c_int,
+    pub(crate) done: c_int,
+}
+
+mod real {
+    use super::*;
+
+    #[link(name = "z")]
+    unsafe extern "C-unwind" {
+        pub(crate) fn deflate(z: Stream, flush: c_int) -> c_int;
+        pub(crate) fn deflateEnd(z: Stream) -> c_int;
+        pub(crate) fn deflateReset(z: Stream) -> c_int;
+        pub(crate) fn deflateResetKeep(z: Stream) -> c_int;
+        pub(crate) fn deflateParams(z: Stream, level: c_int, strategy: c_int) -> c_int;
+        pub(crate) fn deflateTune(z: Stream, a: c_int, b: c_int, c: c_int, d: c_int) -> c_int;
+        pub(crate) fn deflateSetDictionary(z: Stream, bytes: *const u8, len: c_uint) -> c_int;
+        pub(crate) fn deflateGetDictionary(z: Stream, bytes: *mut u8, len: *mut c_uint) -> c_int;
+        pub(crate) fn deflateSetHeader(z: Stream, header: *mut c_void) -> c_int;
+        pub(crate) fn deflatePrime(z: Stream, bits: c_int, value: c_int) -> c_int;
+        pub(crate) fn deflatePending(z: Stream, pending: *mut c_uint, bits: *mut c_int) -> c_int;
+        pub(crate) fn deflateCopy(to: Stream, from: Stream) -> c_int;
+        pub(crate) fn deflateBound(z: Stream, len: c_ulong) -> c_ulong;
+        pub(crate) fn deflateInit2_(
+            z: Stream,
+            level: c_int,
+            method: c_int,
+            window: c_int,
+            memory: c_int,
+            strategy: c_int,
+            version: *const c_char,
+            size: c_int,
+        ) -> c_int;
+        pub(crate) fn zlibVersion() -> *const c_char;
+        pub(crate) fn inflateInit2_(
+            z: Stream,
+            window: c_int,
+            version: *const c_char,
+            size: c_int,
+        ) -> c_int;
+        pub(crate) fn inflate(z: Stream, flush: c_int) -> c_int;
+        pub(crate) fn inflateEnd(z: Stream) -> c_int;
+        pub(crate) fn inflateSetDictionary(z: Stream, bytes: *const u8, len: c_uint) -> c_int;
+    }
+}
+
+/// The version that the tests are linked with.
+pub(crate) fn version() -> *const c_char {
+    // SAFETY: no preconditions.
+    unsafe { real::zlibVersion() }
+}
+
+pub(crate) use real::{deflateInit2_, inflate, inflateEnd, inflateInit2_, inflateSetDictionary};
+
+/// The calls of `deflate`, as one library or the other has them.
+#[derive(Clone, Copy)]
+pub(crate) struct Api {
+    pub(crate) name: &'static str,
+    pub(crate) deflate: unsafe extern "C-unwind" fn(Stream, c_int) -> c_int,
+    pub(crate) end: unsafe extern "C-unwind" fn(Stream) -> c_int,
+    pub(crate) reset: unsafe extern "C-unwind" fn(Stream) -> c_int,
+    pub(crate) reset_keep: unsafe extern "C-unwind" fn(Stream) -> c_int,
+    pub(crate) params: unsafe extern "C-unwind" fn(Stream, c_int, c_int) -> c_int,
+    pub(crate) tune: unsafe extern "C-unwind" fn(Stream, c_int, c_int, c_int, c_int) -> c_int,
+    pub(crate) set_dictionary: unsafe extern "C-unwind" fn(Stream, *const u8, c_uint) -> c_int,
+    pub(crate) get_dictionary: unsafe extern "C-unwind" fn(Stream, *mut u8, *mut c_uint) -> c_int,
+    pub(crate) set_header: unsafe extern "C-unwind" fn(Stream, *mut c_void) -> c_int,
+    pub(crate) prime: unsafe extern "C-unwind" fn(Stream, c_int, c_int) -> c_int,
+    pub(crate) pending: unsafe extern "C-unwind" fn(Stream, *mut c_uint, *mut c_int) -> c_int,
+    pub(crate) copy: unsafe extern "C-unwind" fn(Stream, Stream) -> c_int,
+    pub(crate) bound: unsafe extern "C-unwind" fn(Stream, c_ulong) -> c_ulong,
+}
+
+pub(crate) const REAL: Api = Api {
+    name: "zlib",
+    deflate: real::deflate,
+    end: real::deflateEnd,
+    reset: real::deflateReset,
+    reset_keep: real::deflateResetKeep,
+    params: real::deflateParams,
+    tune: real::deflateTune,
+    set_dictionary: real::deflateSetDictionary,
+    get_dictionary: real::deflateGetDictionary,
+    set_header: real::deflateSetHeader,
+    prime: real::deflatePrime,
+    pending: real::deflatePending,
+    copy: real::deflateCopy,
+    bound: real::deflateBound,
+};
+
+pub(crate) const OURS: Api = Api {
+    name: "ours",
+    deflate: entry::deflate,
+    end: entry::end,
+    reset: entry::reset,
+    reset_keep: entry::reset_keep,
+    params: entry::params,
+    tune: entry::tune,
+    set_dictionary: entry::set_dictionary,
+    get_dictionary: entry::get_dictionary,
+    set_header: entry::set_header,
+    prime: entry::prime,
+    pending: entry::pending,
+    copy: entry::copy,
+    bound: entry::bound,
+};
+
+fn find(name: &CStr) -> *mut c_void {
+    match name.to_bytes() {
+        b"deflate" => real::deflate as *mut c_void,
+        b"deflateEnd" => real::deflateEnd as *mut c_void,
+        b"deflateReset" => real::deflateReset as *mut c_void,
+        b"deflateResetKeep" => real::deflateResetKeep as *mut c_void,
+        b"deflateParams" => real::deflateParams as *mut c_void,
+        b"deflateTune" => real::deflateTune as *mut c_void,
+        b"deflateSetDictionary" => real::deflateSetDictionary as *mut c_void,
+        b"deflateGetDictionary" => real::deflateGetDictionary as *mut c_void,
+        b"deflateSetHeader" => real::deflateSetHeader as *mut c_void,
+        b"deflatePrime" => real::deflatePrime as *mut c_void,
+        b"deflatePending" => real::deflatePending as *mut c_void,
+        b"deflateCopy" => real::deflateCopy as *mut c_void,
+        b"deflateBound" => real::deflateBound as *mut c_void,
+        b"deflateInit2_" => real::deflateInit2_ as *mut c_void,
+        b"zlibVersion" => real::zlibVersion as *mut c_void,
+        _ => std::ptr::null_mut(),
+    }
+}
+
+/// Streams taken over, left to zlib, and handed over.
+pub(crate) static EVENTS: [AtomicU64; 3] = [const { AtomicU64::new(0) }; 3];
+
+fn observe(event: Event) {
+    let index = match event {
+        Event::Taken => 0,
+        Event::Left(_) => 1,
+        Event::HandedOver(_) => 2,
+    };
+    EVENTS[index].fetch_add(1, Ordering::Relaxed);
+}
+
+/// Begins taking over; every level but 0 is.
+pub(crate) fn start() {
+    static ONCE: Once = Once::new();
+    ONCE.call_once(|| interlude_deflate::start(Policy::Balanced, find, observe));
+}
+
+/// Text of `z_stream.msg`.
+pub(crate) fn message(z: &ZStream) -> Option<CString> {
+    // SAFETY: null, or a terminated text of either library's.
+    (!z.message.is_null()).then(|| unsafe { CStr::from_ptr(z.message) }.to_owned())
+}

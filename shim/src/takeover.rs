@@ -1,0 +1,62 @@
+//! zlib's `deflate` is done by ISA-L, where the settings say so (`compress.with`).
+//!
+//! That happens *below* the hooks: the original of each hook becomes the function of `interlude-deflate`
+//! that stands for it. So whatever a hook makes of a call (a job, a wait, nothing at all) and wherever it
+//! comes from (outside of any event, from within the shim, after a panic), a stream that was taken over is
+//! never given to zlib.
+//!
+//! Must not: be switched on once the server runs.
+
+use interlude_deflate::{Event, Policy, Reason};
+use interlude_settings::{CompressPolicy, Compressor, Settings};
+
+use crate::counters::{Counter, count};
+use crate::original;
+use crate::table::originals;
+
+/// In the constructor: as the settings say.
+pub(crate) fn start(settings: &Settings) {
+    if settings.compress.with != Compressor::Isal {
+        return;
+    }
+    let policy = match settings.compress.policy {
+        CompressPolicy::NeverBigger => Policy::NeverBigger,
+        CompressPolicy::Balanced => Policy::Balanced,
+        CompressPolicy::Fastest => Policy::Fastest,
+    };
+    interlude_deflate::start(policy, original::find, observe);
+    macro_rules! replace {
+        ($($name:ident)*) => {$({
+            const NAME: &std::ffi::CStr = match std::ffi::CStr::from_bytes_with_nul(
+                concat!(stringify!($name), "\0").as_bytes(),
+            ) {
+                Ok(name) => name,
+                Err(_) => c"",
+            };
+            if let Some(function) = interlude_deflate::instead_of(NAME) {
+                // SAFETY: a function of that type, of this library, which stays.
+                unsafe { originals::$name::ORIGINAL.set(function) };
+            }
+        })*};
+    }
+    replace! {
+        deflate deflateEnd deflateReset deflateResetKeep deflateParams deflateTune deflateSetDictionary
+        deflateGetDictionary deflateSetHeader deflatePrime deflatePending deflateCopy deflateBound
+    }
+}
+
+fn observe(event: Event) {
+    count(match event {
+        Event::Taken => Counter::CompressTaken,
+        Event::HandedOver(Reason::Flushes) => Counter::CompressHandedOverFlushes,
+        Event::HandedOver(_) => Counter::CompressHandedOverChanged,
+        Event::Left(Reason::Version) => Counter::CompressLeftVersion,
+        Event::Left(Reason::Level) => Counter::CompressLeftLevel,
+        Event::Left(Reason::Strategy) => Counter::CompressLeftStrategy,
+        Event::Left(Reason::Memory) => Counter::CompressLeftMemory,
+        Event::Left(Reason::NoInput) => Counter::CompressLeftNoInput,
+        Event::Left(Reason::Prepared | Reason::Changed | Reason::Flushes) => {
+            Counter::CompressLeftPrepared
+        }
+    });
+}
