@@ -46,6 +46,14 @@ fn coroutines_park_in_each_kind_of_heavy_call_and_answer_right() {
 }
 
 #[test]
+fn answers_are_right_where_isal_compresses() {
+    let settings = [("INTERLUDE_COMPRESS_WITH", "isal"), ("INTERLUDE_COMPRESS_POLICY", "fastest")];
+    for kind in ["deflate", "deflate-stack"] {
+        answers_right(kind, &coroutine(&settings));
+    }
+}
+
+#[test]
 fn answers_are_right_when_the_engine_refuses_most_jobs() {
     let settings = [("INTERLUDE_CORES_QUEUE", "1"), ("INTERLUDE_CORES_THREADS", "1")];
     answers_right("sign", &coroutine(&settings));
