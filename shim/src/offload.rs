@@ -184,7 +184,7 @@ fn is_alone(thread: &'static Thread) -> Result<&'static Thread, Bypass> {
         return Ok(thread);
     }
     let mut habits = thread.habits.borrow_mut();
-    thread.delivery.borrow().iter().for_each(|event| habits.prefers_alone(event.fd));
+    thread.delivery.borrow().iter().for_each(|event| habits.parked(event.fd));
     Err(Bypass::Batch)
 }
 

@@ -116,6 +116,7 @@ impl Claims {
         self.running.clear();
         for fd in fds {
             self.running.fds.push(fd);
+            self.running.events.push(fd);
             self.is_given(fd);
         }
         self.running.anonymous |= self.running.fds.is_empty();
@@ -126,12 +127,12 @@ impl Claims {
     pub fn takes(&mut self, fd: Fd) {
         // It has had an event of its own, whose edge will not come again.
         self.is_first_of_newcomer(fd);
+        self.running.events.push_beside(fd);
         self.is_given(fd);
-        self.touch(fd);
+        self.owns(fd);
     }
 
     fn is_given(&mut self, fd: Fd) {
-        self.running.events.push(fd);
         self.running.anonymous |= self.links.is_unknown(fd);
         self.know(fd);
     }
@@ -139,6 +140,10 @@ impl Claims {
     /// The running coroutine uses `fd`.
     pub fn touch(&mut self, fd: Fd) {
         self.running.events.used(fd);
+        self.owns(fd);
+    }
+
+    fn owns(&mut self, fd: Fd) {
         let fds = &mut self.running.fds;
         if fds.iter().rev().take(4).any(|known| *known == fd) {
             return;
@@ -155,7 +160,6 @@ impl Claims {
     /// The running coroutine ends its use of `fd`: it is its own as with [`Claims::touch`], but that
     /// says nothing of whom it works for.
     pub fn ends(&mut self, fd: Fd) {
-        self.running.events.used(fd);
         if !self.running.fds.contains(&fd) {
             self.running.crowded |= !push_within(&mut self.running.fds, fd);
         }

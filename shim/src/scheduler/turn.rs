@@ -337,25 +337,25 @@ impl<'a> Scheduler<'a> {
         if self.thread.settings.rules.doors { self.parked.doors() } else { Vec::new() }
     }
 
-    /// The next coroutine that goes on. While there are some beside which nothing begins, these: in the
-    /// others' turns what they have put off would be gone on with; who has waited at a door, and those who
-    /// are waited for there. (Where they wait for the others, there is no such order.)
+    /// The next coroutine that goes on. Where some are parked beside which nothing begins, these: in the
+    /// others' turns what they have put off would be gone on with. Then who has waited at a door, and those
+    /// who are waited for there. (Where they wait for the others, there is no such order.)
     fn pop_ready(&mut self) -> Option<(CoroutineId, Parked, Answer)> {
-        if self.thread.settings.rules.doors
-            && let Some(admitted) = self.parked.pop_admitted()
-        {
-            return Some(admitted);
-        }
         let doors = self.doors();
         let claims = self.thread.claims.borrow();
-        let in_order = !claims.is_calm() || claims.holds_list() || !doors.is_empty();
-        if !in_order {
-            return self.parked.pop_ready();
+        if !claims.is_calm() || claims.holds_list() {
+            let first = |id| claims.goes_first(id);
+            let popped = self.parked.pop_ready_of(first);
+            if popped.is_some() || self.parked.is_any_in_flight(first) {
+                return popped;
+            }
         }
-        let first = |id| claims.goes_first(id) || doors.iter().any(|fd| claims.is_owner(id, *fd));
-        let popped = self.parked.pop_ready_of(first);
-        if popped.is_some() || self.parked.is_any_in_flight(first) {
-            return popped;
+        if self.thread.settings.rules.doors {
+            let is_owner = |id| doors.iter().any(|fd| claims.is_owner(id, *fd));
+            let popped = self.parked.pop_admitted().or_else(|| self.parked.pop_ready_of(is_owner));
+            if popped.is_some() || self.parked.is_any_in_flight(is_owner) {
+                return popped;
+            }
         }
         self.parked.pop_ready()
     }
