@@ -115,6 +115,13 @@ impl App {
         usage::open_fds(self.process.pid()).unwrap()
     }
 
+    /// Stands still meanwhile: what comes, it finds all at once.
+    pub(crate) fn paused(&self, meanwhile: impl FnOnce()) {
+        self.process.signal(libc::SIGSTOP);
+        meanwhile();
+        self.process.signal(libc::SIGCONT);
+    }
+
     /// Ends it as an operator would; it must do so by itself, and with exit code 0.
     pub(crate) fn stop(mut self) {
         self.process.signal(libc::SIGTERM);
