@@ -61,12 +61,11 @@ fn parks_of_pairs(preload: &Preload) -> [u64; 2] {
     let mut client = Conversation::open(app.port(), 1);
     assert_eq!(client.ask("set first", "done", 1).right, 1);
     assert_eq!(client.ask("get", "first", 2).right, 2);
-    let parks = [(); 2].map(|()| {
+    let parks = [1, 2].map(|times| {
         let before = app.counter("coroutine.parked");
         assert_eq!(client.answers("pair"), ["ready"]);
-        wait::until(PATIENCE, || {
-            client.answers("told") == ["1 1 0 0"] || app.counter("coroutine.parked") > before
-        });
+        let told = [format!("{times} {times} 0 0")];
+        assert!(wait::until(PATIENCE, || client.answers("told") == told), "{told:?}");
         app.await_rest();
         app.counter("coroutine.parked") - before
     });
