@@ -75,10 +75,6 @@ int main(int argc, char **argv)
 		usage("kept-one " HEAVY_KINDS " PORT-OF-PEER");
 	stop_on_sigterm();
 	heavy_init(argv[1]);
-	peer_address = (struct sockaddr_in){
-		.sin_family = AF_INET,
-		.sin_port = htons((uint16_t)atoi(argv[2])),
-		.sin_addr.s_addr = htonl(INADDR_LOOPBACK),
-	};
+	peer_address = on_loopback((uint16_t)atoi(argv[2]));
 	return serve(accepted, happened);
 }

@@ -56,16 +56,21 @@ static inline void stop_on_sigterm(void)
 	signal(SIGPIPE, SIG_IGN);
 }
 
+static inline struct sockaddr_in on_loopback(uint16_t port)
+{
+	return (struct sockaddr_in){
+		.sin_family = AF_INET,
+		.sin_port = htons(port),
+		.sin_addr.s_addr = htonl(INADDR_LOOPBACK),
+	};
+}
+
 /* A listener on 127.0.0.1; `port` 0 lets the system choose and stores the choice. */
 static inline int listen_on(uint16_t *port, int reuseport)
 {
 	int fd = socket(AF_INET, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
 	int one = 1;
-	struct sockaddr_in address = {
-		.sin_family = AF_INET,
-		.sin_port = htons(*port),
-		.sin_addr.s_addr = htonl(INADDR_LOOPBACK),
-	};
+	struct sockaddr_in address = on_loopback(*port);
 	socklen_t length = sizeof(address);
 	if (fd < 0)
 		die("socket");

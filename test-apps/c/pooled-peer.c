@@ -132,11 +132,7 @@ int main(int argc, char **argv)
 		usage("pooled-peer " HEAVY_KINDS " PORT-OF-PEER");
 	stop_on_sigterm();
 	heavy_init(argv[1]);
-	peer_address = (struct sockaddr_in){
-		.sin_family = AF_INET,
-		.sin_port = htons((uint16_t)atoi(argv[2])),
-		.sin_addr.s_addr = htonl(INADDR_LOOPBACK),
-	};
+	peer_address = on_loopback((uint16_t)atoi(argv[2]));
 	int listener = listen_on(&port, 0);
 	epfd = epoll_create1(EPOLL_CLOEXEC);
 	watch(epfd, listener, EPOLLIN, NULL);

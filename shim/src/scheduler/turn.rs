@@ -350,9 +350,14 @@ impl<'a> Scheduler<'a> {
                 return popped;
             }
         }
-        if self.thread.settings.rules.doors {
+        let admitted =
+            self.thread.settings.rules.doors.then(|| self.parked.pop_admitted()).flatten();
+        if admitted.is_some() {
+            return admitted;
+        }
+        if !doors.is_empty() {
             let is_owner = |id| doors.iter().any(|fd| claims.is_owner(id, *fd));
-            let popped = self.parked.pop_admitted().or_else(|| self.parked.pop_ready_of(is_owner));
+            let popped = self.parked.pop_ready_of(is_owner);
             if popped.is_some() || self.parked.is_any_in_flight(is_owner) {
                 return popped;
             }
