@@ -28,7 +28,7 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use crate::{
-    Capabilities, Completion, Engine, Job, JobKind, Left, Pass, Refused, Run, Task, Ticket,
+    Capabilities, Completion, Engine, Job, JobKind, Left, Outcome, Pass, Refused, Run, Task, Ticket,
 };
 
 /// Faults of one kind of job in a row until the engine is put into quarantine. One fault may be a
@@ -152,6 +152,13 @@ impl<E: Engine + ?Sized> Guard<E> {
         self.is_silent
     }
 
+    /// Is it silent, and has it a job all the same that will show whether it stays so? Until then no other is
+    /// to wait for it.
+    #[must_use]
+    pub fn is_waited_for(&self) -> bool {
+        self.is_silent && !self.flights.is_empty()
+    }
+
     /// Hands a job over.
     ///
     /// # Errors
@@ -209,15 +216,19 @@ impl<E: Engine + ?Sized> Guard<E> {
         self.answered = Some((highest, now));
         self.is_silent = false;
         if let Some(flight) = self.flights.remove(index) {
-            let is_declined = completion.is_declined && left == Left::NotRun;
-            into.push(Completion { ticket: flight.ticket, is_declined });
-            if is_declined && self.trust == Trust::Trial(true) {
+            let outcome = match (left, completion.is_declined()) {
+                (Left::NotRun, true) => Outcome::Declined,
+                (Left::NotRun, false) => Outcome::GivenUp,
+                _ => Outcome::Done,
+            };
+            into.push(Completion { ticket: flight.ticket, outcome });
+            if outcome == Outcome::Declined && self.trust == Trust::Trial(true) {
                 // Nothing was learnt of it, and one job alone may never be worth its while.
                 self.trust = Trust::Full;
                 self.tally.returned += 1;
                 self.strikes = [STRIKES - 1; JobKind::ALL.len()];
             }
-            if left == Left::NotRun && !is_declined {
+            if outcome == Outcome::GivenUp {
                 self.tally.failed += 1;
                 self.strike(flight.kind, now);
             }
@@ -238,7 +249,10 @@ impl<E: Engine + ?Sized> Guard<E> {
         while let Some(flight) = self.flights.get(index) {
             if self.due(flight) > now {
                 index += 1;
-            } else if flight.task.give_up() == Left::Running {
+                continue;
+            }
+            let left = flight.task.give_up();
+            if left == Left::Running {
                 // It is looked at again when as much time has passed.
                 if let Some(flight) = self.flights.get_mut(index) {
                     flight.since = now;
@@ -252,7 +266,9 @@ impl<E: Engine + ?Sized> Guard<E> {
             } else if let Some(flight) = self.flights.remove(index) {
                 self.tally.late += 1;
                 self.is_silent = true;
-                into.push(Completion::done(flight.ticket));
+                let is_run = left != Left::NotRun;
+                let outcome = if is_run { Outcome::Done } else { Outcome::GivenUp };
+                into.push(Completion { ticket: flight.ticket, outcome });
                 self.strike(flight.kind, now);
             }
         }
@@ -267,10 +283,10 @@ impl<E: Engine + ?Sized> Guard<E> {
         if self.engine.capabilities().has_lanes {
             return None;
         }
-        let mut is_declined = false;
+        let mut outcome = Outcome::Done;
         let index = self.flights.iter().position(|flight| {
             let left = flight.task.give_up();
-            is_declined = left == Left::NotRun;
+            outcome = if left == Left::NotRun { Outcome::Declined } else { Outcome::Done };
             left != Left::Running
         })?;
         let flight = self.flights.remove(index)?;
@@ -282,7 +298,7 @@ impl<E: Engine + ?Sized> Guard<E> {
             // Nothing was learnt of it.
             self.trust = Trust::Trial(false);
         }
-        Some(Completion { ticket: flight.ticket, is_declined })
+        Some(Completion { ticket: flight.ticket, outcome })
     }
 
     /// As [`Engine::take_passes`].

@@ -102,20 +102,37 @@ pub struct Job {
 pub struct Completion {
     /// Whose it is.
     pub ticket: Ticket,
+    /// What became of it.
+    pub outcome: Outcome,
+}
+
+/// What became of a job.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Outcome {
+    /// It is done, or was tried.
+    Done,
     /// It was not done, because the submitter is better off doing it in place: no fault of anybody's.
-    pub is_declined: bool,
+    Declined,
+    /// It will not be done: the engine has failed. Engines do not say so; [`crate::Guard`] does.
+    GivenUp,
 }
 
 impl Completion {
     /// It is done, or was tried.
     #[must_use]
     pub const fn done(ticket: Ticket) -> Self {
-        Self { ticket, is_declined: false }
+        Self { ticket, outcome: Outcome::Done }
     }
 
     /// It was left alone.
     #[must_use]
     pub const fn declined(ticket: Ticket) -> Self {
-        Self { ticket, is_declined: true }
+        Self { ticket, outcome: Outcome::Declined }
+    }
+
+    /// It was left alone.
+    #[must_use]
+    pub const fn is_declined(self) -> bool {
+        matches!(self.outcome, Outcome::Declined)
     }
 }

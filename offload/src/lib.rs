@@ -42,7 +42,7 @@ pub use interlude_simd::{
     Curve, EcKey, Ed25519Key, Fault, Missing, RsaKey, RsaParts, Secret, Unit,
     availability as simd_availability, wipe_bytes,
 };
-pub use job::{Call, Completion, Job, JobKind, Ticket};
+pub use job::{Call, Completion, Job, JobKind, Outcome, Ticket};
 pub use lane::{Lane, LaneKind, Operation, Pass, Reason};
 pub use onnx::{Onnx, OnnxConfig, Run};
 pub use simd::{RandomSource, Simd};

@@ -123,10 +123,11 @@ fn choose(load: Load) -> Result<&'static Thread, Bypass> {
         return Err(Bypass::Small);
     }
     // An engine that cannot be made takes nothing.
-    let (is_open, is_silent) = {
+    let (is_open, is_silent, is_waited_for) = {
         let _whole = NotCancelled::new();
-        let ask =
-            |engine: &mut Guard<dyn Engine>| (engine.is_open(Instant::now), engine.is_silent());
+        let ask = |engine: &mut Guard<dyn Engine>| {
+            (engine.is_open(Instant::now), engine.is_silent(), engine.is_waited_for())
+        };
         thread.with_engine(ask).ok_or(Bypass::Refused)?
     };
     if !is_open {
@@ -136,7 +137,9 @@ fn choose(load: Load) -> Result<&'static Thread, Bypass> {
         Mode::Off | Mode::Inline => Err(Bypass::Settings),
         Mode::Block | Mode::Spin => Ok(thread),
         Mode::Coroutine if thread.winding_down.is_on() => Err(Bypass::WindingDown),
-        Mode::Coroutine if thread.catches_up.get() || (is_silent && thread.drains.get()) => {
+        Mode::Coroutine
+            if thread.catches_up.get() || is_waited_for || (is_silent && thread.drains.get()) =>
+        {
             Err(Bypass::Late)
         }
         Mode::Coroutine if context::local().in_event() && is_unowned(thread, answers) => {
@@ -305,7 +308,7 @@ fn wait(thread: &Thread, pause: impl Fn(&mut Guard<dyn Engine>)) -> bool {
         }
     }
     hook::set_errno(errno);
-    done.first().is_some_and(|completion| completion.is_declined)
+    done.first().is_some_and(|completion| completion.is_declined())
 }
 
 /// Asks the engine which jobs are done or will not be done, and counts what was wrong with it.

@@ -59,6 +59,8 @@ pub(crate) enum Answer {
     Done,
     /// To `Job`: it came back undone, by no fault of the engine's.
     Returned,
+    /// To `Job`: it will not be done.
+    GivenUp,
     /// To `Want` and `Panicked`: go on; it may have to be asked for again.
     Granted,
     /// To `Want` and `Panicked`: go on without it. Every coroutine was waiting for another.

@@ -2,7 +2,8 @@
  * The conversation of the two-messages servers. Messages and answers are 16 bytes: a line, padded
  * with blanks. `set X` does heavy work and only AFTER it makes X the connection's value; `get` is
  * answered with the value. One event takes at most one message off the socket, so a `get` that
- * was sent right behind its `set` is an event of its own.
+ * was sent right behind its `set` is an event of its own. `count` is answered with the number of
+ * `set`s that were done by then, on all connections.
  */
 #ifndef CONVERSATION_H
 #define CONVERSATION_H
@@ -81,12 +82,18 @@ static inline int conn_event(struct conn *c)
 	}
 	if (got == 0)
 		return 1;
+	static unsigned sets;
 	if (memcmp(c->message, "set ", 4) == 0) {
 		char wanted[MESSAGE];
 		conn_argument(c, wanted);
 		int ok = heavy(&c->heavy, wanted);
 		strcpy(c->value, wanted);
+		sets++;
 		conn_answer(c, ok ? "done" : "failed");
+	} else if (memcmp(c->message, "count", 5) == 0) {
+		char count[MESSAGE];
+		snprintf(count, sizeof(count), "%u", sets);
+		conn_answer(c, count);
 	} else {
 		conn_answer(c, c->value);
 	}

@@ -98,6 +98,8 @@ struct Bench {
     now: Instant,
     works: BTreeMap<Ticket, Arc<Work<Count>>>,
     next: u64,
+    /// What becomes of what the engine does not do.
+    undone: Outcome,
 }
 
 impl Bench {
@@ -105,7 +107,7 @@ impl Bench {
         let now = Instant::now();
         let terms = Terms { deadline: DEADLINE, quarantine: QUARANTINE };
         let guard = Guard::new(Box::default(), terms, now);
-        Self { guard, now, works: BTreeMap::new(), next: 1000 }
+        Self { guard, now, works: BTreeMap::new(), next: 1000, undone: Outcome::GivenUp }
     }
 
     fn submit(&mut self) -> bool {
@@ -134,7 +136,7 @@ impl Bench {
         let mut out = Vec::new();
         self.guard.poll(self.now, usize::MAX, &mut out);
         out.into_iter()
-            .map(|Completion { ticket, .. }| {
+            .map(|Completion { ticket, outcome }| {
                 let work =
                     self.works.remove(&ticket).expect("it came out before, or never went in");
                 let done = work.take();
@@ -142,6 +144,8 @@ impl Bench {
                     assert_eq!(done.call.0, 1);
                     self.guard.was_right(JobKind::Sign);
                 }
+                let expected = if done.is_some() { Outcome::Done } else { self.undone };
+                assert_eq!(outcome, expected);
                 (ticket.0, done.is_some())
             })
             .collect()
@@ -149,10 +153,11 @@ impl Bench {
 
     /// Takes one back: the ticket, and whether it was run.
     fn recall(&mut self) -> Option<(u64, bool)> {
-        let Completion { ticket, is_declined } = self.guard.recall()?;
+        let completion = self.guard.recall()?;
+        let ticket = completion.ticket;
         let work = self.works.remove(&ticket).expect("it came out before, or never went in");
         let was_run = work.take().is_some();
-        assert_ne!(was_run, is_declined);
+        assert_ne!(was_run, completion.is_declined());
         Some((ticket.0, was_run))
     }
 
@@ -186,6 +191,7 @@ fn a_job_that_was_declined_is_the_submitters_and_no_fault() {
     let mut bench = Bench::new();
     bench.submit();
     let job = bench.engine().held.pop_front().unwrap();
+    bench.undone = Outcome::Declined;
     bench.engine().said.push(Completion::declined(job.ticket));
     assert_eq!(bench.poll(), [(1000, false)]);
     job.task.run();
@@ -384,9 +390,11 @@ fn a_trial_that_is_declined_ends_the_quarantine_on_probation() {
     bench.pass(QUARANTINE);
     assert!(bench.submit());
     let job = bench.engine().held.pop_front().unwrap();
+    bench.undone = Outcome::Declined;
     bench.engine().said.push(Completion::declined(job.ticket));
     assert_eq!(bench.poll(), [(1000 + u64::from(STRIKES), false)]);
     assert!(bench.submit() && bench.submit(), "it gets jobs again");
+    bench.undone = Outcome::GivenUp;
     bench.engine().fail(0);
     bench.poll();
     assert!(!bench.submit(), "and none after the next fault");

@@ -43,7 +43,7 @@ impl Bench {
     pub(super) fn poll(&mut self) -> Vec<(u64, bool)> {
         let mut done = Vec::new();
         self.engine.poll(usize::MAX, &mut done);
-        done.into_iter().map(|done| (done.ticket.0, done.is_declined)).collect()
+        done.into_iter().map(|done| (done.ticket.0, done.is_declined())).collect()
     }
 
     pub(super) fn passes(&mut self) -> Vec<(LaneKind, usize, Reason)> {

@@ -306,6 +306,19 @@ impl Claims {
                 && self.reads_what_is_written(fd))
     }
 
+    /// Is it this parked coroutine that keeps events of `fd` from the server ([`Claims::is_busy`])?
+    #[must_use]
+    pub fn keeps(&self, id: CoroutineId, fd: Fd) -> bool {
+        let read = fd.index().and_then(|index| self.last_read.get(index)).cloned();
+        let read = Region { range: read.unwrap_or_default(), written: false, filled: true };
+        self.parked.get(&id).is_some_and(|theirs| {
+            theirs.fds.contains(&fd)
+                || theirs.linked.contains(&fd)
+                || theirs.due.contains(&fd)
+                || theirs.regions.iter().any(|region| region.filled && region.conflicts(&read))
+        })
+    }
+
     fn reads_what_is_written(&self, fd: Fd) -> bool {
         let read = fd.index().and_then(|index| self.last_read.get(index));
         read.is_some_and(|read| {

@@ -149,6 +149,11 @@ impl Ready {
         !self.orders.is_empty() || (!self.strays.is_empty() && claims.is_exposed())
     }
 
+    /// The fds whose events are held.
+    pub fn held(&self) -> impl Iterator<Item = Fd> {
+        self.held.iter().map(|token| token.fd())
+    }
+
     /// How many events are held, or parts of them.
     #[must_use]
     pub fn held_len(&self) -> usize {

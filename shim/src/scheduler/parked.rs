@@ -9,7 +9,7 @@ use interlude_core::claims::{Claims, Want};
 use interlude_core::ready::Delivered;
 use interlude_core::{CoroutineId, Fd};
 use interlude_fiber::Slice;
-use interlude_offload::Completion;
+use interlude_offload::{Completion, Outcome};
 
 use super::{Answer, WaitCall};
 use crate::ambient::Ambient;
@@ -75,7 +75,7 @@ pub(crate) enum Forced {
 }
 
 fn is_of_job(answer: &Answer) -> bool {
-    matches!(answer, Answer::Done | Answer::Returned)
+    matches!(answer, Answer::Done | Answer::Returned | Answer::GivenUp)
 }
 
 /// Slices kept for the next parks.
@@ -117,7 +117,11 @@ impl ParkedSet {
     /// A job is done, or will not be.
     pub(crate) fn completed(&mut self, completion: Completion) {
         let id = CoroutineId(completion.ticket.0);
-        let answer = if completion.is_declined { Answer::Returned } else { Answer::Done };
+        let answer = match completion.outcome {
+            Outcome::Done => Answer::Done,
+            Outcome::Declined => Answer::Returned,
+            Outcome::GivenUp => Answer::GivenUp,
+        };
         let Some(parked) = self.by_id.get_mut(&id) else { return };
         if matches!(parked.waiting, Waiting::Job) {
             parked.waiting = Waiting::Nothing;
@@ -222,6 +226,12 @@ impl ParkedSet {
         self.pop_ready_of(|_| true)
     }
 
+    /// The next that has what it waited for.
+    pub(crate) fn pop_light(&mut self) -> Option<(CoroutineId, Parked, Answer)> {
+        let is_light = |(_, answer): &(CoroutineId, Answer)| !matches!(answer, Answer::GivenUp);
+        self.pop_ready_at(self.ready.iter().position(is_light)?)
+    }
+
     /// Does one of these have a job in flight?
     pub(crate) fn is_any_in_flight(&self, of: impl Fn(CoroutineId) -> bool) -> bool {
         let mut parked = self.by_id.iter();
@@ -233,7 +243,10 @@ impl ParkedSet {
         &mut self,
         of: impl Fn(CoroutineId) -> bool,
     ) -> Option<(CoroutineId, Parked, Answer)> {
-        let position = self.ready.iter().position(|(id, _)| of(*id))?;
+        self.pop_ready_at(self.ready.iter().position(|(id, _)| of(*id))?)
+    }
+
+    fn pop_ready_at(&mut self, position: usize) -> Option<(CoroutineId, Parked, Answer)> {
         let (id, answer) = self.ready.remove(position)?;
         let parked = self.by_id.remove(&id)?;
         self.waiters -= usize::from(!is_of_job(&answer));

@@ -56,6 +56,15 @@ enum OnStack {
     Other,
 }
 
+/// Who may go on.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Weight {
+    /// Whoever has what it waited for.
+    Light,
+    /// Also who has to make its call itself.
+    Any,
+}
+
 struct Scheduler<'a> {
     thread: &'static Thread,
     seat: Seat<'a, Question, Answer>,
@@ -80,6 +89,8 @@ struct Scheduler<'a> {
     on_stack: OnStack,
     /// Has the running coroutine parked before?
     has_parked: bool,
+    /// Has the server had events since a call that the engine gave up was made in place?
+    gave_way: bool,
     /// Who was laid back goes on with this.
     going: Option<Answer>,
     /// How often in a row the kernel has had something to report, since a job came back.
@@ -129,6 +140,7 @@ impl<'a> Scheduler<'a> {
             is_late: false,
             on_stack: OnStack::Other,
             has_parked: false,
+            gave_way: false,
             going: None,
             polls: 0,
             panics: 0,
@@ -282,7 +294,7 @@ impl<'a> Scheduler<'a> {
         loop {
             self.collect();
             self.parked.grant(&self.thread.claims.borrow());
-            if let Some((id, parked, answer)) = self.pop_ready() {
+            if let Some((id, parked, answer)) = self.pop_ready(Weight::Light) {
                 if let Some(answer) = self.resume(id, parked, answer) {
                     return answer;
                 }
@@ -291,10 +303,20 @@ impl<'a> Scheduler<'a> {
             // A signal may have reached the server while a coroutine was on its way to park.
             let is_ending = self.thread.winding_down.is_told() || context::is_stopped();
             let told = is_ending && !self.parked.is_empty();
-            if told || self.timer_is_due() || self.is_draining() || self.thread.signals.any() {
-                if self.parked.is_empty() {
-                    return self.fail(libc::EINTR);
+            let is_last =
+                told || self.timer_is_due() || self.is_draining() || self.thread.signals.any();
+            if is_last && self.parked.is_empty() {
+                return self.fail(libc::EINTR);
+            }
+            if (is_last || std::mem::take(&mut self.gave_way))
+                && let Some((id, parked, answer)) = self.pop_ready(Weight::Any)
+            {
+                if let Some(answer) = self.resume(id, parked, answer) {
+                    return answer;
                 }
+                continue;
+            }
+            if is_last {
                 // A signal may cut it short; there will be another turn.
                 let _ = self.drain();
                 continue;
@@ -306,9 +328,16 @@ impl<'a> Scheduler<'a> {
                 return answer;
             }
             if let Some(answer) = self.deliver(false) {
+                self.gave_way = self.parked.has_ready();
                 return answer;
             }
             if self.is_draining() {
+                continue;
+            }
+            if self.parked.has_ready() {
+                if let Some(answer) = self.give_way() {
+                    return answer;
+                }
                 continue;
             }
             if let Some(answer) = self.fetch() {
@@ -340,7 +369,11 @@ impl<'a> Scheduler<'a> {
     /// The next coroutine that goes on. Where some are parked beside which nothing begins, these: in the
     /// others' turns what they have put off would be gone on with. Then who has waited at a door, and those
     /// who are waited for there. (Where they wait for the others, there is no such order.)
-    fn pop_ready(&mut self) -> Option<(CoroutineId, Parked, Answer)> {
+    ///
+    /// Where the engine has given up jobs, their coroutines make the calls themselves, which takes long, so
+    /// they take turns with the server's events: a loop stands for one such call, not for all of them.
+    /// Those come first that keep an event from the server.
+    fn pop_ready(&mut self, weight: Weight) -> Option<(CoroutineId, Parked, Answer)> {
         let doors = self.doors();
         let claims = self.thread.claims.borrow();
         if !claims.is_calm() || claims.holds_list() {
@@ -362,7 +395,11 @@ impl<'a> Scheduler<'a> {
                 return popped;
             }
         }
-        self.parked.pop_ready()
+        if weight == Weight::Light {
+            return self.parked.pop_light();
+        }
+        let keeps = |id| self.ready.held().any(|fd| claims.keeps(id, fd));
+        self.parked.pop_ready_of(keeps).or_else(|| self.parked.pop_ready())
     }
 
     fn collect(&mut self) {

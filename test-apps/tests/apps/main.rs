@@ -15,6 +15,7 @@ mod ends;
 mod epoll_held;
 mod epoll_kernel;
 mod exceptions;
+mod given_up;
 mod handlers;
 mod hook_calls;
 mod infer;

@@ -41,6 +41,17 @@ impl Scheduler<'_> {
         }
     }
 
+    /// The server's turn, before a call is made that takes long: whatever the kernel has to report by now, or
+    /// work of its own. `None` if it has neither.
+    pub(super) fn give_way(&mut self) -> Option<Answer> {
+        let (call, epoll) = (self.wait, self.epoll.clone()?);
+        self.gave_way = true;
+        // If it refuses, it will do so again when nothing else is left to do.
+        self.ask(&call, &epoll, Some(Duration::ZERO)).ok()?;
+        let has_work = call.timeout == Some(Duration::ZERO);
+        self.deliver(false).or_else(|| has_work.then(|| self.time_out()))
+    }
+
     pub(super) fn ask(
         &mut self,
         call: &WaitCall,
@@ -184,7 +195,7 @@ impl Scheduler<'_> {
         let recalled = self.thread.with_engine(|engine| engine.recall()).flatten();
         let waited = match recalled {
             Some(completion) => {
-                count_by(Counter::EngineRecalled, usize::from(completion.is_declined));
+                count_by(Counter::EngineRecalled, usize::from(completion.is_declined()));
                 self.parked.completed(completion);
                 Ok(())
             }
