@@ -44,7 +44,7 @@ const RECALLED: usize = 1024;
 pub struct Terms {
     /// How long the engine may take.
     pub deadline: Duration,
-    /// For how long an engine in quarantine gets no jobs.
+    /// For how long an engine in quarantine gets no jobs; 0: it is never left alone.
     pub quarantine: Duration,
 }
 
@@ -153,10 +153,10 @@ impl<E: Engine + ?Sized> Guard<E> {
     }
 
     /// Is it silent, and has it a job all the same that will show whether it stays so? Until then no other is
-    /// to wait for it.
+    /// to wait for it (unless the terms are that it is never left alone).
     #[must_use]
     pub fn is_waited_for(&self) -> bool {
-        self.is_silent && !self.flights.is_empty()
+        self.is_silent && !self.flights.is_empty() && !self.terms.quarantine.is_zero()
     }
 
     /// Hands a job over.

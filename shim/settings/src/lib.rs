@@ -199,7 +199,8 @@ pub struct Jobs {
     /// After so many milliseconds without an answer a job is done in place, 1 to 600000. The time of
     /// one that waits behind others begins anew with each answer.
     pub deadline_ms: u32,
-    /// For how many milliseconds an engine that failed several times in a row gets no jobs.
+    /// For how many milliseconds an engine that failed several times in a row gets no jobs; 0: it gets all
+    /// jobs always, whatever it does.
     pub quarantine_ms: u32,
     /// Whose results are checked.
     pub check: Check,

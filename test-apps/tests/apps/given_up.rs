@@ -24,6 +24,7 @@ fn never_answered() -> Preload {
     let deadline = DEADLINE.as_millis().to_string();
     let settings = lasting_settings().map(|(name, value)| match name {
         "INTERLUDE_DEADLINE_MS" => (name, deadline.as_str()),
+        "INTERLUDE_QUARANTINE_MS" => (name, "600000"),
         _ => (name, value),
     });
     coroutine(&settings)
