@@ -1,5 +1,6 @@
 //! The real zlib, and the functions that stand for it: two tables of the same types.
 
+use std::cell::RefCell;
 use std::ffi::{CStr, CString, c_char, c_int, c_uint, c_ulong, c_void};
 use std::sync::Once;
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -150,22 +151,48 @@ fn find(name: &CStr) -> *mut c_void {
     }
 }
 
-/// Streams taken over, left to zlib, and handed over.
-pub(crate) static EVENTS: [AtomicU64; 3] = [const { AtomicU64::new(0) }; 3];
+/// Streams taken over, left to zlib, handed over, compressed as whole buffers, and not as such.
+pub(crate) static EVENTS: [AtomicU64; 5] = [const { AtomicU64::new(0) }; 5];
+
+thread_local! {
+    static SEEN: RefCell<Vec<Event>> = const { RefCell::new(Vec::new()) };
+}
+
+/// What has happened on this thread since this was asked before.
+pub(crate) fn seen() -> Vec<Event> {
+    SEEN.take()
+}
 
 fn observe(event: Event) {
+    SEEN.with_borrow_mut(|seen| {
+        // Only some tests ask.
+        if seen.len() > 1000 {
+            seen.clear();
+        }
+        seen.push(event);
+    });
     let index = match event {
         Event::Taken => 0,
         Event::Left(_) => 1,
         Event::HandedOver(_) => 2,
+        Event::Whole => 3,
+        Event::InPieces(_) => 4,
     };
     EVENTS[index].fetch_add(1, Ordering::Relaxed);
 }
 
-/// Begins taking over; every level but 0 is.
+/// Says that the policy is the other one: a process has one for all of its streams.
+pub(crate) const OTHER_POLICY: &str = "INTERLUDE_TEST_OTHER_POLICY";
+
+/// Begins taking over. By the one policy that is all levels but 0; by the other, zlib does what comes in
+/// pieces at most of them, and libdeflate what comes whole.
 pub(crate) fn start() {
     static ONCE: Once = Once::new();
-    ONCE.call_once(|| interlude_deflate::start(Policy::Balanced, find, observe));
+    ONCE.call_once(|| {
+        let is_other = std::env::var_os(OTHER_POLICY).is_some();
+        let policy = if is_other { Policy::NeverBigger } else { Policy::Balanced };
+        interlude_deflate::start(policy, find, observe);
+    });
 }
 
 /// Text of `z_stream.msg`.

@@ -1,0 +1,100 @@
+//! libdeflate: one whole buffer to one run of deflate blocks, the last of which ends the stream.
+//!
+//! A compressor of libdeflate's has up to 1.3 MB (8.6 MB from level 10 on), none of which outlives a call in
+//! content: what comes out depends on the input only (`tests/scratch.rs`). Each thread keeps one for each
+//! level that it has used, from the process's own allocator, until it ends. A stream has nothing of it.
+//!
+//! Linked statically, from the source that the crate `libdeflate-sys` carries, as ISA-L is and for the same
+//! reasons: a system's library may be missing, or be one whose sizes were never calibrated, and to load it
+//! would open files within a server's worker. Its symbols have names of their own (`build.rs`), so no call
+//! of ours can come back through a hook of libdeflate's.
+//!
+//! Must not: be given a history, or a part of a stream.
+
+use std::cell::Cell;
+use std::ffi::{c_int, c_void};
+use std::ptr::NonNull;
+
+/// The highest level of libdeflate.
+pub const MAX_LEVEL: u8 = 12;
+
+unsafe extern "C" {
+    fn interlude_libdeflate_alloc_compressor(level: c_int) -> *mut c_void;
+    fn interlude_libdeflate_free_compressor(compressor: *mut c_void);
+    fn interlude_libdeflate_deflate_compress(
+        compressor: *mut c_void,
+        input: *const c_void,
+        input_len: usize,
+        output: *mut c_void,
+        room: usize,
+    ) -> usize;
+}
+
+/// A compressor of one level.
+#[derive(Debug)]
+pub struct Compressor(NonNull<c_void>);
+
+// SAFETY: it is bound to no thread, and used through `&mut` only.
+unsafe impl Send for Compressor {}
+
+impl Compressor {
+    /// One for `level` (1 to 12); `None` for another level, or where there is no memory.
+    #[must_use]
+    pub fn new(level: u8) -> Option<Self> {
+        if !(1..=MAX_LEVEL).contains(&level) {
+            return None;
+        }
+        // SAFETY: any level may be asked for.
+        NonNull::new(unsafe { interlude_libdeflate_alloc_compressor(level.into()) }).map(Self)
+    }
+
+    /// Compresses `input` into `output`: raw deflate, with matches up to 32 KiB back. Returns the bytes put
+    /// out, `None` where there is not room enough.
+    pub fn compress(&mut self, input: &[u8], output: &mut [u8]) -> Option<usize> {
+        // SAFETY: a compressor that nobody else uses, and both buffers of the sizes that are said.
+        let len = unsafe {
+            interlude_libdeflate_deflate_compress(
+                self.0.as_ptr(),
+                input.as_ptr().cast(),
+                input.len(),
+                output.as_mut_ptr().cast(),
+                output.len(),
+            )
+        };
+        (1..=output.len()).contains(&len).then_some(len)
+    }
+}
+
+impl Drop for Compressor {
+    fn drop(&mut self) {
+        // SAFETY: made by `new`, and freed once.
+        unsafe { interlude_libdeflate_free_compressor(self.0.as_ptr()) };
+    }
+}
+
+type Kept = [Cell<Option<Compressor>>; MAX_LEVEL as usize + 1];
+
+thread_local! {
+    /// This thread's compressors, by their levels. One that is in use is not here.
+    static KEPT: Kept = const { [const { Cell::new(None) }; MAX_LEVEL as usize + 1] };
+}
+
+/// Is there a compressor of that level for this thread? It is made where there is none.
+pub(crate) fn is_ready(level: u8) -> bool {
+    with_compressor(level, |_| ()).is_some()
+}
+
+/// Lends this thread's compressor of that level to `body`; `None` where none is to be had.
+pub(crate) fn with_compressor<T>(level: u8, body: impl FnOnce(&mut Compressor) -> T) -> Option<T> {
+    // A thread that is about to end has none any more.
+    let kept = |act: &dyn Fn(&Cell<Option<Compressor>>) -> Option<Compressor>| {
+        KEPT.try_with(|kept| kept.get(usize::from(level)).and_then(act)).ok().flatten()
+    };
+    let mut compressor = kept(&Cell::take).or_else(|| Compressor::new(level))?;
+    let result = body(&mut compressor);
+    let back = Cell::new(Some(compressor));
+    // What a call within this one has put there meanwhile is one too many.
+    drop(kept(&|place| place.replace(back.take())));
+    // Where there is no place any more, it ends here.
+    Some(result)
+}
