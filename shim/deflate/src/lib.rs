@@ -32,6 +32,7 @@ mod shadow;
 mod state;
 mod taken;
 mod takeover;
+pub mod trial;
 mod window;
 mod zlib;
 

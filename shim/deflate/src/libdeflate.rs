@@ -1,6 +1,6 @@
 //! libdeflate: one whole buffer to one run of deflate blocks, the last of which ends the stream.
 //!
-//! A compressor of libdeflate's has up to 1.3 MB (8.6 MB from level 10 on), none of which outlives a call in
+//! A compressor of libdeflate's has 205 KB at level 1, 672 KB at 2 to 9, 9 MB from 10 on. None of that outlives a call in
 //! content: what comes out depends on the input only (`tests/scratch.rs`). Each thread keeps one for each
 //! level that it has used, from the process's own allocator, until it ends. A stream has nothing of it.
 //!

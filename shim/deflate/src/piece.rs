@@ -9,8 +9,8 @@ use crate::policy::Compressor;
 
 /// The longest piece, in bytes: one stored block.
 pub(crate) const LONGEST: usize = 65535;
-/// The shortest input that is a whole buffer, in bytes: libdeflate stores what is shorter, where zlib may
-/// do better.
+/// The shortest input that is a whole buffer, in bytes: libdeflate stores what is shorter, where zlib does
+/// better, and promises to (`deflateBound` of less than 8 bytes may be four more).
 pub(crate) const SHORTEST_WHOLE: usize = 64;
 /// What is added to a piece that is stored.
 pub(crate) const STORED: usize = 5;

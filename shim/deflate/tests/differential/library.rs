@@ -28,6 +28,28 @@ pub(crate) struct Header {
     pub(crate) done: c_int,
 }
 
+impl Header {
+    /// With a name, which is terminated.
+    pub(crate) fn named(name: &mut [u8]) -> Self {
+        let null = std::ptr::null_mut();
+        Self {
+            text: 0,
+            time: 0,
+            xflags: 0,
+            os: 3,
+            extra: null,
+            extra_len: 0,
+            extra_max: 0,
+            name: name.as_mut_ptr(),
+            name_max: 0,
+            comment: null,
+            comment_max: 0,
+            hcrc: 0,
+            done: 0,
+        }
+    }
+}
+
 mod real {
     use super::*;
 
@@ -181,18 +203,24 @@ fn observe(event: Event) {
     EVENTS[index].fetch_add(1, Ordering::Relaxed);
 }
 
-/// Says that the policy is the other one: a process has one for all of its streams.
+/// Says that the policy is another one: a process has one for all of its streams.
 pub(crate) const OTHER_POLICY: &str = "INTERLUDE_TEST_OTHER_POLICY";
 
-/// Begins taking over. By the one policy that is all levels but 0; by the other, zlib does what comes in
-/// pieces at most of them, and libdeflate what comes whole.
+/// Half of the levels are ISA-L's, in the others libdeflate does what comes whole; or that is the case in most
+/// (`never-bigger`); or all are ISA-L's (`fastest`).
+pub(crate) fn policy() -> Policy {
+    match std::env::var(OTHER_POLICY).as_deref() {
+        Err(_) => Policy::Balanced,
+        Ok("never-bigger") => Policy::NeverBigger,
+        Ok("fastest") => Policy::Fastest,
+        Ok(other) => panic!("{OTHER_POLICY}={other}"),
+    }
+}
+
+/// Begins taking over.
 pub(crate) fn start() {
     static ONCE: Once = Once::new();
-    ONCE.call_once(|| {
-        let is_other = std::env::var_os(OTHER_POLICY).is_some();
-        let policy = if is_other { Policy::NeverBigger } else { Policy::Balanced };
-        interlude_deflate::start(policy, find, observe);
-    });
+    ONCE.call_once(|| interlude_deflate::start(policy(), find, observe));
 }
 
 /// Text of `z_stream.msg`.

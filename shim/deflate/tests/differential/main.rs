@@ -51,7 +51,7 @@ fn every_call_answers_as_zlib_does() {
     }
     let [taken, left, handed_over, ..] = counts();
     // Else nothing was compared.
-    assert!(taken > 50 && left > 10 && handed_over > 5, "{taken} {left} {handed_over}");
+    assert!(taken > 50 && left > 5 && handed_over > 5, "{taken} {left} {handed_over}");
 }
 
 #[test]
@@ -68,17 +68,22 @@ fn every_call_on_a_whole_buffer_answers_as_zlib_does() {
     assert!(whole > 100 && in_pieces > 10, "{whole} {in_pieces}");
 }
 
-/// All tests of this file once more, in a process of their own.
-#[test]
-fn it_is_all_so_under_the_other_policy() {
-    if std::env::var_os(library::OTHER_POLICY).is_some() {
-        return;
-    }
-    let program = std::env::current_exe().unwrap();
-    let run = std::process::Command::new(program).env(library::OTHER_POLICY, "1").output().unwrap();
+/// Runs tests of this program once more, in a process of its own, under another policy.
+fn again(policy: &str, args: &[&str], ends_with: &str) {
+    let mut program = std::process::Command::new(std::env::current_exe().unwrap());
+    let run = program.args(args).env(library::OTHER_POLICY, policy).output().unwrap();
     let said = String::from_utf8_lossy(&run.stdout);
-    assert!(run.status.success(), "{said}{}", String::from_utf8_lossy(&run.stderr));
-    assert!(said.contains("every_call_on_a_whole_buffer_answers_as_zlib_does ... ok"), "{said}");
+    assert!(run.status.success(), "{policy}: {said}{}", String::from_utf8_lossy(&run.stderr));
+    assert!(said.contains(&format!("{ends_with} ... ok")), "{policy}: {said}");
+}
+
+#[test]
+fn it_is_all_so_under_the_other_policies() {
+    if std::env::var_os(library::OTHER_POLICY).is_none() {
+        again("never-bigger", &[], "every_call_on_a_whole_buffer_answers_as_zlib_does");
+        let one = "every_call_answers_as_zlib_does";
+        again("fastest", &[one, "--exact"], one);
+    }
 }
 
 #[test]

@@ -1,9 +1,10 @@
 //! Streams of which the first call brings everything: libdeflate's, behind zlib's interface.
 
-use interlude_deflate::{Event, Pieces, Policy};
+use interlude_deflate::trial::{LONGEST_WHOLE, Trial};
+use interlude_deflate::{Compressor, Event, Pieces, libdeflate};
 
 use crate::decode::decode;
-use crate::library::{self, Api, OURS, REAL};
+use crate::library::{self, Api, Header, OURS, REAL};
 use crate::plan::{Data, Room, Setup};
 use crate::side::Side;
 
@@ -68,13 +69,11 @@ fn output_is_that_of_libdeflate_alone() {
     let data = text(20_000);
     let mut side = begin(OURS, setup(6, -15));
     assert_eq!(side.drive(&data, 4, ONE_CALL), 1);
-    let is_other = std::env::var_os(library::OTHER_POLICY).is_some();
-    let policy = if is_other { Policy::NeverBigger } else { Policy::Balanced };
-    let interlude_deflate::Compressor::Libdeflate(level) = policy.choose(6).whole else {
+    let Compressor::Libdeflate(level) = library::policy().choose(6).whole else {
         panic!("level 6 is not libdeflate's")
     };
     let mut alone = vec![0; 30_000];
-    let mut compressor = interlude_deflate::libdeflate::Compressor::new(level).unwrap();
+    let mut compressor = libdeflate::Compressor::new(level).unwrap();
     let len = compressor.compress(&data, &mut alone).unwrap();
     assert!(side.out == alone[..len]);
 }
@@ -165,7 +164,7 @@ fn who_changes_his_mind_before_the_header_is_out_has_a_stream_like_any_other() {
     let data = text(7000);
     for (window, header) in [(15, 2), (31, 10)] {
         for room in 1..header {
-            for (flush, at_once) in [(0, true), (0, false), (2, true), (3, false)] {
+            for (flush, at_once) in [(0, true), (0, false), (2, true), (3, false), (5, true)] {
                 let outcome = [OURS, REAL].map(|api| {
                     let mut side = begin(api, setup(6, window));
                     side.give(&data);
@@ -191,6 +190,50 @@ fn who_changes_his_mind_before_the_header_is_out_has_a_stream_like_any_other() {
                 assert_eq!(outcome[0], outcome[1], "{window} {room} {flush}: ours, zlib's");
             }
         }
+    }
+}
+
+#[test]
+fn who_goes_on_with_nothing_after_a_part_of_the_header_is_no_error() {
+    let data = text(7000);
+    for flush in [0, 1, 2, 5] {
+        let outcome = [OURS, REAL].map(|api| {
+            let mut side = begin(api, setup(6, 31));
+            side.give(&data);
+            let first = side.call(4, 4);
+            side.give(&[]);
+            let then = side.call(flush, 100);
+            let again = side.call(flush, 100);
+            let last = side.drive(&data, 4, ONE_CALL);
+            let decoded = decode(&side.out, 31, &[]).unwrap();
+            assert!(decoded.ended && decoded.bytes == data);
+            (first, then, again, last, side.end())
+        });
+        assert_eq!(outcome[0], outcome[1], "{flush}: ours, zlib's");
+    }
+}
+
+#[test]
+fn a_long_header_may_fill_its_room_exactly_when_the_mind_is_changed() {
+    // The header comes through a buffer of 1 KiB, and its last part ends where the room does.
+    let (data, name) = (text(500), [vec![b'n'; 3000], vec![0]].concat());
+    let narrow = Setup { level: 6, window: 26, memory: 2, strategy: 0 };
+    for flush in [0, 2] {
+        let outcome = [OURS, REAL].map(|api| {
+            let mut name = name.clone();
+            let mut side = begin(api, narrow);
+            let mut header = Header::named(&mut name);
+            assert_eq!(side.set_header(&mut header), 0);
+            side.give(&data);
+            let first = side.call(4, 1500);
+            let then = side.call(flush, 10 + 3001 - 1500);
+            let flushed = side.drive(&data[500 - side.z.avail_in as usize..], flush, ONE_CALL);
+            let last = side.drive(&[], 4, ONE_CALL);
+            let decoded = decode(&side.out, 31, &[]).unwrap();
+            assert!(decoded.ended && decoded.bytes == data, "{}", api.name);
+            (first, then, flushed, last, side.end())
+        });
+        assert_eq!(outcome[0], outcome[1], "{flush}: ours, zlib's");
     }
 }
 
@@ -226,10 +269,27 @@ fn what_is_no_whole_buffer_is_compressed_in_pieces_and_the_reason_is_told() {
     assert_eq!(one(narrow, 4097, 4, &[]), Some(Pieces::Window));
 }
 
+/// What libdeflate stores in several blocks: the lowest bit is now mostly 0, now mostly 1, which is reason
+/// enough for another block, and saves less than its codes take.
+fn costly(len: usize) -> Vec<u8> {
+    let bytes = Data::Random { seed: 9, len }.bytes();
+    let coins = Data::Random { seed: 77, len }.bytes();
+    let all = bytes.into_iter().zip(coins).enumerate();
+    all.map(|(i, (byte, coin))| {
+        let bit = u8::from(coin < 180) ^ (i / 6000 % 2) as u8;
+        byte & !1 | bit
+    })
+    .collect()
+}
+
 #[test]
 fn what_libdeflate_has_no_room_for_is_stored() {
     for (len, window) in [(65_518, 15), (300, 31), (40_000, -15)] {
-        let data = Data::Random { seed: 9, len }.bytes();
+        let data = costly(len);
+        let mut alone = vec![0; len + 5];
+        let mut compressor = libdeflate::Compressor::new(7).unwrap();
+        let fits = compressor.compress(&data, &mut alone).is_some();
+        assert_eq!(fits, len == 300, "{len}");
         let mut side = begin(OURS, setup(6, window));
         assert_eq!(side.drive(&data, 4, ONE_CALL), 1);
         assert!(side.out.len() <= len + 5 + 18);
@@ -245,4 +305,27 @@ fn a_stream_that_was_whole_asks_for_no_more_of_the_applications_memory() {
         side.memory.asked.clone()
     });
     assert_eq!(asked[0], asked[1]);
+}
+
+#[test]
+fn what_a_trial_puts_out_is_what_a_stream_would() {
+    let mut trial = Trial::open().unwrap();
+    let all =
+        [Compressor::Zlib, Compressor::Isal(0), Compressor::Isal(3), Compressor::Libdeflate(6)];
+    for len in [0, 1, 5000, LONGEST_WHOLE, LONGEST_WHOLE + 1, 200_000] {
+        let data = text(len);
+        for compressor in all {
+            let done = trial.compress(compressor, 6, &data).map(<[u8]>::to_vec);
+            let is_libdeflate = matches!(compressor, Compressor::Libdeflate(_));
+            assert_eq!(done.is_some(), !is_libdeflate || len <= LONGEST_WHOLE);
+            let Some(done) = done else { continue };
+            assert!(decode(&done, -15, &[]).unwrap().bytes == data, "{compressor:?} {len}");
+            if compressor == Compressor::Zlib {
+                let mut side = begin(REAL, setup(6, -15));
+                assert_eq!(side.drive(&data, 4, ONE_CALL), 1);
+                assert!(side.out == done);
+            }
+        }
+    }
+    assert_eq!(text(65_518).len(), LONGEST_WHOLE);
 }
