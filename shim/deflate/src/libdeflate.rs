@@ -45,7 +45,10 @@ impl Compressor {
             return None;
         }
         // SAFETY: any level may be asked for.
-        NonNull::new(unsafe { interlude_libdeflate_alloc_compressor(level.into()) }).map(Self)
+        let compressor = unsafe { interlude_libdeflate_alloc_compressor(level.into()) };
+        #[cfg(test)]
+        tests::LIVE.fetch_add(1, std::sync::atomic::Ordering::SeqCst);
+        NonNull::new(compressor).map(Self)
     }
 
     /// Compresses `input` into `output`: raw deflate, with matches up to 32 KiB back. Returns the bytes put
@@ -69,6 +72,8 @@ impl Drop for Compressor {
     fn drop(&mut self) {
         // SAFETY: made by `new`, and freed once.
         unsafe { interlude_libdeflate_free_compressor(self.0.as_ptr()) };
+        #[cfg(test)]
+        tests::LIVE.fetch_sub(1, std::sync::atomic::Ordering::SeqCst);
     }
 }
 
@@ -97,4 +102,33 @@ pub(crate) fn with_compressor<T>(level: u8, body: impl FnOnce(&mut Compressor) -
     drop(kept(&|place| place.replace(back.take())));
     // Where there is no place any more, it ends here.
     Some(result)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::sync::atomic::{AtomicUsize, Ordering};
+
+    /// Compressors that there are: one test only makes any.
+    pub(super) static LIVE: AtomicUsize = AtomicUsize::new(0);
+
+    fn live() -> usize {
+        LIVE.load(Ordering::SeqCst)
+    }
+
+    #[test]
+    fn a_thread_keeps_one_for_each_level_that_it_has_used_until_it_ends() {
+        let work = || {
+            assert!(is_ready(6) && is_ready(6) && live() == 1);
+            assert!(is_ready(7) && live() == 2);
+            // Another call within, as a signal's handler might make one.
+            let within = with_compressor(6, |_| with_compressor(6, |_| live()));
+            assert_eq!((within, live()), (Some(Some(3)), 2));
+            assert!(!is_ready(0) && !is_ready(13) && !is_ready(255));
+        };
+        for _ in 0..3 {
+            assert!(std::thread::spawn(work).join().is_ok());
+            assert_eq!(live(), 0);
+        }
+    }
 }
