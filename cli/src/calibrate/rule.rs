@@ -116,7 +116,8 @@ pub(super) fn compare(
     shape: Shape,
 ) -> Option<Chosen> {
     let (ours, zlibs) = (measured.of(subject), measured.of(Subject::zlib(level)));
-    let (mut kinds, mut times): (Vec<(&str, Vec<f64>)>, Vec<(f64, f64)>) = Default::default();
+    let mut kinds: Vec<(&str, Vec<f64>)> = Vec::new();
+    let mut times: Vec<(f64, f64)> = Vec::new();
     for ((input, ours), zlibs) in measured.inputs.iter().zip(ours).zip(zlibs) {
         let len = input.bytes.len();
         if shape == Shape::Whole && len > LONGEST_WHOLE {
