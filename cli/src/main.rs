@@ -13,6 +13,7 @@ use failure::Failure;
 use std::process::ExitCode;
 
 mod bench;
+mod calibrate;
 mod check;
 mod elf;
 mod executable;
@@ -40,6 +41,7 @@ enum Command {
     Check(check::Args),
     Matrix(matrix::Args),
     Bench(bench::Args),
+    Calibrate(calibrate::Args),
 }
 
 fn main() -> ExitCode {
@@ -57,6 +59,7 @@ fn dispatch(command: Command) -> Result<ExitCode, Failure> {
         Command::Check(args) => check::run(&args),
         Command::Matrix(args) => matrix::run(&args),
         Command::Bench(args) => bench::run(&args),
+        Command::Calibrate(args) => calibrate::run(&args),
     }
 }
 

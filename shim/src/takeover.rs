@@ -1,4 +1,4 @@
-//! zlib's `deflate` is done by ISA-L, where the settings say so (`compress.with`).
+//! zlib's `deflate` is done by ISA-L and libdeflate, where the settings say so (`compress.with`).
 //!
 //! That happens *below* the hooks: the original of each hook becomes the function of `interlude-deflate`
 //! that stands for it. So whatever a hook makes of a call (a job, a wait, nothing at all) and wherever it
@@ -7,7 +7,7 @@
 //!
 //! Must not: be switched on once the server runs.
 
-use interlude_deflate::{Event, Policy, Reason};
+use interlude_deflate::{Event, Pieces, Policy, Reason};
 use interlude_settings::{CompressPolicy, Compressor, Settings};
 
 use crate::counters::{Counter, count};
@@ -48,14 +48,23 @@ pub(crate) fn start(settings: &Settings) {
 fn observe(event: Event) {
     count(match event {
         Event::Taken => Counter::CompressTaken,
+        Event::Whole => Counter::CompressWhole,
+        Event::InPieces(Pieces::Unfinished) => Counter::CompressPiecesUnfinished,
+        Event::InPieces(Pieces::Long) => Counter::CompressPiecesLong,
+        Event::InPieces(Pieces::Short) => Counter::CompressPiecesShort,
+        Event::InPieces(Pieces::Window) => Counter::CompressPiecesWindow,
+        Event::InPieces(Pieces::History) => Counter::CompressPiecesHistory,
+        Event::InPieces(Pieces::Memory) => Counter::CompressPiecesMemory,
+        Event::InPieces(Pieces::Changed) => Counter::CompressPiecesChanged,
         Event::HandedOver(Reason::Flushes) => Counter::CompressHandedOverFlushes,
+        Event::HandedOver(Reason::Pieces) => Counter::CompressHandedOverPieces,
         Event::HandedOver(_) => Counter::CompressHandedOverChanged,
         Event::Left(Reason::Version) => Counter::CompressLeftVersion,
         Event::Left(Reason::Level) => Counter::CompressLeftLevel,
         Event::Left(Reason::Strategy) => Counter::CompressLeftStrategy,
         Event::Left(Reason::Memory) => Counter::CompressLeftMemory,
         Event::Left(Reason::NoInput) => Counter::CompressLeftNoInput,
-        Event::Left(Reason::Prepared | Reason::Changed | Reason::Flushes) => {
+        Event::Left(Reason::Prepared | Reason::Changed | Reason::Flushes | Reason::Pieces) => {
             Counter::CompressLeftPrepared
         }
     });

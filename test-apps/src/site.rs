@@ -6,6 +6,7 @@ use std::fs;
 use std::path::{Path, PathBuf};
 use tempfile::TempDir;
 
+mod records;
 mod text;
 
 /// What a file holds.
@@ -17,6 +18,12 @@ pub enum Content {
     Script,
     /// Random bytes, which no server compresses (`application/octet-stream`).
     Random,
+    /// An array of objects with the same keys, as an interface answers it.
+    Json,
+    /// Rules with selectors and declarations.
+    Style,
+    /// Lines of a log, which the configurations here do not compress.
+    Log,
 }
 
 impl Content {
@@ -27,13 +34,22 @@ impl Content {
             Self::Html => "html",
             Self::Script => "js",
             Self::Random => "bin",
+            Self::Json => "json",
+            Self::Style => "css",
+            Self::Log => "log",
         }
+    }
+
+    /// So many bytes of it, the same at every call.
+    #[must_use]
+    pub fn bytes(self, size: usize) -> Vec<u8> {
+        text::fill(self, size)
     }
 
     /// Whether the configurations here compress it.
     #[must_use]
     pub fn compressible(self) -> bool {
-        self != Self::Random
+        !matches!(self, Self::Random | Self::Log)
     }
 }
 
@@ -89,7 +105,7 @@ impl Site {
         open_to_all(dir.path()).map_err(failed)?;
         let mut files = Vec::new();
         for &(content, size) in wanted {
-            let bytes = text::fill(content, size);
+            let bytes = content.bytes(size);
             let name = content.extension();
             let kind = if content == Content::Script { "script" } else { name };
             let path = format!("/{kind}-{size}.{name}");
@@ -150,5 +166,28 @@ mod tests {
         }
         let lengths: Vec<usize> = one.files().iter().map(|f| f.bytes.len()).collect();
         assert_eq!(lengths, [5000, 3, 5000]);
+    }
+
+    #[test]
+    fn what_was_made_up_stays_as_it_is() {
+        // Measurements and tables of compressors refer to these very bytes.
+        let all = [
+            Content::Html,
+            Content::Script,
+            Content::Random,
+            Content::Json,
+            Content::Style,
+            Content::Log,
+        ];
+        let sums = all.map(|content| sha256(&content.bytes(20_000))[..16].to_owned());
+        let known = [
+            "aabe4807ca0e870c",
+            "8e74c6199945c31d",
+            "4ea73186a5dc9a6d",
+            "7e77f7f1fa021cdd",
+            "82544da333ecb0d6",
+            "03d949f6e6378699",
+        ];
+        assert_eq!(sums, known);
     }
 }

@@ -25,7 +25,7 @@ mod handoff;
 mod handshake;
 mod infer;
 mod infer_client;
-mod interrupt;
+pub(crate) mod interrupt;
 mod lanes;
 mod mixed;
 mod options;

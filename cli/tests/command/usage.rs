@@ -27,6 +27,9 @@ fn bad_usage_is_one_line_and_exit_code_2() {
         (&["bench", "mixed", "--server-cpus", "9999"], "CPU 9999 cannot be used"),
         (&["bench", "switch", "--rounds", "0"], "--rounds"),
         (&["bench", "crypto", "--seconds", "0"], "--seconds"),
+        (&["calibrate"], "command is required"),
+        (&["calibrate", "compress", "--seconds", "0"], "--seconds"),
+        (&["calibrate", "compress", "--docs", "/no-such-folder/x.md"], "cannot write"),
     ];
     for (args, word) in cases {
         let line = one_line(&interlude(None, args), 2);

@@ -1,4 +1,4 @@
-//! What happens to streams, for whoever counts it: a closed list.
+//! What happens to streams, for whoever counts it: closed lists.
 
 use std::sync::OnceLock;
 
@@ -7,9 +7,13 @@ use std::sync::OnceLock;
 pub enum Event {
     /// It was taken over.
     Taken,
+    /// All of it was compressed as one buffer, by libdeflate.
+    Whole,
+    /// The policy has libdeflate for a buffer of that level, and this is none.
+    InPieces(Pieces),
     /// It stays zlib's from its first byte on.
     Left(Reason),
-    /// It was taken over, and is zlib's again from a flush on.
+    /// It was taken over, and is zlib's again from a flush on, or from its header.
     HandedOver(Reason),
 }
 
@@ -33,6 +37,28 @@ pub enum Reason {
     Changed,
     /// It flushes little pieces, over each of which its history would have to be looked through.
     Flushes,
+    /// Its first call brought all of it, another came before it had begun, and by the policy zlib does
+    /// this level in pieces.
+    Pieces,
+}
+
+/// Why a stream is no whole buffer.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Pieces {
+    /// Its first call does not end it.
+    Unfinished,
+    /// It is longer than a piece, or than the stream's memory has room for.
+    Long,
+    /// It is so short that libdeflate would store it.
+    Short,
+    /// It is longer than its window: there might be matches from too far back.
+    Window,
+    /// It has a dictionary.
+    History,
+    /// There is no memory for a compressor.
+    Memory,
+    /// Its first call brought all of it, and another came before it had begun.
+    Changed,
 }
 
 /// Told of each event; it must not panic.

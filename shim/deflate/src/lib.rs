@@ -1,8 +1,9 @@
-//! zlib's `deflate` on ISA-L, exact in every detail of zlib's interface.
+//! zlib's `deflate` on ISA-L and libdeflate, exact in every detail of zlib's interface.
 //!
 //! ```text
 //!  application ── deflate() ──> entry ──┬── not ours: zlib
-//!                                       └── taken ── piece ── ISA-L
+//!                                       └── taken ── piece ──┬── ISA-L
+//!                                                            └── libdeflate: whole buffers
 //!                       takeover: first call with input │ ▲ flush, reset, end
 //!                                                       ▼ │
 //!                          z_stream.state: zlib's own, masked (shadow)
@@ -10,7 +11,8 @@
 //!
 //! A stream is initialised, configured, reset and ended by the loaded zlib itself, with the application's
 //! allocator: whatever zlib allocates, refuses or reports there is what it is. Only its blocks are
-//! ISA-L's: from the first call of `deflate` with input on, in zlib's own memory for the stream.
+//! others': from the first call of `deflate` with input on, in zlib's own memory for the stream. Whether a
+//! stream is one whole buffer is known then: that call brings all of its input, and ends it.
 //!
 //! Must not: know the shim, jobs or settings; have a table of streams, or memory of a stream outside of it.
 //!
@@ -23,18 +25,20 @@
 pub mod entry;
 mod event;
 pub mod isal;
+pub mod libdeflate;
 mod piece;
 mod policy;
 mod shadow;
 mod state;
 mod taken;
 mod takeover;
+pub mod trial;
 mod window;
 mod zlib;
 
 pub use entry::instead_of;
-pub use event::{Event, Observer, Reason};
-pub use policy::Policy;
+pub use event::{Event, Observer, Pieces, Reason};
+pub use policy::{Choice, Compressor, Policy};
 pub use state::State;
 pub use zlib::{Find, ZStream};
 

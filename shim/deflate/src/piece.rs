@@ -3,10 +3,15 @@
 //! Whatever the data, a piece costs no more than the stored blocks that could hold it: so what
 //! `deflateBound` promises of zlib holds of this, too.
 
-use crate::isal::{self, End};
+use crate::isal::{self, End, MAX_LEVEL};
+use crate::libdeflate;
+use crate::policy::Compressor;
 
 /// The longest piece, in bytes: one stored block.
 pub(crate) const LONGEST: usize = 65535;
+/// The shortest input that is a whole buffer, in bytes: libdeflate stores what is shorter, where zlib does
+/// better, and promises to (`deflateBound` of less than 8 bytes may be four more).
+pub(crate) const SHORTEST_WHOLE: usize = 64;
 /// What is added to a piece that is stored.
 pub(crate) const STORED: usize = 5;
 /// An empty stored block, not the last: what a flush ends with.
@@ -21,13 +26,15 @@ pub(crate) struct Piece {
     pub(crate) len: usize,
     /// Does it end with [`MARKER`]?
     pub(crate) is_marked: bool,
+    /// Is it libdeflate's?
+    pub(crate) is_whole: bool,
 }
 
 /// How a piece is compressed.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct Way {
-    /// ISA-L's level.
-    pub(crate) level: u8,
+    /// By what. libdeflate only where there is no history, and the stream ends.
+    pub(crate) compressor: Compressor,
     /// Matches go no further back than so many bits can say.
     pub(crate) window_bits: u8,
 }
@@ -43,15 +50,27 @@ pub(crate) fn compress(
     if input.is_empty() {
         let bytes: &[u8] = if end == End::Last { &EMPTY } else { &MARKER };
         output.get_mut(..bytes.len())?.copy_from_slice(bytes);
-        return Some(Piece { len: bytes.len(), is_marked: end == End::Flush });
+        return Some(Piece { len: bytes.len(), is_marked: end == End::Flush, is_whole: false });
     }
     let room = output.get_mut(..input.len() + STORED)?;
-    let Way { level, window_bits } = way;
+    let Way { compressor, window_bits } = way;
+    if let Compressor::Libdeflate(level) = compressor
+        && history.is_empty()
+        && end == End::Last
+    {
+        // Without a compressor, which there was a moment ago, it is ISA-L's.
+        match libdeflate::with_compressor(level, |compressor| compressor.compress(input, room)) {
+            Some(Some(len)) => return Some(Piece { len, is_marked: false, is_whole: true }),
+            Some(None) => return store(input, end, output),
+            None => {}
+        }
+    }
+    let level = if let Compressor::Isal(level) = compressor { level } else { MAX_LEVEL };
     let done = isal::with_scratch(|scratch| {
         scratch.compress(level, window_bits, history, input, end, room)
     });
     match done {
-        Some(len) => Some(Piece { len, is_marked: end == End::Flush }),
+        Some(len) => Some(Piece { len, is_marked: end == End::Flush, is_whole: false }),
         None => store(input, end, output),
     }
 }
@@ -63,5 +82,5 @@ fn store(input: &[u8], end: End, output: &mut [u8]) -> Option<Piece> {
     let [low, high] = len.to_le_bytes();
     header.copy_from_slice(&[u8::from(end == End::Last), low, high, !low, !high]);
     body.copy_from_slice(input);
-    Some(Piece { len: total, is_marked: false })
+    Some(Piece { len: total, is_marked: false, is_whole: false })
 }

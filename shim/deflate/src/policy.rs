@@ -1,36 +1,84 @@
-//! Which of zlib's levels are done by what.
-//!
-//! First choices, from single pages of HTML, not yet from a calibration over a corpus. With
-//! [`Policy::NeverBigger`] zlib keeps its levels 4 to 9: ISA-L has nothing as small.
+//! Which of zlib's levels are done by what: the outcome of `interlude calibrate compress` (docs/compression.md),
+//! by which each choice is the fastest that its policy allows. A test of the command's fails where one puts
+//! out more than that.
 
 use std::ffi::c_int;
+
+/// What compresses, at a level of its own.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Compressor {
+    /// zlib, at the level that the application has asked for.
+    Zlib,
+    /// ISA-L, level 0 to 3.
+    Isal(u8),
+    /// libdeflate, level 1 to 12: whole buffers only.
+    Libdeflate(u8),
+}
+
+impl Compressor {
+    const ZLIB: u8 = 0xff;
+    const LIBDEFLATE: u8 = 0x10;
+
+    /// As a number, for the shadow.
+    pub(crate) fn code(self) -> u8 {
+        match self {
+            Self::Zlib => Self::ZLIB,
+            Self::Isal(level) => level,
+            Self::Libdeflate(level) => Self::LIBDEFLATE + level,
+        }
+    }
+
+    /// What [`Self::code`] has made a number of.
+    pub(crate) fn of_code(code: u8) -> Self {
+        match code {
+            Self::ZLIB => Self::Zlib,
+            Self::LIBDEFLATE.. => Self::Libdeflate(code - Self::LIBDEFLATE),
+            level => Self::Isal(level),
+        }
+    }
+}
+
+/// What compresses at one of zlib's levels.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Choice {
+    /// Streams that come in pieces; never libdeflate.
+    pub pieces: Compressor,
+    /// Those of which the first call brings everything.
+    pub whole: Compressor,
+}
 
 /// What the output may cost in bytes.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub enum Policy {
-    /// Meant to be no larger than zlib's at the same level, but for 1 %.
+    /// No larger than zlib's at the same level, but for 1 %, on each kind of data of the calibration.
     #[default]
     NeverBigger,
-    /// Meant to be at most 15 % larger.
+    /// At most 15 % larger, likewise.
     Balanced,
     /// Whatever is fastest.
     Fastest,
 }
 
 impl Policy {
-    /// ISA-L's level for one of zlib's; `None`: zlib itself.
+    /// What does one of zlib's levels.
     #[must_use]
-    pub fn choose(self, level: c_int) -> Option<u8> {
-        match (self, level) {
-            (_, ..=0) => None,
-            (Self::NeverBigger, 1) => Some(1),
-            (Self::NeverBigger, 2) => Some(2),
-            (Self::NeverBigger, 3) => Some(3),
-            (Self::NeverBigger, _) => None,
-            (Self::Balanced, 1) => Some(1),
-            (Self::Balanced, 2) => Some(2),
-            (Self::Balanced, _) => Some(3),
-            (Self::Fastest, _) => Some(1),
-        }
+    pub fn choose(self, level: c_int) -> Choice {
+        use Compressor::{Isal, Libdeflate, Zlib};
+        let (pieces, whole) = match (self, level) {
+            (_, ..=0) => (Zlib, Zlib),
+            (Self::NeverBigger, 1) => (Isal(1), Isal(1)),
+            (Self::NeverBigger, 2) => (Zlib, Isal(3)),
+            (Self::NeverBigger, 3) => (Zlib, Libdeflate(2)),
+            (Self::NeverBigger, 4) => (Zlib, Libdeflate(3)),
+            (Self::NeverBigger, 5) => (Zlib, Libdeflate(6)),
+            (Self::NeverBigger, 6 | 7) => (Zlib, Libdeflate(7)),
+            (Self::NeverBigger, _) => (Zlib, Libdeflate(8)),
+            (Self::Balanced, 1..=4) => (Isal(1), Isal(1)),
+            (Self::Balanced, 5) => (Zlib, Isal(3)),
+            (Self::Balanced, 6 | 7) => (Zlib, Libdeflate(1)),
+            (Self::Balanced, _) => (Zlib, Libdeflate(2)),
+            (Self::Fastest, _) => (Isal(0), Isal(0)),
+        };
+        Choice { pieces, whole }
     }
 }

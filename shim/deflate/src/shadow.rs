@@ -14,10 +14,14 @@
 
 use std::ffi::c_int;
 
+use crate::policy::Choice;
 use crate::state::State;
 
 /// The status of a state whose stream was taken over: none of deflate's, nor of inflate's modes.
 pub(crate) const MASK: c_int = 0x1_4c_44_49;
+
+/// No whole buffer.
+pub(crate) const IN_PIECES: u8 = 0xfe;
 
 const COOKIE: u64 = 0x736f_5f74_6e49_2d5a;
 
@@ -32,8 +36,10 @@ pub(crate) struct Shadow {
     pub(crate) history: u32,
     /// Bytes of input behind it that are not compressed yet.
     pub(crate) collected: u32,
-    /// ISA-L's level.
-    pub(crate) level: u8,
+    /// What compresses pieces (`Compressor::code`).
+    pub(crate) pieces: u8,
+    /// What compresses the whole buffer that is expected; [`IN_PIECES`]: none is.
+    pub(crate) whole: u8,
     /// Is the header still to be written, by zlib?
     pub(crate) in_header: bool,
     /// Has the flush that is going on put out its empty stored block?
@@ -47,13 +53,14 @@ pub(crate) const ROOM: usize = size_of::<Shadow>();
 
 impl Shadow {
     /// That of a stream in this state, before its header.
-    pub(crate) fn new(status: c_int, history: u32, level: u8) -> Self {
+    pub(crate) fn new(status: c_int, history: u32, choice: Choice, is_whole: bool) -> Self {
         Self {
             cookie: COOKIE,
             status,
             history,
             collected: 0,
-            level,
+            pieces: choice.pieces.code(),
+            whole: if is_whole { choice.whole.code() } else { IN_PIECES },
             in_header: true,
             is_marked: false,
             small_flushes: 0,

@@ -9,6 +9,7 @@
 use std::ffi::{CStr, c_char, c_int, c_uint, c_ulong, c_void};
 use std::sync::atomic::{AtomicU8, Ordering};
 
+use crate::piece::{LONGEST, MARKER, STORED};
 use crate::zlib::{self, Long, Originals, ZStream};
 
 /// `INIT_STATE`: a zlib header comes next, or nothing for a raw stream.
@@ -84,6 +85,12 @@ impl State {
     /// good, lazy, nice and chain.
     fn tuning(&self) -> [c_int; 4] {
         [self.good_match as c_int, self.max_lazy as c_int, self.nice_match, self.max_chain as c_int]
+    }
+
+    /// Bytes of input that make a piece: stored, it fits into `pending_buf` with what a flush adds.
+    pub(crate) fn longest(&self) -> usize {
+        let room = self.pending_buf_size as usize;
+        LONGEST.min(room.saturating_sub(STORED + MARKER.len() + 8))
     }
 
     /// Has `deflateTune` set what its level would not?

@@ -1,16 +1,18 @@
 //! `deflate` for a stream that was taken over: zlib's own function (`deflate.c` of 1.2.13), step by step,
-//! with pieces of ISA-L's in place of its blocks.
+//! with pieces of ISA-L's or libdeflate's in place of its blocks.
 //!
 //! Output goes through zlib's `pending_buf`, and a piece is compressed only when that is empty, as there. So
 //! what is returned when is zlib's, whatever the sizes are.
 //!
-//! Must not: call zlib, allocate (but for ISA-L's scratch), or keep anything outside of the stream.
+//! Must not: call zlib, allocate (but for what compresses), or keep anything outside of the stream.
 
 use std::ffi::{c_int, c_uint, c_ulong};
 
+use crate::event::{Event, happened};
 use crate::isal::{self, End};
-use crate::piece::{self, LONGEST, MARKER, Piece, STORED, Way};
-use crate::shadow::{MASK, Shadow};
+use crate::piece::{self, MARKER, Piece, Way};
+use crate::policy::Compressor;
+use crate::shadow::{IN_PIECES, MASK, Shadow};
 use crate::state::{BUSY, FINISHED, State};
 use crate::zlib::{self, BLOCK, BUF_ERROR, FINISH, FULL_FLUSH, NO_FLUSH, OK, STREAM_END, ZStream};
 
@@ -174,7 +176,7 @@ impl<'a> Taken<'a> {
     fn compress(&mut self, flush: c_int) -> Option<Progress> {
         loop {
             let available = self.z.avail_in as usize;
-            let longest = self.longest();
+            let longest = self.s.longest();
             if self.shadow.collected == 0 && available > 0 {
                 if flush != NO_FLUSH && available <= longest {
                     return self.finish_piece(From::Caller, available, flush);
@@ -223,12 +225,6 @@ impl<'a> Taken<'a> {
         Some(Progress::BlockDone)
     }
 
-    /// Bytes of input that make a piece: stored, it fits into `pending_buf` with what a flush adds.
-    pub(crate) fn longest(&self) -> usize {
-        let room = self.s.pending_buf_size as usize;
-        LONGEST.min(room.saturating_sub(STORED + MARKER.len() + 8))
-    }
-
     /// Input was taken: what the application sees of that.
     pub(crate) fn consume(&mut self, len: usize) {
         // SAFETY: `len` is at most `avail_in`, by the callers; so many bytes lie there.
@@ -250,7 +246,11 @@ impl<'a> Taken<'a> {
             return None;
         }
         let history_len = self.shadow.history as usize;
-        let way = Way { level: self.shadow.level, window_bits: self.s.w_bits as u8 };
+        // It is the only piece of its stream, where it is a whole buffer.
+        let whole = std::mem::replace(&mut self.shadow.whole, IN_PIECES);
+        let code = if whole == IN_PIECES { self.shadow.pieces } else { whole };
+        let compressor = Compressor::of_code(code);
+        let way = Way { compressor, window_bits: self.s.w_bits as u8 };
         // SAFETY: the window's first bytes, which are zlib's memory, initialised by `remember` or zlib.
         let history = unsafe { std::slice::from_raw_parts(self.s.window, history_len) };
         let start = match from {
@@ -267,6 +267,9 @@ impl<'a> Taken<'a> {
             self.z.data_type = kind_of(input);
         }
         let piece = piece::compress(way, history, input, end, output)?;
+        if piece.is_whole {
+            happened(Event::Whole);
+        }
         self.s.pending_out = self.s.pending_buf;
         self.s.pending = piece.len as c_ulong;
         self.shadow.is_marked = false;

@@ -4,18 +4,24 @@
 //! read from its state, and either it is taken over, before its first byte, or it stays zlib's. zlib
 //! itself writes the header of a stream that was taken over.
 //!
+//! A stream whose first call brings all of its input and ends it is one whole buffer, for which the policy may
+//! choose otherwise. Should the application change its mind before the header is out, it is a stream
+//! like any other.
+//!
 //! It goes back at a flush, where all input is compressed: a zlib stream that is reset, with the history as
 //! its dictionary and the same output pending, would have come to the same place.
 
 use std::ffi::{c_int, c_uint};
 use std::sync::OnceLock;
 
-use crate::event::{Event, Reason, happened};
-use crate::policy::Policy;
-use crate::shadow::{MASK, Shadow};
+use crate::event::{Event, Pieces, Reason, happened};
+use crate::libdeflate;
+use crate::piece::SHORTEST_WHOLE;
+use crate::policy::{Choice, Compressor, Policy};
+use crate::shadow::{IN_PIECES, MASK, Shadow};
 use crate::state::{self, BUSY, GZIP, INIT, NOT_BEGUN, State};
 use crate::taken::Taken;
-use crate::zlib::{self, BLOCK, DEFAULT_STRATEGY, NO_FLUSH, Originals, ZStream};
+use crate::zlib::{self, BLOCK, DEFAULT_STRATEGY, FINISH, NO_FLUSH, Originals, ZStream};
 
 static POLICY: OnceLock<Policy> = OnceLock::new();
 
@@ -45,9 +51,11 @@ pub(crate) unsafe fn take(zlib: &Originals, z: *mut ZStream, flush: c_int) -> bo
     if !is_first || is_wrong(stream, flush) {
         return false;
     }
-    match examine(zlib, z, stream, state, *policy) {
-        Ok(level) => {
-            let shadow = Shadow::new(state.status, state.strstart, level);
+    let taken = examine(zlib, z, stream, state, *policy)
+        .and_then(|choice| is_whole(stream, state, flush, choice).map(|whole| (choice, whole)));
+    match taken {
+        Ok((choice, whole)) => {
+            let shadow = Shadow::new(state.status, state.strstart, choice, whole);
             let place = stream.state;
             // SAFETY: by this function's contract; the borrows above have ended.
             if let Some(state) = unsafe { place.as_mut() } {
@@ -71,18 +79,21 @@ pub(crate) fn is_wrong(stream: &ZStream, flush: c_int) -> bool {
         || stream.avail_out == 0
 }
 
-/// ISA-L's level for a stream that has not begun.
+/// What compresses a stream that has not begun.
 fn examine(
     zlib: &Originals,
     z: *mut ZStream,
     stream: &ZStream,
     state: &State,
     policy: Policy,
-) -> Result<u8, Reason> {
+) -> Result<Choice, Reason> {
     if !state::is_as_known(zlib) {
         return Err(Reason::Version);
     }
-    let level = policy.choose(state.level).ok_or(Reason::Level)?;
+    let choice = policy.choose(state.level);
+    if choice == (Choice { pieces: Compressor::Zlib, whole: Compressor::Zlib }) {
+        return Err(Reason::Level);
+    }
     if state.strategy != DEFAULT_STRATEGY {
         return Err(Reason::Strategy);
     }
@@ -103,7 +114,42 @@ fn examine(
     if stream.avail_in == 0 {
         return Err(Reason::NoInput);
     }
-    Ok(level)
+    Ok(choice)
+}
+
+/// Is the stream one whole buffer that is compressed as such? The reason where neither is for us.
+fn is_whole(stream: &ZStream, state: &State, flush: c_int, choice: Choice) -> Result<bool, Reason> {
+    let why = why_in_pieces(stream, state, flush, choice.whole);
+    let chosen = if why.is_none() { choice.whole } else { choice.pieces };
+    if let (Some(why), Compressor::Libdeflate(_)) = (why, choice.whole) {
+        happened(Event::InPieces(why));
+    }
+    if chosen == Compressor::Zlib { Err(Reason::Level) } else { Ok(why.is_none()) }
+}
+
+/// Why a stream that has not begun is no whole buffer, if this is its first call.
+fn why_in_pieces(
+    stream: &ZStream,
+    state: &State,
+    flush: c_int,
+    compressor: Compressor,
+) -> Option<Pieces> {
+    let len = stream.avail_in as usize;
+    if flush != FINISH {
+        Some(Pieces::Unfinished)
+    } else if len > state.longest() {
+        Some(Pieces::Long)
+    } else if len < SHORTEST_WHOLE {
+        Some(Pieces::Short)
+    } else if len > state.w_size as usize && state.w_bits < 15 {
+        Some(Pieces::Window)
+    } else if state.strstart > 0 {
+        Some(Pieces::History)
+    } else if matches!(compressor, Compressor::Libdeflate(level) if !libdeflate::is_ready(level)) {
+        Some(Pieces::Memory)
+    } else {
+        None
+    }
 }
 
 fn mask(state: &mut State, shadow: Shadow) {
@@ -183,11 +229,43 @@ pub(crate) unsafe fn write_header(zlib: &Originals, z: *mut ZStream, flush: c_in
     if wrong || result != zlib::OK || !is_written {
         return result;
     }
-    state.last_flush = flush;
+    if taken.shadow.whole != IN_PIECES {
+        let compressor = Compressor::of_code(taken.shadow.whole);
+        if why_in_pieces(taken.z, taken.s, flush, compressor).is_some() {
+            happened(Event::InPieces(Pieces::Changed));
+            taken.shadow.whole = IN_PIECES;
+            if taken.shadow.pieces == Compressor::Zlib.code() {
+                taken.unmask();
+                // SAFETY: by this function's contract.
+                return unsafe { go_on_with_zlib(zlib, z, flush) };
+            }
+        }
+    }
+    taken.state().last_flush = flush;
     taken.begin();
     let result = taken.go_on(flush);
     taken.close();
     result
+}
+
+/// `deflate` for a stream that was given back when its header was written.
+///
+/// # Safety
+/// As [`unmasked`].
+unsafe fn go_on_with_zlib(zlib: &Originals, z: *mut ZStream, flush: c_int) -> c_int {
+    happened(Event::HandedOver(Reason::Pieces));
+    // SAFETY: by this function's contract.
+    let stream = unsafe { &mut *z };
+    // SAFETY: the state of a stream that was taken over.
+    let state = unsafe { &mut *stream.state };
+    // What is done so far is the same call's.
+    state.last_flush = -1;
+    // zlib would go on without room; a call of its own may not.
+    if stream.avail_out == 0 {
+        return zlib::OK;
+    }
+    // SAFETY: the application's own call, the rest of it.
+    unsafe { (zlib.deflate)(z, flush) }
 }
 
 /// Gives a stream back to zlib at a flush: nothing may be collected.

@@ -12,7 +12,7 @@ impl Taken<'_> {
     pub(crate) fn collect(&mut self) -> Option<()> {
         let (history, collected) = (self.shadow.history as usize, self.shadow.collected as usize);
         let room = (self.s.w_size as usize * 2).checked_sub(ROOM + history)?;
-        let room = room.min(self.longest());
+        let room = room.min(self.s.longest());
         let len = room.saturating_sub(collected).min(self.z.avail_in as usize);
         if len > 0 {
             let from = self.z.next_in;

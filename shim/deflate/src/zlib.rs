@@ -81,7 +81,7 @@ macro_rules! originals {
 
         impl Originals {
             /// Looks all of them up; `None` if one is missing.
-            fn find(find: Find) -> Option<Self> {
+            pub(crate) fn find(find: Find) -> Option<Self> {
                 Some(Self { $($field: {
                     const NAME: &CStr = match CStr::from_bytes_with_nul(
                         concat!($name, "\0").as_bytes(),

@@ -1,6 +1,7 @@
-//! ISA-L's memory goes from one stream to another: nothing of what was there may show.
+//! ISA-L's and libdeflate's memory goes from one stream to another: nothing of what was there may show.
 
 use interlude_deflate::isal::{End, MAX_LEVEL, Scratch};
+use interlude_deflate::libdeflate::{self, Compressor};
 
 /// Pseudo-random text over `letters`.
 fn text(seed: u32, len: usize, letters: &[u8]) -> Vec<u8> {
@@ -41,6 +42,32 @@ fn output_is_the_same_whatever_was_compressed_before() {
             }
         }
     }
+}
+
+#[test]
+fn output_of_libdeflate_is_the_same_whatever_was_compressed_before() {
+    let secret = text(7, 60_000, b"secretSECRET");
+    let compress = |compressor: &mut Compressor, input: &[u8]| {
+        let mut output = vec![0; input.len() + 500];
+        let len = compressor.compress(input, &mut output).unwrap();
+        output.truncate(len);
+        output
+    };
+    for level in 1..=libdeflate::MAX_LEVEL {
+        let mut used = Compressor::new(level).unwrap();
+        for (seed, len) in [(1, 1), (2, 100), (3, 5000), (4, 40_000), (5, 65_000)] {
+            let mut input = text(seed, len, b"abcdef \n");
+            let part = input.len().min(3000);
+            input[..part].copy_from_slice(&secret[1000..1000 + part]);
+            compress(&mut used, &secret);
+            // One that ends in its midst, for want of room.
+            assert!(used.compress(&secret[500..], &mut [0; 4000]).is_none());
+            let after = compress(&mut used, &input);
+            let alone = compress(&mut Compressor::new(level).unwrap(), &input);
+            assert!(after == alone, "level {level}, {len} bytes");
+        }
+    }
+    assert!(Compressor::new(0).is_none() && Compressor::new(13).is_none());
 }
 
 #[test]

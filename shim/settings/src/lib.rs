@@ -74,7 +74,7 @@ pub enum Compressor {
     /// The loaded zlib.
     #[default]
     Zlib,
-    /// ISA-L, where the policy has a level for it.
+    /// ISA-L, and libdeflate for whole buffers, where the policy has a level for them.
     Isal,
 }
 
@@ -82,10 +82,10 @@ pub enum Compressor {
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize, Default)]
 #[serde(rename_all = "kebab-case")]
 pub enum CompressPolicy {
-    /// No more bytes than zlib's at the same level (1 % on single kinds of data).
+    /// No more bytes than zlib's at the same level, but for 1 %, as calibrated.
     #[default]
     NeverBigger,
-    /// At most 15 % more.
+    /// At most 15 % more, as calibrated.
     Balanced,
     /// Whatever is fastest.
     Fastest,

@@ -138,7 +138,7 @@ pub const VARIABLES: &[Variable] = &[
     Variable {
         name: "INTERLUDE_COMPRESS_POLICY",
         key: "compress.policy",
-        help: "never-bigger | balanced | fastest: what ISA-L's output may cost over zlib's",
+        help: "never-bigger | balanced | fastest: what others' output may cost over zlib's",
         apply: |s, v| policy(v).map(|p| s.compress.policy = p),
     },
     Variable {

@@ -1,6 +1,6 @@
 //! The content of the files: made up by a small generator with a fixed seed.
 
-use super::Content;
+use super::{Content, records};
 use crate::seeded::Seeded;
 
 const WORDS: [&str; 48] = [
@@ -58,21 +58,27 @@ const WORDS: [&str; 48] = [
 pub(super) fn fill(content: Content, size: usize) -> Vec<u8> {
     let mut random = Seeded::new(size as u64 ^ (content as u64) << 40);
     let mut bytes = Vec::with_capacity(size + 256);
-    if content == Content::Html {
-        bytes.extend_from_slice(b"<!DOCTYPE html>\n<html><head><title>Site</title></head><body>\n");
+    match content {
+        Content::Html => bytes
+            .extend_from_slice(b"<!DOCTYPE html>\n<html><head><title>Site</title></head><body>\n"),
+        Content::Json => bytes.push(b'['),
+        _ => {}
     }
     while bytes.len() < size {
         match content {
             Content::Html => paragraph(&mut bytes, &mut random),
             Content::Script => statement(&mut bytes, &mut random),
             Content::Random => bytes.extend_from_slice(&random.next().to_le_bytes()),
+            Content::Json => records::object(&mut bytes, &mut random),
+            Content::Style => records::rule(&mut bytes, &mut random),
+            Content::Log => records::line(&mut bytes, &mut random),
         }
     }
     bytes.truncate(size);
     bytes
 }
 
-fn word(random: &mut Seeded) -> &'static str {
+pub(super) fn word(random: &mut Seeded) -> &'static str {
     WORDS[random.below(WORDS.len())]
 }
 

@@ -1,5 +1,6 @@
 //! The real zlib, and the functions that stand for it: two tables of the same types.
 
+use std::cell::RefCell;
 use std::ffi::{CStr, CString, c_char, c_int, c_uint, c_ulong, c_void};
 use std::sync::Once;
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -25,6 +26,28 @@ pub(crate) struct Header {
     pub(crate) comment_max: c_uint,
     pub(crate) hcrc: c_int,
     pub(crate) done: c_int,
+}
+
+impl Header {
+    /// With a name, which is terminated.
+    pub(crate) fn named(name: &mut [u8]) -> Self {
+        let null = std::ptr::null_mut();
+        Self {
+            text: 0,
+            time: 0,
+            xflags: 0,
+            os: 3,
+            extra: null,
+            extra_len: 0,
+            extra_max: 0,
+            name: name.as_mut_ptr(),
+            name_max: 0,
+            comment: null,
+            comment_max: 0,
+            hcrc: 0,
+            done: 0,
+        }
+    }
 }
 
 mod real {
@@ -150,22 +173,54 @@ fn find(name: &CStr) -> *mut c_void {
     }
 }
 
-/// Streams taken over, left to zlib, and handed over.
-pub(crate) static EVENTS: [AtomicU64; 3] = [const { AtomicU64::new(0) }; 3];
+/// Streams taken over, left to zlib, handed over, compressed as whole buffers, and not as such.
+pub(crate) static EVENTS: [AtomicU64; 5] = [const { AtomicU64::new(0) }; 5];
+
+thread_local! {
+    static SEEN: RefCell<Vec<Event>> = const { RefCell::new(Vec::new()) };
+}
+
+/// What has happened on this thread since this was asked before.
+pub(crate) fn seen() -> Vec<Event> {
+    SEEN.take()
+}
 
 fn observe(event: Event) {
+    SEEN.with_borrow_mut(|seen| {
+        // Only some tests ask.
+        if seen.len() > 1000 {
+            seen.clear();
+        }
+        seen.push(event);
+    });
     let index = match event {
         Event::Taken => 0,
         Event::Left(_) => 1,
         Event::HandedOver(_) => 2,
+        Event::Whole => 3,
+        Event::InPieces(_) => 4,
     };
     EVENTS[index].fetch_add(1, Ordering::Relaxed);
 }
 
-/// Begins taking over; every level but 0 is.
+/// Says that the policy is another one: a process has one for all of its streams.
+pub(crate) const OTHER_POLICY: &str = "INTERLUDE_TEST_OTHER_POLICY";
+
+/// Half of the levels are ISA-L's, in the others libdeflate does what comes whole; or that is the case in most
+/// (`never-bigger`); or all are ISA-L's (`fastest`).
+pub(crate) fn policy() -> Policy {
+    match std::env::var(OTHER_POLICY).as_deref() {
+        Err(_) => Policy::Balanced,
+        Ok("never-bigger") => Policy::NeverBigger,
+        Ok("fastest") => Policy::Fastest,
+        Ok(other) => panic!("{OTHER_POLICY}={other}"),
+    }
+}
+
+/// Begins taking over.
 pub(crate) fn start() {
     static ONCE: Once = Once::new();
-    ONCE.call_once(|| interlude_deflate::start(Policy::Balanced, find, observe));
+    ONCE.call_once(|| interlude_deflate::start(policy(), find, observe));
 }
 
 /// Text of `z_stream.msg`.

@@ -249,6 +249,41 @@ fn setup() -> impl Strategy<Value = Setup> {
     })
 }
 
+/// A stream whose first call brings everything and ends it, and once more after a reset.
+pub(crate) fn whole_plan() -> impl Strategy<Value = Plan> {
+    let before = prop_oneof![
+        4 => Just(vec![]),
+        2 => (proptest::option::of(0..3000usize), any::<bool>()).prop_map(|(name, hcrc)| vec![
+            Step::SetHeader { text: true, extra: None, name, hcrc }]),
+        2 => (1..10, 0..2).prop_map(|(level, strategy)| vec![Step::Params { level, strategy }]),
+        1 => Just(vec![Step::Pending, Step::GetDictionary]),
+        1 => any::<bool>().prop_map(|end| vec![Step::Copy { end }]),
+        1 => data().prop_map(|data| vec![Step::SetDictionary { data }]),
+        1 => [1..40, 1..40, 1..258, 1..100].prop_map(|values| vec![Step::Tune { values }]),
+    ];
+    let finish = || {
+        let first = (data(), room()).prop_map(|(data, room)| Step::Finish { data, room });
+        prop_oneof![4 => first, 1 => data().prop_map(|data| Step::Bound { data })]
+    };
+    let some = || proptest::collection::vec(step(), 0..4);
+    let steps = (
+        before,
+        finish(),
+        some(),
+        prop_oneof![4 => Just(Step::Reset), 1 => Just(Step::ResetKeep)],
+        finish(),
+        some(),
+    );
+    (setup(), steps, any::<bool>()).prop_map(|(setup, steps, end)| {
+        let (mut all, first, then, reset, second, last) = steps;
+        all.push(first);
+        all.extend(then);
+        all.extend([reset, second]);
+        all.extend(last);
+        Plan { setup, steps: all, end }
+    })
+}
+
 pub(crate) fn plan() -> impl Strategy<Value = Plan> {
     (setup(), proptest::collection::vec(step(), 1..14), any::<bool>())
         .prop_map(|(setup, steps, end)| Plan { setup, steps, end })

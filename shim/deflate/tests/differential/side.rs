@@ -153,6 +153,13 @@ impl Side {
         code
     }
 
+    /// Without room for what it might flush.
+    pub(crate) fn api_params(&mut self, level: c_int, strategy: c_int) -> c_int {
+        self.z.avail_out = 0;
+        // SAFETY: a stream.
+        unsafe { (self.api.params)(&raw mut *self.z, level, strategy) }
+    }
+
     /// Goes on with a copy.
     pub(crate) fn copy(&mut self, end: bool) -> (c_int, c_int) {
         let mut to = Box::new(zeroed());

@@ -1,0 +1,70 @@
+//! `docs/compression.md`: the choices, and below them every size and speed.
+
+use super::corpus::{KINDS, SIZES};
+use super::measure::{Measured, subjects};
+use super::report;
+use super::rule::Row;
+use std::fmt::Write;
+
+/// The page.
+pub(super) fn text(measured: &Measured, rows: &[Row], seconds: u32) -> String {
+    let mut page = format!(
+        "# Compressors beside zlib's levels\n\n\
+         Written by `interlude calibrate compress --seconds {seconds} --docs docs/compression.md`; do not edit it.\n\n\
+         Machine: {}.\nzlib {} (the system's), ISA-L and libdeflate as they are linked into the library. Passes over\n\
+         everything: {}; of each time the shortest counts, in CPU time of one thread. Every stream was initialised\n\
+         and ended by zlib, as those are that are taken over; that is part of the times. Where others use the\n\
+         machine, too, only the ratios tell.\n\n\
+         The data is made up by the project, the same in every run, and licensed as the project is. Real pages\n\
+         compress better or worse; here compressors are compared on the same bytes.\n\n\
+         ## Choices\n\n\
+         For each policy and level the fastest whose output is not larger than zlib's at that level by more than\n\
+         1 % (`never-bigger`) or 15 % (`balanced`), on the kind of data that fares worst, as the mean over the\n\
+         sizes. A stream is *whole* where its first call brings all of it and ends it (at most 64 000 bytes\n\
+         here), else it comes *in pieces*, and libdeflate cannot do it. Where another compressor was faster in\n\
+         this run than the library's, the library's has its own gain over zlib behind it.\n\n```\n",
+        machine(),
+        measured.zlib,
+        measured.passes,
+    );
+    page.push_str(&report::text(measured, rows));
+    page.push_str(
+        "```\n\n## Sizes and speeds\n\nEach cell: output in percent of the input, MB/s.\n",
+    );
+    for (kind, _) in KINDS {
+        let _ = write!(page, "\n### {kind}\n\n| compressor |");
+        for size in SIZES {
+            let _ = write!(page, " {size} |");
+        }
+        let _ = write!(page, "\n|---|{}\n", "--:|".repeat(SIZES.len()));
+        for subject in subjects() {
+            let _ = write!(page, "| {} |", subject.name());
+            for (input, cell) in measured.inputs.iter().zip(measured.of(subject)) {
+                if input.kind != kind {
+                    continue;
+                }
+                let len = input.bytes.len() as f64;
+                let _ = match cell {
+                    Some(cell) => write!(
+                        page,
+                        " {:.1} %, {:.0} |",
+                        cell.size as f64 * 100.0 / len,
+                        len / cell.seconds / 1e6
+                    ),
+                    None => write!(page, " |"),
+                };
+            }
+            page.push('\n');
+        }
+    }
+    page
+}
+
+/// The processor, as the kernel names it.
+fn machine() -> String {
+    let info = std::fs::read_to_string("/proc/cpuinfo").unwrap_or_default();
+    let name = info.lines().find_map(|line| line.strip_prefix("model name")?.split_once(':'));
+    let cpus = info.lines().filter(|line| line.starts_with("processor")).count();
+    let name = name.map_or("an unknown processor", |(_, name)| name.trim());
+    format!("{name}, {cpus} CPUs")
+}
