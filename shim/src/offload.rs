@@ -106,7 +106,8 @@ fn choose(load: Load) -> Result<&'static Thread, Bypass> {
     let is_done = match thread.settings.engine {
         EngineName::Simd => !kind.answers(),
         EngineName::Onnx => kind == JobKind::Infer,
-        EngineName::Inline | EngineName::Cores | EngineName::Chaos => true,
+        // A device: as the engine says, below.
+        EngineName::Inline | EngineName::Cores | EngineName::Device | EngineName::Chaos => true,
     };
     if !wanted || !is_done {
         return Err(Bypass::Settings);
@@ -123,12 +124,16 @@ fn choose(load: Load) -> Result<&'static Thread, Bypass> {
         return Err(Bypass::Small);
     }
     // An engine that cannot be made takes nothing.
-    let (is_open, is_silent) = {
+    let (does, is_open, is_silent) = {
         let _whole = NotCancelled::new();
-        let ask =
-            |engine: &mut Guard<dyn Engine>| (engine.is_open(Instant::now), engine.is_silent());
+        let ask = |engine: &mut Guard<dyn Engine>| {
+            (engine.accepts(kind, bytes), engine.is_open(Instant::now), engine.is_silent())
+        };
         thread.with_engine(ask).ok_or(Bypass::Refused)?
     };
+    if !does {
+        return Err(Bypass::Settings);
+    }
     if !is_open {
         return Err(Bypass::Quarantine);
     }
@@ -255,7 +260,9 @@ fn run(thread: &'static Thread, job: Job) -> Way {
     });
     let Some((submitted, capabilities)) = submitted else { return Way::Refused };
     if submitted.is_err() {
-        if !capabilities.has_lanes {
+        if capabilities.name == DEVICE {
+            count(Counter::EngineDeviceRefused);
+        } else if !capabilities.has_lanes {
             count(Counter::EngineCoresRefused);
         }
         count(Bypass::Refused.counter());
@@ -275,9 +282,14 @@ fn run(thread: &'static Thread, job: Job) -> Way {
     if is_returned { Way::Returned } else { Way::Answered }
 }
 
+/// The emulated engine's name.
+const DEVICE: &str = "device";
+
 fn counters(engine: &Capabilities) -> (Counter, Counter) {
     if engine.name == "onnx" {
         (Counter::EngineOnnxSubmitted, Counter::EngineOnnxCompleted)
+    } else if engine.name == DEVICE {
+        (Counter::EngineDeviceSubmitted, Counter::EngineDeviceCompleted)
     } else if engine.has_lanes {
         (Counter::EngineSimdSubmitted, Counter::EngineSimdCompleted)
     } else if engine.asynchronous {
@@ -345,6 +357,7 @@ fn count_tally(tally: &Tally) {
     count(Counter::EngineWrong, tally.wrong);
     count(Counter::EngineQuarantined, tally.quarantined);
     count(Counter::EngineReturned, tally.returned);
+    count(Counter::DeviceBehind, tally.behind);
 }
 
 /// How much the results of this thread's engine are believed. Those of the original function in this

@@ -133,7 +133,13 @@ impl Model {
     /// How many completions wait to be taken.
     #[must_use]
     pub fn completed(&self, now: u64) -> usize {
-        self.jobs.iter().take_while(|(finishes_at, _)| *finishes_at <= now).count()
+        self.done(now).count()
+    }
+
+    /// Whose completions wait to be taken, in their order.
+    pub fn done(&self, now: u64) -> impl Iterator<Item = JobNumber> + '_ {
+        let done = self.jobs.iter().take_while(move |(finishes_at, _)| *finishes_at <= now);
+        done.map(|(_, number)| *number)
     }
 
     /// Takes the completion of the job that was done first, if one is done.

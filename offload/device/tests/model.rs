@@ -97,6 +97,7 @@ fn play(description: &Description, steps: &[Step]) -> Record {
         now = due;
         assert!(model.completed(now) > 0, "nothing is there when it is due");
         record.taken.extend(model.take(now).map(|number| (now, number)));
+        assert!(record.taken.len() <= record.accepted.len(), "one is taken again");
     }
     assert_eq!(model.in_flight(), 0);
     record
