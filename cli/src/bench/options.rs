@@ -174,6 +174,10 @@ mod tests {
         assert_eq!(emulated(&[]), "bluefield2-offchip (emulated)");
         let settings = ["device.description=a.toml", "device.description = public-key"];
         assert_eq!(emulated(&settings.map(str::to_owned)), "public-key (emulated)");
+        let plan = Plan { engine: DEVICE.to_owned(), ..Plan::for_test(&[], 1) };
+        let mut params = Map::new();
+        plan.add_to(&mut params);
+        assert_eq!(params["device"], "bluefield2-offchip (emulated)");
     }
 
     #[test]
