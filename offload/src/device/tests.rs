@@ -139,7 +139,16 @@ fn what_is_computed_late_is_answered_then_and_counted_once() {
     open.send(()).unwrap();
     assert!(is_woken(&device, PATIENCE_MS));
     device.disarm();
-    assert_eq!((tickets(&mut device), device.take_behind()), (vec![1], 1));
+    // The other helper may have rung, late.
+    let mut answered = tickets(&mut device);
+    while answered.is_empty() {
+        if device.arm() {
+            assert!(is_woken(&device, PATIENCE_MS));
+            device.disarm();
+        }
+        answered = tickets(&mut device);
+    }
+    assert_eq!((answered, device.take_behind()), (vec![1], 1));
     assert_eq!(device.take_behind(), 0);
     cores.close();
 }
@@ -228,24 +237,23 @@ fn a_result_before_its_time_wakes_nobody() {
     cores.close();
 }
 
-/// A ring that comes when nobody sleeps any more is read at the end of the next sleep, whatever that was for.
+/// A helper that has swapped `armed` may ring when nobody sleeps any more (`Inbox`). That is read at the end of
+/// the next sleep, whatever that was for.
 #[test]
 fn a_late_ring_disturbs_one_sleep_at_most() {
     let (cores, clock, mut device) = device(8, 1, EAGER);
-    let (late, open) = gated(1);
-    assert!(device.submit(late).is_ok());
-    clock.advance(2 * LATENCY);
-    assert_eq!(tickets(&mut device), []);
-    assert!(device.arm());
-    open.send(()).unwrap();
-    assert!(is_woken(&device, PATIENCE_MS));
-    device.disarm();
-    assert_eq!(tickets(&mut device), [1]);
     clock.advance(Monotonic.now() + 3_600_000_000_000);
-    assert!(device.submit(job(2)).is_ok());
-    assert!(device.arm());
-    assert!(!is_woken(&device, 0));
+    let (job, open) = gated(1);
+    assert!(device.submit(job).is_ok());
+    // As if a helper had swapped, and has yet to ring.
+    device.port.disarm();
+    assert!(device.port.arm());
+    device.port.complete(Completion::done(Ticket(99)));
+    assert!(device.arm() && is_woken(&device, 0));
     device.disarm();
+    assert!(device.arm() && !is_woken(&device, 0));
+    device.disarm();
+    open.send(()).unwrap();
     cores.close();
 }
 
@@ -315,11 +323,13 @@ fn who_sleeps_is_woken_when_the_device_is_done() {
     let mut device = Device::open(description(8, 1, latency), EAGER, port).unwrap();
     let before = Monotonic.now();
     assert!(device.submit(job(7)).is_ok());
+    let patience = Duration::from_millis(PATIENCE_MS as u64);
     let mut done = Vec::new();
     while device.poll(1, &mut done) == 0 {
-        device.sleep(None);
+        device.sleep(Some(patience));
     }
-    assert!(Monotonic.now() - before >= latency);
+    let took = Monotonic.now() - before;
+    assert!(took >= latency && u128::from(took) < patience.as_nanos(), "{took} ns");
     assert_eq!(done, [Completion::done(Ticket(7))]);
     device.sleep(Some(Duration::from_millis(1)));
     cores.close();
