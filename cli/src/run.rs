@@ -25,7 +25,7 @@ pub(crate) struct Args {
     /// How heavy calls are carried out: off, inline, block, spin or coroutine
     #[arg(long, value_name = "M")]
     mode: Option<String>,
-    /// What carries them out: inline, cores, simd, onnx, or chaos (for tests)
+    /// What carries them out: inline, cores, simd, onnx, device (emulated), or chaos (for tests)
     #[arg(long, value_name = "E")]
     engine: Option<String>,
     /// A TOML file with settings

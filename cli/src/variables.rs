@@ -3,8 +3,9 @@
 //! The list itself is `interlude_settings::VARIABLES`; nothing of it is repeated here.
 
 use crate::failure::Failure;
-use interlude_settings::{VARIABLES, Variable};
+use interlude_settings::{EMBEDDED, VARIABLES, Variable};
 use std::fmt::Write;
+use std::path;
 
 /// Every variable with its setting, for `--help`.
 pub(crate) fn help() -> String {
@@ -26,6 +27,9 @@ pub(crate) fn assignment(text: &str) -> Result<(&'static str, String), Failure> 
         return Err(Failure::usage(format!("--set {text}: must be KEY=VALUE")));
     };
     match VARIABLES.iter().find(|variable| variable.key == key.trim()) {
+        Some(variable) if variable.key == DESCRIPTION => {
+            Ok((variable.name, described(value.trim())?))
+        }
         Some(variable) => Ok((variable.name, value.trim().to_owned())),
         None => {
             let known: Vec<&str> = VARIABLES.iter().map(|variable| variable.key).collect();
@@ -33,6 +37,19 @@ pub(crate) fn assignment(text: &str) -> Result<(&'static str, String), Failure> 
             Err(Failure::usage(format!("--set {text}: no such key; there are {known}")))
         }
     }
+}
+
+/// The setting that may be a path.
+const DESCRIPTION: &str = "device.description";
+
+/// The program may change its directory before the library reads the file.
+fn described(value: &str) -> Result<String, Failure> {
+    if EMBEDDED.iter().any(|(name, _)| *name == value) {
+        return Ok(value.to_owned());
+    }
+    let absolute =
+        path::absolute(value).map_err(|error| Failure::usage(format!("{value}: {error}")))?;
+    Ok(absolute.display().to_string())
 }
 
 #[cfg(test)]
@@ -45,6 +62,14 @@ mod tests {
             assignment("cores.threads = 3").unwrap(),
             ("INTERLUDE_CORES_THREADS", "3".to_owned())
         );
+    }
+
+    #[test]
+    fn a_device_is_a_name_or_an_absolute_path() {
+        let described = |value: &str| assignment(&format!("device.description={value}")).unwrap().1;
+        assert_eq!(described("bluefield2-onchip"), "bluefield2-onchip");
+        let path = described("own.toml");
+        assert!(path.starts_with('/') && path.ends_with("/own.toml"), "{path}");
     }
 
     #[test]

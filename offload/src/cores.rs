@@ -98,6 +98,11 @@ impl CoresPort {
     pub(crate) fn give(&self, job: Job) -> Result<(), Refused> {
         self.pool.submit(job, &self.inbox)
     }
+
+    /// What a sleep on the wake fd ends with that was not armed here: a late ring is read.
+    pub(crate) fn settle(&self) {
+        self.inbox.settle();
+    }
 }
 
 impl Engine for CoresPort {

@@ -3,7 +3,7 @@
 use std::os::fd::RawFd;
 use std::time::Duration;
 
-use crate::{Completion, Job, JobKind, Pass, Run};
+use crate::{Completion, Job, JobKind, Pass, Run, Ticket};
 
 /// A job that an engine did not take, handed back.
 pub struct Refused(pub Job);
@@ -57,8 +57,14 @@ pub trait Engine {
         None
     }
 
-    /// Asks for a wake-up: the submitter is about to sleep on [`Engine::wake_fd`]. Returns false
-    /// if there is a completion already, and then nothing is armed.
+    /// A second one, that becomes readable after [`Engine::arm`] when a completion is due that needs only
+    /// time; `None` for an engine that has no such thing.
+    fn timer_fd(&self) -> Option<RawFd> {
+        None
+    }
+
+    /// Asks for a wake-up: the submitter is about to sleep on [`Engine::wake_fd`] and
+    /// [`Engine::timer_fd`]. Returns false if there is a completion already, and then nothing is armed.
     fn arm(&mut self) -> bool {
         self.completed() == 0
     }
@@ -68,6 +74,19 @@ pub trait Engine {
 
     /// There will be no more jobs for a while: start whatever was held back to be batched.
     fn flush(&mut self) {}
+
+    /// May the submitter take that job back and do it itself, where it has not begun? Not from a device that
+    /// is at it.
+    fn may_recall(&self, ticket: Ticket) -> bool {
+        let _ = ticket;
+        true
+    }
+
+    /// How many jobs an emulated device would have done before their results were there, since this was
+    /// last asked.
+    fn take_behind(&mut self) -> u64 {
+        0
+    }
 
     /// Appends what was done in passes since this was last asked.
     fn take_passes(&mut self, into: &mut Vec<Pass>) {

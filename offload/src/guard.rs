@@ -63,6 +63,8 @@ pub struct Tally {
     pub quarantined: u64,
     /// Times that it came back from there.
     pub returned: u64,
+    /// Jobs that an emulated device would have done before their results were there.
+    pub behind: u64,
 }
 
 /// A job that the engine has.
@@ -128,6 +130,11 @@ impl<E: Engine + ?Sized> Guard<E> {
     /// What the engine can do.
     pub fn capabilities(&self) -> Capabilities {
         self.engine.capabilities()
+    }
+
+    /// As [`Engine::accepts`].
+    pub fn accepts(&self, kind: JobKind, bytes: usize) -> bool {
+        self.engine.accepts(kind, bytes)
     }
 
     /// Would it be given a job now? Not in quarantine.
@@ -278,13 +285,18 @@ impl<E: Engine + ?Sized> Guard<E> {
 
     /// Takes the oldest job back that is not being run: the submitter has nothing else to do, and does
     /// it itself, if its results are not there already. That is no fault of the engine's. Not from one with
-    /// lanes: it has begun with whatever will not be joined by others.
+    /// lanes: it has begun with whatever will not be joined by others; nor what the engine keeps
+    /// ([`Engine::may_recall`]).
     pub fn recall(&mut self) -> Option<Completion> {
         if self.engine.capabilities().has_lanes {
             return None;
         }
         let mut outcome = Outcome::Done;
+        let engine = &self.engine;
         let index = self.flights.iter().position(|flight| {
+            if !engine.may_recall(Ticket(flight.number)) {
+                return false;
+            }
             let left = flight.task.give_up();
             outcome = if left == Left::NotRun { Outcome::Declined } else { Outcome::Done };
             left != Left::Running
@@ -353,13 +365,24 @@ impl<E: Engine + ?Sized> Guard<E> {
 
     /// What has happened since this was last asked; `None`: nothing.
     pub fn take_tally(&mut self) -> Option<Tally> {
-        let tally = std::mem::take(&mut self.tally);
+        let mut tally = std::mem::take(&mut self.tally);
+        tally.behind = self.engine.take_behind();
         (tally != Tally::default()).then_some(tally)
     }
 
     /// As [`Engine::wake_fd`].
     pub fn wake_fd(&self) -> Option<RawFd> {
         self.engine.wake_fd()
+    }
+
+    /// Every fd that the engine has: [`Engine::wake_fd`] and [`Engine::timer_fd`].
+    pub fn fds(&self) -> impl Iterator<Item = RawFd> + use<E> {
+        self.engine.wake_fd().into_iter().chain(self.engine.timer_fd())
+    }
+
+    /// As [`Engine::timer_fd`].
+    pub fn timer_fd(&self) -> Option<RawFd> {
+        self.engine.timer_fd()
     }
 
     /// As [`Engine::arm`].

@@ -8,6 +8,7 @@
 //! | [`Inline`] | at `submit`, on the caller's thread |
 //! | [`Cores`] | on helper threads, started with the first job |
 //! | [`Chaos`] | on helper threads too: late, twice, wrong, or never |
+//! | [`Device`] | on helper threads; answered when a device that is emulated would be done |
 //! | [`Simd`] | nowhere: operations of the same kind go into one pass of the vector unit |
 //! | [`Onnx`] | nowhere, mostly: inferences of the same kind go into one run of the model |
 //!
@@ -20,6 +21,7 @@
 
 mod chaos;
 mod cores;
+mod device;
 mod engine;
 mod guard;
 mod inline;
@@ -35,9 +37,11 @@ pub use chaos::{Chaos, ChaosConfig, Shares};
 #[cfg(loom)]
 pub use cores::ModelHelper;
 pub use cores::{Cores, CoresConfig, CoresPort};
+pub use device::{Clock, Device, DeviceConfig, Monotonic, operation};
 pub use engine::{Capabilities, Engine, Refused};
 pub use guard::{Guard, STRIKES, Tally, Terms};
 pub use inline::Inline;
+pub use interlude_device::{Description, Operation as DeviceOperation};
 pub use interlude_simd::{
     Curve, EcKey, Ed25519Key, Fault, Missing, RsaKey, RsaParts, Secret, Unit,
     availability as simd_availability, wipe_bytes,

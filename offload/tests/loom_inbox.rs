@@ -103,6 +103,21 @@ fn a_late_ring_wakes_one_sleep_for_nothing_and_not_more() {
 }
 
 #[test]
+fn a_late_ring_is_read_by_a_sleep_that_was_not_armed() {
+    model(|| {
+        let mut port = port();
+        let helper = helper(&port, &[1]);
+        if port.arm() {
+            port.disarm();
+        }
+        helper.join().unwrap();
+        port.model_settle();
+        assert!(!port.model_is_rung(), "a sleep ends at once, again and again");
+        assert_eq!(port.poll(usize::MAX, &mut Vec::new()), 1);
+    });
+}
+
+#[test]
 fn what_is_taken_one_by_one_is_taken_once() {
     model(|| {
         let mut port = port();

@@ -106,7 +106,8 @@ fn choose(load: Load) -> Result<&'static Thread, Bypass> {
     let is_done = match thread.settings.engine {
         EngineName::Simd => !kind.answers(),
         EngineName::Onnx => kind == JobKind::Infer,
-        EngineName::Inline | EngineName::Cores | EngineName::Chaos => true,
+        // A device: as the engine says, below.
+        EngineName::Inline | EngineName::Cores | EngineName::Device | EngineName::Chaos => true,
     };
     if !wanted || !is_done {
         return Err(Bypass::Settings);
@@ -123,13 +124,17 @@ fn choose(load: Load) -> Result<&'static Thread, Bypass> {
         return Err(Bypass::Small);
     }
     // An engine that cannot be made takes nothing.
-    let (is_open, is_silent, is_waited_for) = {
+    let (does, is_open, is_silent, is_waited_for) = {
         let _whole = NotCancelled::new();
         let ask = |engine: &mut Guard<dyn Engine>| {
-            (engine.is_open(Instant::now), engine.is_silent(), engine.is_waited_for())
+            let (is_silent, is_waited_for) = (engine.is_silent(), engine.is_waited_for());
+            (engine.accepts(kind, bytes), engine.is_open(Instant::now), is_silent, is_waited_for)
         };
         thread.with_engine(ask).ok_or(Bypass::Refused)?
     };
+    if !does {
+        return Err(Bypass::Settings);
+    }
     if !is_open {
         return Err(Bypass::Quarantine);
     }
@@ -258,7 +263,9 @@ fn run(thread: &'static Thread, job: Job) -> Way {
     });
     let Some((submitted, capabilities)) = submitted else { return Way::Refused };
     if submitted.is_err() {
-        if !capabilities.has_lanes {
+        if capabilities.name == DEVICE {
+            count(Counter::EngineDeviceRefused);
+        } else if !capabilities.has_lanes {
             count(Counter::EngineCoresRefused);
         }
         count(Bypass::Refused.counter());
@@ -278,9 +285,14 @@ fn run(thread: &'static Thread, job: Job) -> Way {
     if is_returned { Way::Returned } else { Way::Answered }
 }
 
+/// The emulated engine's name.
+const DEVICE: &str = "device";
+
 fn counters(engine: &Capabilities) -> (Counter, Counter) {
     if engine.name == "onnx" {
         (Counter::EngineOnnxSubmitted, Counter::EngineOnnxCompleted)
+    } else if engine.name == DEVICE {
+        (Counter::EngineDeviceSubmitted, Counter::EngineDeviceCompleted)
     } else if engine.has_lanes {
         (Counter::EngineSimdSubmitted, Counter::EngineSimdCompleted)
     } else if engine.asynchronous {
@@ -348,6 +360,7 @@ fn count_tally(tally: &Tally) {
     count(Counter::EngineWrong, tally.wrong);
     count(Counter::EngineQuarantined, tally.quarantined);
     count(Counter::EngineReturned, tally.returned);
+    count(Counter::DeviceBehind, tally.behind);
 }
 
 /// How much the results of this thread's engine are believed. Those of the original function in this

@@ -101,11 +101,17 @@ pub(crate) fn take_shard() -> usize {
     NEXT_SHARD.fetch_add(1, Ordering::Relaxed).min(SHARED)
 }
 
-/// Publishes the page, once a process. Without memory or memfd the counters stay private.
-pub(crate) fn publish(facts: &[(&str, String)]) {
+/// Publishes the page, once a process; true: it was the first time. Without memory or memfd the counters
+/// stay private.
+pub(crate) fn publish(facts: &[(&str, String)]) -> bool {
     if PUBLISHED.swap(true, Ordering::Relaxed) {
-        return;
+        return false;
     }
+    map_counters(facts);
+    true
+}
+
+fn map_counters(facts: &[(&str, String)]) {
     let text = text(facts);
     let Some(layout) = Layout::new(text.len(), COUNTERS) else { return };
     let Some(page) = map() else { return };

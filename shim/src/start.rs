@@ -53,6 +53,19 @@ fn announce_seed(settings: &mut Settings) {
     log::line(format_args!("engine chaos, INTERLUDE_CHAOS_SEED={}", settings.chaos.seed));
 }
 
+/// Once in each process that has an event loop: what is measured there is not a device.
+pub(crate) fn announce_device(settings: &Settings) {
+    if let Some(device) = emulated(settings) {
+        log::line(format_args!("engine device is emulated: {device}"));
+    }
+}
+
+/// The name of the device that is emulated, if one is.
+fn emulated(settings: &Settings) -> Option<&str> {
+    let is_used = settings.engine == EngineName::Device && settings.mode != Mode::Inline;
+    settings.device.described.as_ref().filter(|_| is_used).map(|device| device.name.as_str())
+}
+
 /// Is this process the program to act in? A script or helper that inherited the preload is not.
 fn is_meant(program: &str) -> bool {
     program.is_empty()
@@ -65,14 +78,16 @@ pub(crate) fn settings() -> Option<&'static Settings> {
 }
 
 /// What the statistics page says of the process.
-pub(crate) fn facts(settings: &Settings) -> [(&'static str, String); 4] {
+pub(crate) fn facts(settings: &Settings) -> Vec<(&'static str, String)> {
     let program = std::fs::read_link("/proc/self/exe").unwrap_or_default();
-    [
+    let mut facts = vec![
         ("version", env!("CARGO_PKG_VERSION").to_owned()),
         ("mode", format!("{:?}", settings.mode).to_lowercase()),
         ("engine", engine_name(settings).to_owned()),
         ("program", program.display().to_string()),
-    ]
+    ];
+    facts.extend(emulated(settings).map(|device| ("device", format!("{device} (emulated)"))));
+    facts
 }
 
 fn engine_name(settings: &Settings) -> &'static str {
@@ -81,6 +96,7 @@ fn engine_name(settings: &Settings) -> &'static str {
         (_, EngineName::Cores) => "cores",
         (_, EngineName::Simd) => "simd",
         (_, EngineName::Onnx) => "onnx",
+        (_, EngineName::Device) => "device (emulated)",
         (_, EngineName::Chaos) => "chaos",
     }
 }

@@ -18,8 +18,8 @@ use interlude_core::nesting::Nesting;
 use interlude_core::ready::Delivered;
 use interlude_fiber::{Fiber, on_roomy_stack};
 use interlude_offload::{
-    Chaos, ChaosConfig, Cores, CoresConfig, Engine, Guard, Inline, JobKind, Missing, Onnx,
-    OnnxConfig, Pass, Run, Shares, Simd, Terms,
+    Chaos, ChaosConfig, Cores, CoresConfig, Device, DeviceConfig, Engine, Guard, Inline, JobKind,
+    Missing, Onnx, OnnxConfig, Pass, Run, Shares, Simd, Terms,
 };
 use interlude_settings::{EngineName, Mode, Settings};
 
@@ -115,7 +115,9 @@ impl Thread {
         }));
         context::set_thread(thread);
         end_with_thread(thread);
-        page::publish(&start::facts(settings));
+        if page::publish(&start::facts(settings)) {
+            start::announce_device(settings);
+        }
         Some(thread)
     }
 
@@ -125,8 +127,8 @@ impl Thread {
         let Some(thread) = context::thread() else { return };
         let _shadow = context::local().enter();
         context::clear_thread();
-        if let Some(fd) = thread.engine.borrow().as_ref().and_then(|engine| engine.wake_fd()) {
-            epolls::give_up(fd);
+        if let Some(engine) = thread.engine.borrow().as_ref() {
+            engine.fds().for_each(epolls::give_up);
         }
         let fiber = thread.fiber.replace(std::ptr::null_mut());
         if !fiber.is_null() {
@@ -176,8 +178,8 @@ impl Thread {
             let terms = terms(self.settings);
             let engine = make_engine(self.settings);
             *slot = engine.map(|engine| Guard::new(engine, terms, Instant::now()));
-            if let Some(fd) = slot.as_ref().and_then(|engine| engine.wake_fd()) {
-                epolls::keep(fd);
+            if let Some(engine) = slot.as_ref() {
+                engine.fds().for_each(epolls::keep);
             }
         }
         slot.as_mut().map(body)
@@ -199,7 +201,7 @@ impl Thread {
         context::local().set_in_event(false);
         self.delivery.borrow_mut().clear();
         if let Some(engine) = self.engine.borrow_mut().take() {
-            if let Some(fd) = engine.wake_fd() {
+            for fd in engine.fds() {
                 epolls::give_up(fd);
                 // SAFETY: the child's copy of an fd that only the engine used.
                 unsafe { libc::close(fd) };
@@ -269,6 +271,7 @@ fn make_engine(settings: &Settings) -> Option<Box<dyn Engine>> {
             tolerance: settings.onnx.tolerance_ppm as f32 / 1e6,
             on_stack: on_roomy_stack,
         }))),
+        EngineName::Device => Some(Box::new(emulate(settings)?)),
         EngineName::Chaos => {
             Some(Box::new(Chaos::new(chaos(settings), pool(settings).port().ok()?)))
         }
@@ -282,6 +285,13 @@ fn open_lanes(settings: &Settings) -> Result<Simd, Missing> {
         Some(port) => Simd::open_over(port, lanes::random),
         None => Simd::open(lanes::random),
     }
+}
+
+fn emulate(settings: &Settings) -> Option<Device> {
+    let set = &settings.device;
+    let config =
+        DeviceConfig { dequeue: set.dequeue as usize, poll_interval: set.poll_interval_ns.into() };
+    Device::open(set.described.clone()?, config, pool(settings).port().ok()?).ok()
 }
 
 #[cold]

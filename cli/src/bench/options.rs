@@ -3,6 +3,7 @@
 use super::placement::Placement;
 use super::variant::{Variant, variants};
 use crate::failure::Failure;
+use interlude_settings::Settings;
 use serde_json::{Map, Value, json};
 use std::time::{Duration, Instant};
 
@@ -23,6 +24,18 @@ fn simd_threads(settings: &[String]) -> &str {
     threads.next().map_or("0", |(_, value)| value.trim())
 }
 
+/// The engine that is none of this machine's.
+const DEVICE: &str = "device";
+
+/// What it emulates.
+fn emulated(settings: &[String]) -> String {
+    let pairs = settings.iter().rev().filter_map(|setting| setting.split_once('='));
+    let mut descriptions = pairs.filter(|(key, _)| key.trim() == "device.description");
+    let default = Settings::default().device.description;
+    let description = descriptions.next().map_or(default, |(_, value)| value.trim().to_owned());
+    format!("{description} (emulated)")
+}
+
 /// Options of every benchmark that runs a server.
 #[derive(Debug, clap::Args)]
 pub(crate) struct Common {
@@ -36,7 +49,7 @@ pub(crate) struct Common {
     /// block,spin,coroutine,batched)
     #[arg(long, value_name = "LIST", value_delimiter = ',')]
     modes: Vec<String>,
-    /// What carries jobs out: inline, cores, simd or onnx
+    /// What carries jobs out: inline, cores, simd, onnx or device (emulated)
     #[arg(long, value_name = "E", default_value = "cores")]
     engine: String,
     /// One more setting of the library, by its key; may be given more than once
@@ -118,6 +131,9 @@ impl Plan {
     /// For the outcome's parameters.
     pub(crate) fn add_to(&self, params: &mut Map<String, Value>) {
         params.insert("engine".into(), json!(self.engine));
+        if self.engine == DEVICE {
+            params.insert("device".into(), json!(emulated(&self.settings)));
+        }
         if self.engine == SIMD {
             params.insert("simd_threads".into(), json!(simd_threads(&self.settings)));
         }
@@ -152,6 +168,17 @@ impl Plan {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn what_is_emulated_is_called_so() {
+        assert_eq!(emulated(&[]), "bluefield2-offchip (emulated)");
+        let settings = ["device.description=a.toml", "device.description = public-key"];
+        assert_eq!(emulated(&settings.map(str::to_owned)), "public-key (emulated)");
+        let plan = Plan { engine: DEVICE.to_owned(), ..Plan::for_test(&[], 1) };
+        let mut params = Map::new();
+        plan.add_to(&mut params);
+        assert_eq!(params["device"], "bluefield2-offchip (emulated)");
+    }
 
     #[test]
     fn the_last_setting_tells_how_many_helpers_there_are() {

@@ -68,7 +68,9 @@ fn environment(
         pairs.push(variables::assignment(setting)?);
     }
     let last = |name: &str| pairs.iter().rev().find(|(known, _)| *known == name);
-    Settings::load(|name| last(name).map(|(_, value)| value.clone()), |_| Ok(String::new()))
+    // A device's description is the only file that these may name.
+    let read_file = |path: &str| std::fs::read_to_string(path);
+    Settings::load(|name| last(name).map(|(_, value)| value.clone()), read_file)
         .map_err(|error| Failure::usage(error.to_string()))?;
     Ok(pairs)
 }

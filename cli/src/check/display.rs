@@ -78,9 +78,11 @@ fn hook(hook: &Acting) -> String {
 }
 
 fn engine(engine: &Engine) -> String {
-    match engine.cpus {
-        Some(cpus) => format!("{} (up to {cpus} CPUs)", engine.name),
-        None => engine.name.to_owned(),
+    let emulated = engine.emulated.then(|| "emulated".to_owned());
+    let cpus = engine.cpus.map(|cpus| format!("up to {cpus} CPUs"));
+    match join(emulated.into_iter().chain(cpus)) {
+        none if none.is_empty() => engine.name.to_owned(),
+        how => format!("{} ({how})", engine.name),
     }
 }
 
@@ -108,7 +110,11 @@ mod tests {
                 acting("tls", "SSL_read", "x"),
                 acting("tls", "EVP_DigestSign", "libssl.so.3"),
             ],
-            engines: vec![Engine { name: "cores", cpus: Some(2) }],
+            engines: vec![
+                Engine { name: "inline", emulated: false, cpus: None },
+                Engine { name: "cores", emulated: false, cpus: Some(2) },
+                Engine { name: "device", emulated: true, cpus: Some(2) },
+            ],
             accelerable: true,
             verdict: "x can be accelerated.".into(),
         };
@@ -118,7 +124,7 @@ linking    dynamic, by /lib/ld.so
 modules    may load mod_a.so
 hooks      loop         epoll_wait
            tls          SSL_read, EVP_DigestSign (libssl.so.3)
-engines    cores (up to 2 CPUs)
+engines    inline, cores (up to 2 CPUs), device (emulated, up to 2 CPUs)
 verdict    x can be accelerated.
 ";
         assert_eq!(text(&report), expected);

@@ -71,6 +71,9 @@ pub(crate) struct Acting {
 pub(crate) struct Engine {
     /// Its name in the settings.
     pub(crate) name: &'static str,
+    /// It is no such thing, but behaves like one.
+    #[serde(skip_serializing_if = "is_false")]
+    pub(crate) emulated: bool,
     /// CPUs that it may use, where it uses any but the server's.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub(crate) cpus: Option<usize>,
@@ -178,16 +181,23 @@ fn hints(closure: &Closure) -> Vec<String> {
     hints
 }
 
-const ENGINES: [EngineName; 2] = [EngineName::Inline, EngineName::Cores];
+const ENGINES: [EngineName; 3] = [EngineName::Inline, EngineName::Cores, EngineName::Device];
 
 fn engine(name: &EngineName) -> Engine {
-    match name {
-        EngineName::Inline => Engine { name: "inline", cpus: None },
-        EngineName::Cores => Engine { name: "cores", cpus: Some(cpus()) },
-        EngineName::Simd => Engine { name: "simd", cpus: None },
-        EngineName::Onnx => Engine { name: "onnx", cpus: None },
-        EngineName::Chaos => Engine { name: "chaos", cpus: Some(cpus()) },
-    }
+    let (name, cpus) = match name {
+        EngineName::Inline => ("inline", None),
+        EngineName::Cores => ("cores", Some(cpus())),
+        EngineName::Simd => ("simd", None),
+        EngineName::Onnx => ("onnx", None),
+        EngineName::Device => ("device", Some(cpus())),
+        EngineName::Chaos => ("chaos", Some(cpus())),
+    };
+    Engine { name, emulated: name == "device", cpus }
+}
+
+#[expect(clippy::trivially_copy_pass_by_ref, reason = "as serde calls it")]
+fn is_false(value: &bool) -> bool {
+    !value
 }
 
 fn cpus() -> usize {

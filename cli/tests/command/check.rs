@@ -65,7 +65,7 @@ fn a_program_with_a_loop_and_a_heavy_call_can() {
     assert!(squeeze.is_some(), "{report}");
     let engines: Vec<&str> =
         report["engines"].as_array().unwrap().iter().filter_map(|e| e["name"].as_str()).collect();
-    assert_eq!(engines, ["inline", "cores"]);
+    assert_eq!(engines, ["inline", "cores", "device"]);
 }
 
 #[test]

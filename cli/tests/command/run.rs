@@ -78,6 +78,10 @@ fn what_is_wrong_with_a_setting_is_one_line_with_the_key() {
     let cases: &[(&[&str], &[&str])] = &[
         (&["--mode", "fast"], &["INTERLUDE_MODE=fast", "must be off"]),
         (&["--engine", "gpu"], &["INTERLUDE_ENGINE=gpu", "must be inline"]),
+        (
+            &["--engine", "device", "--set", "device.description=no-such"],
+            &["device.description", "/no-such: ", "bluefield2-offchip"],
+        ),
         (&["--set", "cores.queue=0"], &["cores.queue", "1 to 65536"]),
         (&["--set", "cores.queue"], &["cores.queue", "KEY=VALUE"]),
         (&["--set", "x=1"], &["x=1", "no such key"]),

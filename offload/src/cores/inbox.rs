@@ -79,8 +79,15 @@ impl Inbox {
     }
 
     pub(super) fn disarm(&self) {
-        let rung = !self.armed.swap(false, Ordering::SeqCst);
-        let unread = self.unread.load(Ordering::Relaxed) + u64::from(rung);
+        if !self.armed.swap(false, Ordering::SeqCst) {
+            self.unread.store(self.unread.load(Ordering::Relaxed) + 1, Ordering::Relaxed);
+        }
+        self.settle();
+    }
+
+    /// At the end of any sleep on the wake fd, also of one that was not armed.
+    pub(super) fn settle(&self) {
+        let unread = self.unread.load(Ordering::Relaxed);
         if unread > 0 {
             // A helper has written, or is about to: what comes after this wakes the next sleep
             // for nothing, and is read at its end.

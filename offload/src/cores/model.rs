@@ -28,6 +28,11 @@ impl CoresPort {
         self.inbox.is_rung()
     }
 
+    /// As at the end of a sleep that was not armed.
+    pub fn model_settle(&self) {
+        self.settle();
+    }
+
     /// Sleeps until the wake fd is readable, as `poll(2)` would.
     pub fn model_poll(&self) {
         self.inbox.wait_for_wake();

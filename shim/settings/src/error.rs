@@ -18,6 +18,10 @@ impl SettingsError {
         Self { line: format!("{path}: {}", why.join(" ")) }
     }
 
+    pub(crate) fn description(error: &interlude_device::DescriptionError) -> Self {
+        Self { line: format!("device.description: {error}") }
+    }
+
     pub(crate) fn range(key: &str, value: u32, allowed: &str) -> Self {
         Self { line: format!("{key} = {value}: must be {allowed}") }
     }

@@ -8,12 +8,14 @@
 //! can read it in its constructor (nginx clears its workers' environment later) and tests can
 //! make one up.
 
+use interlude_device::Description;
 use serde::Deserialize;
 
 mod error;
 mod variables;
 
 pub use error::SettingsError;
+pub use interlude_device::EMBEDDED;
 pub use variables::{VARIABLES, Variable};
 
 /// How an offloadable call is carried out.
@@ -46,6 +48,8 @@ pub enum EngineName {
     Simd,
     /// Inferences of several connections in one run of the model.
     Onnx,
+    /// An emulated device: helper threads, in the time that a device would take.
+    Device,
     /// Helper threads, with everything that can go wrong: for tests.
     Chaos,
 }
@@ -107,6 +111,8 @@ pub struct Settings {
     pub simd: Simd,
     /// The `onnx` engine.
     pub onnx: Onnx,
+    /// The `device` engine.
+    pub device: Device,
     /// The `chaos` engine.
     pub chaos: Chaos,
     /// Which calls become jobs, and from which size on.
@@ -149,6 +155,21 @@ pub struct Onnx {
     /// By how many millionths of an output's largest element a float may differ from what the request
     /// alone gives; a model that differs by more is never run for several at once.
     pub tolerance_ppm: u32,
+}
+
+/// `[device]`: an accelerator that is emulated.
+#[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct Device {
+    /// What is emulated: a name of `interlude_device::EMBEDDED`, or the path of such a description.
+    pub description: String,
+    /// Completions taken with one look at the device's ring, at most, 1 to 65536.
+    pub dequeue: u32,
+    /// No two looks at the ring are closer to each other, in nanoseconds, 0 to a second.
+    pub poll_interval_ns: u32,
+    /// What `description` says; there once it is read, for the engine `device` only.
+    #[serde(skip)]
+    pub described: Option<Description>,
 }
 
 /// `[chaos]`: an engine for tests. The shares are in percent of all jobs, and together 100 at most.
@@ -271,6 +292,18 @@ impl Default for Onnx {
     }
 }
 
+impl Default for Device {
+    fn default() -> Self {
+        // As many at a time as in the study that BlueField-2's figures are from.
+        Self {
+            description: "bluefield2-offchip".to_owned(),
+            dequeue: 16,
+            poll_interval_ns: 0,
+            described: None,
+        }
+    }
+}
+
 impl Default for Chaos {
     fn default() -> Self {
         // No wrong answers: with the default check, some would reach clients.
@@ -339,7 +372,7 @@ impl Settings {
     /// Reads the settings of this process.
     ///
     /// `variable` returns the value of an environment variable, or `None`. The file named by
-    /// `INTERLUDE_CONFIG` is read with `read_file`.
+    /// `INTERLUDE_CONFIG` is read with `read_file`, and so is a device's description.
     ///
     /// # Errors
     /// The first key that is unknown or out of range, with where it came from.
@@ -358,6 +391,11 @@ impl Settings {
             }
         }
         settings.check()?;
+        if settings.engine == EngineName::Device {
+            let described = Description::load(&settings.device.description, read_file)
+                .map_err(|error| SettingsError::description(&error))?;
+            settings.device.described = Some(described);
+        }
         Ok(settings)
     }
 
@@ -396,7 +434,21 @@ impl Settings {
         if quarantine_ms > 86_400_000 {
             return Err(SettingsError::range("jobs.quarantine_ms", quarantine_ms, "0 to 86400000"));
         }
+        self.device.check()?;
         self.chaos.check()
+    }
+}
+
+impl Device {
+    fn check(&self) -> Result<(), SettingsError> {
+        if !(1..=65536).contains(&self.dequeue) {
+            return Err(SettingsError::range("device.dequeue", self.dequeue, "1 to 65536"));
+        }
+        if self.poll_interval_ns > 1_000_000_000 {
+            let (key, allowed) = ("device.poll_interval_ns", "0 to 1000000000");
+            return Err(SettingsError::range(key, self.poll_interval_ns, allowed));
+        }
+        Ok(())
     }
 }
 

@@ -42,6 +42,17 @@ fn errors_name_the_key_and_the_reason_in_one_line() {
         (&[("INTERLUDE_COMPRESS_POLICY", "small")], "", &["=small", "never-bigger, balanced"]),
         (&[("INTERLUDE_DEADLINE_MS", "0")], "", &["jobs.deadline_ms", "1 to 600000"]),
         (&[("INTERLUDE_CHAOS_WRONG", "97")], "", &["chaos.wrong = 97", "100 together"]),
+        (&[("INTERLUDE_DEVICE_DEQUEUE", "0")], "", &["device.dequeue = 0", "1 to 65536"]),
+        (
+            &[("INTERLUDE_DEVICE_POLL_INTERVAL_NS", "1000000001")],
+            "",
+            &["device.poll_interval_ns", "0 to 1000000000"],
+        ),
+        (
+            &[("INTERLUDE_ENGINE", "device"), ("INTERLUDE_DEVICE_DESCRIPTION", "x.toml")],
+            "name = 1",
+            &["device.description: x.toml: line 1"],
+        ),
         (&[("INTERLUDE_RULES_OFF", "c9")], "", &["INTERLUDE_RULES_OFF", "own_fd"]),
     ];
     for (pairs, file, expected) in cases {
@@ -66,6 +77,19 @@ fn chaos_is_set_by_its_section_and_its_variables() {
     let Settings { engine, chaos, jobs, .. } = load(&pairs, file).unwrap();
     assert_eq!((engine, jobs.check), (EngineName::Chaos, Check::All));
     assert_eq!((chaos.seed, chaos.wrong, chaos.hang, chaos.late), (7, 5, 20, 1));
+}
+
+#[test]
+fn a_device_is_read_where_it_is_the_engine() {
+    let device = load(&[("INTERLUDE_ENGINE", "device")], "").unwrap().device;
+    assert_eq!(device.described.unwrap().name, "BlueField-2, off-chip");
+    let file = "[device]\ndescription = \"bluefield2-onchip\"\ndequeue = 3\n";
+    let pairs = [("INTERLUDE_CONFIG", "x.toml"), ("INTERLUDE_DEVICE_POLL_INTERVAL_NS", "1000")];
+    let device = load(&pairs, file).unwrap().device;
+    assert_eq!((device.dequeue, device.poll_interval_ns, device.described), (3, 1000, None));
+    let engine = [("INTERLUDE_CONFIG", "x.toml"), ("INTERLUDE_ENGINE", "device")];
+    let described = load(&engine, file).unwrap().device.described;
+    assert_eq!(described.unwrap().name, "BlueField-2, on-chip");
 }
 
 #[test]

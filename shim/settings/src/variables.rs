@@ -24,7 +24,7 @@ pub const VARIABLES: &[Variable] = &[
     Variable {
         name: "INTERLUDE_ENGINE",
         key: "engine",
-        help: "inline | cores | simd | onnx | chaos (for tests: answers late, twice, wrongly, never)",
+        help: "inline | cores | simd | onnx | device (emulated) | chaos (for tests: answers late, twice, wrongly, never)",
         apply: |s, v| engine(v).map(|e| s.engine = e),
     },
     Variable {
@@ -71,6 +71,27 @@ pub const VARIABLES: &[Variable] = &[
         key: "onnx.tolerance_ppm",
         help: "by how much results may differ for it, in millionths of the largest",
         apply: |s, v| number(v).map(|n| s.onnx.tolerance_ppm = n),
+    },
+    Variable {
+        name: "INTERLUDE_DEVICE_DESCRIPTION",
+        key: "device.description",
+        help: "what is emulated: bluefield2-offchip | bluefield2-onchip | public-key, or a file's path",
+        apply: |s, v| {
+            s.device.description = v.to_owned();
+            Ok(())
+        },
+    },
+    Variable {
+        name: "INTERLUDE_DEVICE_DEQUEUE",
+        key: "device.dequeue",
+        help: "completions taken with one look at the emulated device's ring, at most",
+        apply: |s, v| number(v).map(|n| s.device.dequeue = n),
+    },
+    Variable {
+        name: "INTERLUDE_DEVICE_POLL_INTERVAL_NS",
+        key: "device.poll_interval_ns",
+        help: "shortest time between two looks at its ring, in nanoseconds; 0: every time",
+        apply: |s, v| number(v).map(|n| s.device.poll_interval_ns = n),
     },
     Variable {
         name: "INTERLUDE_JOBS",
@@ -214,8 +235,9 @@ fn engine(text: &str) -> Result<EngineName, &'static str> {
         "cores" => EngineName::Cores,
         "simd" => EngineName::Simd,
         "onnx" => EngineName::Onnx,
+        "device" => EngineName::Device,
         "chaos" => EngineName::Chaos,
-        _ => return Err("must be inline, cores, simd, onnx or chaos"),
+        _ => return Err("must be inline, cores, simd, onnx, device or chaos"),
     })
 }
 

@@ -77,32 +77,41 @@ fn wait_nanos(call: &WaitCall, into: *mut libc::epoll_event, max: i32, left: Dur
     result
 }
 
+/// What an engine wakes a sleeper by.
+#[derive(Clone, Copy)]
+pub(crate) struct Wake {
+    /// A completion has come.
+    pub(crate) completion: RawFd,
+    /// One is due; -1 for an engine without such a thing.
+    pub(crate) timer: RawFd,
+}
+
 /// Sleeps until the epoll instance has an event or the engine a completion, or the time is up.
-pub(crate) fn sleep(call: &WaitCall, wake: RawFd, timeout: Timeout) -> Result<(), i32> {
+pub(crate) fn sleep(call: &WaitCall, wake: Wake, timeout: Timeout) -> Result<(), i32> {
     poll(call, call.epfd, wake, timeout)
 }
 
 /// Sleeps until the engine has a completion, or the time is up.
 pub(crate) fn sleep_for_completion(
     call: &WaitCall,
-    wake: RawFd,
+    wake: Wake,
     timeout: Timeout,
 ) -> Result<(), i32> {
     // `poll(2)` ignores a negative fd.
     poll(call, -1, wake, timeout)
 }
 
-fn poll(call: &WaitCall, first: RawFd, second: RawFd, timeout: Timeout) -> Result<(), i32> {
-    let mut fds = [
-        libc::pollfd { fd: first, events: libc::POLLIN, revents: 0 },
-        libc::pollfd { fd: second, events: libc::POLLIN, revents: 0 },
-    ];
+fn poll(call: &WaitCall, epfd: RawFd, wake: Wake, timeout: Timeout) -> Result<(), i32> {
+    let pollfd = |fd| libc::pollfd { fd, events: libc::POLLIN, revents: 0 };
+    let mut fds = [epfd, wake.completion, wake.timer].map(pollfd);
+    // The last one is left out where there is none.
+    let count = if wake.timer < 0 { 2 } else { 3 };
     let time = timeout.map(timespec);
     let time = time.as_ref().map_or(std::ptr::null(), std::ptr::from_ref);
     let mask = call.mask.as_ref().map_or(std::ptr::null(), std::ptr::from_ref);
     let Some(original) = originals::ppoll::ORIGINAL.function() else { return Err(libc::ENOSYS) };
-    // SAFETY: two pollfds, a valid time or none, a valid mask or none.
-    let result = unsafe { original(fds.as_mut_ptr(), 2, time, mask) };
+    // SAFETY: `count` pollfds at least, a valid time or none, a valid mask or none.
+    let result = unsafe { original(fds.as_mut_ptr(), count, time, mask) };
     if result < 0 { Err(errno()) } else { Ok(()) }
 }
 

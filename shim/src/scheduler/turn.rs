@@ -19,7 +19,6 @@ mod rest;
 mod resume;
 
 use std::convert::Infallible;
-use std::os::fd::RawFd;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
 use std::time::{Duration, Instant};

@@ -65,6 +65,20 @@ fn answers_are_right_with_the_inline_engine() {
 }
 
 #[test]
+fn answers_are_right_over_an_emulated_device() {
+    for (kind, device) in [
+        ("sign", "public-key"),
+        ("derive", "public-key"),
+        ("deflate", "bluefield2-offchip"),
+        ("libdeflate", "bluefield2-onchip"),
+    ] {
+        let device = ("INTERLUDE_DEVICE_DESCRIPTION", device);
+        let parked = answers_right(kind, &coroutine(&[("INTERLUDE_ENGINE", "device"), device]));
+        assert!(parked > 0, "{kind}");
+    }
+}
+
+#[test]
 fn without_the_rule_of_own_fds_the_second_message_overtakes_the_first() {
     let preload = coroutine(&[("INTERLUDE_RULES_OFF", "own_fd")]);
     let app = App::start(env!("APP_TWO_MESSAGES"), &["sign"], &preload);

@@ -191,7 +191,7 @@ impl Scheduler<'_> {
     }
 
     /// Does what the engine has not begun, or waits for what it has.
-    fn help_or_wait(&mut self, wake: RawFd) -> Result<(), i32> {
+    fn help_or_wait(&mut self, wake: kernel::Wake) -> Result<(), i32> {
         let recalled = self.thread.with_engine(|engine| engine.recall()).flatten();
         let waited = match recalled {
             Some(completion) => {
@@ -214,12 +214,13 @@ impl Scheduler<'_> {
     }
 
     /// Has the engine ring when a job is done. `None` if one is done already.
-    fn arm(&self) -> Option<RawFd> {
+    fn arm(&self) -> Option<kernel::Wake> {
         let mut wake = None;
         offload::flush(self.thread);
         self.thread.with_engine(|engine| {
             if engine.arm() {
-                wake = engine.wake_fd();
+                let timer = engine.timer_fd().unwrap_or(-1);
+                wake = engine.wake_fd().map(|completion| kernel::Wake { completion, timer });
             }
         });
         wake

@@ -1,0 +1,269 @@
+//! The `device` engine: an emulated accelerator, for studies of scheduling.
+//!
+//! When a job is done is what a model says (`interlude-device`); its result is real, and computed by a helper
+//! thread meanwhile. The completion is given when both are there:
+//!
+//! ```text
+//! submit --> model: takes it, or is full --> set-up, on the submitter's CPU
+//!    \-----> a helper thread runs the call ----> computed ──┐
+//!  poll  --> a look at the ring: what is done by the model ─┴─> both: a completion
+//!                                                 └─ not computed yet: behind, and counted
+//! ```
+//!
+//! So nothing is faster than a helper thread, and where jobs are *behind*, it was not the device that was
+//! studied. What is not emulated: the memory that a device reads and writes takes no time of anybody's;
+//! each thread that submits has a device of its own.
+//!
+//! It has a clock, other than all engines and [`crate::Guard`]: a device is one. In tests that is made up.
+//!
+//! Must not: give a completion before the model says so, or a result that is not the call's own; burn the
+//! submitter's CPU but for what the description says.
+
+mod clock;
+mod timer;
+
+use std::collections::{BTreeMap, BTreeSet, VecDeque};
+use std::io;
+use std::os::fd::RawFd;
+use std::time::Duration;
+
+use interlude_device::{Description, JobNumber, Model, Operation};
+
+use crate::{Capabilities, Completion, CoresPort, Engine, Job, JobKind, Refused, Ticket};
+pub use clock::{Clock, Monotonic};
+use timer::Timer;
+
+/// How the submitter looks after the device.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct DeviceConfig {
+    /// Completions taken with one look at the ring, at most.
+    pub dequeue: usize,
+    /// No two looks are closer to each other, in nanoseconds.
+    pub poll_interval: u64,
+}
+
+/// An emulated device, and the helpers that compute for it.
+pub struct Device<C = Monotonic> {
+    config: DeviceConfig,
+    clock: C,
+    model: Model,
+    port: CoresPort,
+    timer: Timer,
+    /// Jobs that the model has.
+    flights: BTreeMap<JobNumber, Ticket>,
+    /// The same jobs.
+    kept: BTreeSet<Ticket>,
+    /// Jobs whose results are there, and that were not answered.
+    computed: BTreeSet<Ticket>,
+    /// Jobs that the model has done before their results were there.
+    behind: VecDeque<Ticket>,
+    late: u64,
+    /// The ring is not looked at before.
+    next_look: u64,
+    is_port_armed: bool,
+    arrived: Vec<Completion>,
+}
+
+/// What a device calls that.
+#[must_use]
+pub const fn operation(kind: JobKind) -> Operation {
+    match kind {
+        JobKind::Sign => Operation::Sign,
+        JobKind::Derive => Operation::Derive,
+        JobKind::Keygen => Operation::Keygen,
+        JobKind::Decrypt => Operation::Decrypt,
+        JobKind::Deflate | JobKind::Compress => Operation::Compress,
+        JobKind::Infer => Operation::Infer,
+    }
+}
+
+impl Device {
+    /// A device with nothing to do, over a way into a pool that nobody else uses.
+    ///
+    /// # Errors
+    /// The process has no fd left for the timer.
+    pub fn open(
+        description: Description,
+        config: DeviceConfig,
+        port: CoresPort,
+    ) -> io::Result<Self> {
+        Self::with_clock(description, config, port, Monotonic)
+    }
+}
+
+impl<C: Clock> Device<C> {
+    /// As [`Device::open`], by another clock.
+    ///
+    /// # Errors
+    /// As there.
+    pub fn with_clock(
+        description: Description,
+        config: DeviceConfig,
+        port: CoresPort,
+        clock: C,
+    ) -> io::Result<Self> {
+        Ok(Self {
+            config,
+            clock,
+            model: Model::new(description),
+            port,
+            timer: Timer::new()?,
+            flights: BTreeMap::new(),
+            kept: BTreeSet::new(),
+            computed: BTreeSet::new(),
+            behind: VecDeque::new(),
+            late: 0,
+            next_look: 0,
+            is_port_armed: false,
+            arrived: Vec::new(),
+        })
+    }
+
+    /// Notes which results the helpers have.
+    fn gather(&mut self) {
+        self.port.poll(usize::MAX, &mut self.arrived);
+        self.computed.extend(self.arrived.drain(..).map(|completion| completion.ticket));
+    }
+
+    /// Gives those whose results have come since the model was done with them.
+    fn catch_up(&mut self, max: usize, into: &mut Vec<Completion>) {
+        let most = into.len() + max;
+        self.behind.retain(|ticket| {
+            let is_given = into.len() < most && self.computed.remove(ticket);
+            if is_given {
+                into.push(Completion::done(*ticket));
+            }
+            !is_given
+        });
+    }
+
+    /// When a look at the ring would find something, as far as that needs only time.
+    fn due(&self, now: u64) -> Option<u64> {
+        let is_late_there = self.behind.iter().any(|ticket| self.computed.contains(ticket));
+        let due = if is_late_there { Some(now) } else { self.model.next(now) };
+        due.map(|due| due.max(self.next_look))
+    }
+}
+
+impl<C: Clock> Engine for Device<C> {
+    fn capabilities(&self) -> Capabilities {
+        let description = self.model.description();
+        Capabilities {
+            name: "device",
+            queue: description.queue as usize,
+            parallel: description.units as usize,
+            ..self.port.capabilities()
+        }
+    }
+
+    fn accepts(&self, kind: JobKind, _: usize) -> bool {
+        self.model.description().cost(operation(kind)).is_some()
+    }
+
+    fn submit(&mut self, job: Job) -> Result<(), Refused> {
+        let now = self.clock.now();
+        if !self.accepts(job.kind, job.bytes) || self.model.is_full(now) {
+            return Err(Refused(job));
+        }
+        let (ticket, operation, bytes) = (job.ticket, operation(job.kind), job.bytes as u64);
+        self.port.submit(job)?;
+        match self.model.submit(now, operation, bytes) {
+            Ok(accepted) => {
+                self.flights.insert(accepted.number, ticket);
+                self.kept.insert(ticket);
+                // Whatever it took to wake a helper is part of it.
+                self.clock.spin_until(now.saturating_add(accepted.setup));
+            }
+            // It was asked above. The helper has it: it is answered when that is through with it.
+            Err(_) => self.behind.push_back(ticket),
+        }
+        Ok(())
+    }
+
+    fn poll(&mut self, max: usize, into: &mut Vec<Completion>) -> usize {
+        self.gather();
+        let now = self.clock.now();
+        let is_idle = self.flights.is_empty() && self.behind.is_empty();
+        if is_idle || now < self.next_look {
+            return 0;
+        }
+        self.next_look = now.saturating_add(self.config.poll_interval);
+        self.clock.spin_until(now + u64::from(self.model.description().dequeue_ns));
+        let before = into.len();
+        let max = max.min(self.config.dequeue);
+        self.catch_up(max, into);
+        for _ in into.len() - before..max {
+            let Some(ticket) = self.model.take(now).and_then(|number| self.flights.remove(&number))
+            else {
+                break;
+            };
+            self.kept.remove(&ticket);
+            if self.computed.remove(&ticket) {
+                into.push(Completion::done(ticket));
+            } else {
+                self.late += 1;
+                self.behind.push_back(ticket);
+            }
+        }
+        into.len() - before
+    }
+
+    /// As far as it is known whose results are there.
+    fn completed(&self) -> usize {
+        let done = self.model.done(self.clock.now());
+        let tickets = done.filter_map(|number| self.flights.get(&number)).chain(&self.behind);
+        tickets.filter(|ticket| self.computed.contains(ticket)).count()
+    }
+
+    fn wake_fd(&self) -> Option<RawFd> {
+        self.port.wake_fd()
+    }
+
+    fn timer_fd(&self) -> Option<RawFd> {
+        Some(self.timer.fd())
+    }
+
+    /// A helper's answer is no reason to wake before the model's time: the port is armed only for what is
+    /// behind. What becomes that later comes by the timer first.
+    fn arm(&mut self) -> bool {
+        self.gather();
+        let now = self.clock.now();
+        let due = self.due(now);
+        if due.is_some_and(|due| due <= now) {
+            return false;
+        }
+        self.is_port_armed = !self.behind.is_empty();
+        if self.is_port_armed && !self.port.arm() {
+            self.is_port_armed = false;
+            return false;
+        }
+        self.timer.set(due, now);
+        true
+    }
+
+    fn disarm(&mut self) {
+        if std::mem::take(&mut self.is_port_armed) {
+            self.port.disarm();
+        } else {
+            self.port.settle();
+        }
+    }
+
+    fn may_recall(&self, ticket: Ticket) -> bool {
+        !self.kept.contains(&ticket)
+    }
+
+    fn take_behind(&mut self) -> u64 {
+        std::mem::take(&mut self.late)
+    }
+
+    fn sleep(&mut self, limit: Option<Duration>) {
+        if self.arm() {
+            self.timer.wait(self.port.wake_fd(), limit);
+            self.disarm();
+        }
+    }
+}
+
+#[cfg(all(test, not(loom)))]
+mod tests;

@@ -1,0 +1,121 @@
+//! Stock nginx over the engine `device`: whatever an emulated device takes and when, a client sees what the
+//! stock server would have sent.
+
+use interlude_test_apps::crowd::{Crowd, Reference, Transport};
+use interlude_test_apps::matrix::Workplace;
+use interlude_test_apps::{Preload, Server, Shim, WebOptions, WebServer};
+use std::io::Write;
+use std::time::Duration;
+use tempfile::NamedTempFile;
+
+const PATIENCE: Duration = Duration::from_secs(20);
+/// Clients, and handshakes of all of them, by each version of TLS.
+const LOAD: (usize, usize) = (16, 96);
+const KINDS: [&str; 6] = ["sign", "derive", "keygen", "decrypt", "deflate", "compress"];
+
+/// A device that does everything that nginx asks for. Some of it takes it longer than a helper thread,
+/// some of it less.
+fn does_all(queue: u32) -> NamedTempFile {
+    let mut file = NamedTempFile::new().unwrap();
+    writeln!(file, "name = \"does all\"\nqueue = {queue}\nunits = 2\nring = {queue}").unwrap();
+    writeln!(file, "dequeue_ns = 100\njitter_percent = 50").unwrap();
+    for (operation, latency) in
+        [("sign", 2_000_000), ("derive", 1000), ("keygen", 300_000), ("compress", 500_000)]
+    {
+        writeln!(file, "[operations.{operation}]\nsetup_ns = 1000\nlatency_ns = {latency}")
+            .unwrap();
+    }
+    file
+}
+
+fn shim(mode: &str, description: &str) -> Shim {
+    Shim::find()
+        .unwrap()
+        .mode(mode)
+        .with("INTERLUDE_ENGINE", "device")
+        .with("INTERLUDE_DEVICE_DESCRIPTION", description)
+        .with("INTERLUDE_MIN_US", 0)
+        // A machine that does much else: nothing is to be late by the guard.
+        .with("INTERLUDE_DEADLINE_MS", 30_000)
+}
+
+/// nginx after the load, all answers being right, and at rest. What was submitted has come back.
+fn after_load(shim: Shim) -> Server {
+    let place = Workplace::new(concat!(env!("CARGO_TARGET_TMPDIR"), "/certificates")).unwrap();
+    let options = WebOptions::default();
+    let start = |preload| {
+        WebServer::Nginx.start(&options, &place.site, &place.certificates, &preload).unwrap()
+    };
+    let stock = start(Preload::Stock);
+    let reference = Reference::take(stock.ports().plain, &place.site, true).unwrap();
+    let server = start(Preload::Shim(shim));
+    let (clients, requests) = LOAD;
+    for transport in [Transport::tls13(), Transport::tls12()] {
+        let crowd = Crowd { keep_alive: false, ..Crowd::new(transport, clients, requests) };
+        let tally = crowd.run(server.ports().tls, &reference);
+        assert!(tally.clean(), "{tally}");
+    }
+    assert!(server.wait_for(PATIENCE, Server::rests));
+    assert_eq!(server.alarms(), [] as [String; 0]);
+    for never in ["panics", "engine.failed", "engine.late", "engine.wrong", "engine.redone"] {
+        assert_eq!(server.counter(never), 0, "{never}");
+    }
+    let (submitted, completed) = (of_jobs(&server, "submitted"), of_jobs(&server, "completed"));
+    assert_eq!(server.counter("engine.device.submitted"), submitted);
+    assert_eq!(server.counter("engine.device.completed"), submitted);
+    assert_eq!(submitted, completed + server.counter("engine.recalled"));
+    assert_eq!(server.counter("engine.cores.submitted"), 0);
+    server
+}
+
+fn of_jobs(server: &Server, event: &str) -> u64 {
+    KINDS.iter().map(|kind| server.counter(&format!("job.{kind}.{event}"))).sum()
+}
+
+#[test]
+fn in_each_mode_a_device_does_what_it_is_given() {
+    let device = does_all(256);
+    for mode in ["coroutine", "block", "spin"] {
+        let server = after_load(shim(mode, device.path().to_str().unwrap()));
+        for kind in ["sign", "derive", "keygen", "deflate"] {
+            assert!(server.counter(&format!("job.{kind}.completed")) > 0, "{mode}: {kind}");
+        }
+        assert_eq!(server.counter("coroutine.parked") > 0, mode == "coroutine");
+        // A key agreement takes the device a microsecond, which no helper can do.
+        assert!(server.counter("device.behind") > 0, "{mode}");
+        assert_eq!(server.counter("engine.device.refused"), 0, "{mode}");
+    }
+}
+
+#[test]
+fn what_a_full_device_refuses_is_done_in_place() {
+    let device = does_all(1);
+    let server = after_load(shim("coroutine", device.path().to_str().unwrap()));
+    let refused = server.counter("engine.device.refused");
+    assert!(refused > 0);
+    assert_eq!(server.counter("bypass.refused"), refused);
+    assert!(server.counter("engine.device.completed") > 0);
+}
+
+#[test]
+fn what_a_device_does_not_do_is_done_in_place() {
+    let server = after_load(shim("coroutine", "bluefield2-offchip"));
+    assert!(server.counter("job.deflate.completed") > 0);
+    assert!(server.counter("job.sign.in_place") > 0 && server.counter("bypass.settings") > 0);
+    for kind in ["sign", "derive", "keygen", "decrypt"] {
+        assert_eq!(server.counter(&format!("job.{kind}.submitted")), 0, "{kind}");
+    }
+}
+
+#[test]
+fn it_is_called_emulated_wherever_it_is_named() {
+    let server = after_load(shim("coroutine", "bluefield2-onchip"));
+    let line = "interlude: engine device is emulated: BlueField-2, on-chip";
+    let said = server.log().matches(line).count();
+    assert!(said >= server.workers().len(), "{}", server.log());
+    for page in server.stats().unwrap() {
+        let fact = |key: &str| page.facts.iter().find(|(known, _)| known == key).unwrap().1.clone();
+        assert_eq!(fact("engine"), "device (emulated)");
+        assert_eq!(fact("device"), "BlueField-2, on-chip (emulated)");
+    }
+}
