@@ -3,7 +3,7 @@
 
 use interlude_test_apps::crowd::{Crowd, Reference, Transport};
 use interlude_test_apps::matrix::Workplace;
-use interlude_test_apps::{Preload, Server, WebOptions, WebServer};
+use interlude_test_apps::{Nginx, Preload, Server, WebOptions, WebServer};
 
 const REQUESTS: usize = 300;
 
@@ -50,5 +50,42 @@ fn pages_of_nginx_are_right_and_are_compressed_while_parked() {
 fn pages_of_lighttpd_are_right() {
     for mode in ["inline", "coroutine"] {
         loaded(WebServer::Lighttpd, mode);
+    }
+}
+
+/// Has the server behind compress, and unpacks for clients that take nothing compressed.
+const UNPACKS: &str = "location /unpacked/ {
+    proxy_pass http://behind/;
+    proxy_http_version 1.1;
+    proxy_set_header Connection '';
+    proxy_set_header Accept-Encoding gzip;
+    gunzip on;
+}";
+
+#[test]
+fn a_proxy_unpacks_pages_for_clients_that_take_none_compressed() {
+    let place = Workplace::new(concat!(env!("CARGO_TARGET_TMPDIR"), "/certificates")).unwrap();
+    let options = WebOptions { gzip: Some(6), ..WebOptions::default() };
+    let behind =
+        Nginx::files(&options, &place.site, &place.certificates).start(&Preload::Stock).unwrap();
+    let port = behind.ports().plain;
+    let options = WebOptions { gzip: None, extra: UNPACKS.to_owned(), ..WebOptions::default() };
+    let proxy = Nginx::proxy(&options, port, &place.certificates);
+    let reference = {
+        let stock = proxy.start(&Preload::Stock).unwrap();
+        // Each is compared with the file.
+        Reference::take_below("/unpacked", stock.ports().plain, &place.site, false).unwrap()
+    };
+    for mode in ["off", "inline", "coroutine"] {
+        let proxy = proxy.start(&on_isal(mode)).unwrap();
+        for (transport, port) in
+            [(Transport::Plain, proxy.ports().plain), (Transport::tls13(), proxy.ports().tls)]
+        {
+            let tally = Crowd::new(transport, 16, REQUESTS).run(port, &reference);
+            assert!(tally.clean(), "{mode}: {tally}");
+        }
+        let taken = proxy.counter("decompress.taken");
+        assert_eq!(taken > 0, mode != "off", "{mode}: {taken}");
+        assert_eq!(proxy.alarms(), Vec::<String>::new(), "{mode}");
     }
 }

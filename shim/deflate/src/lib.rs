@@ -22,6 +22,7 @@
 
 pub mod entry;
 mod event;
+pub mod inflate;
 pub mod isal;
 mod piece;
 mod policy;
@@ -33,7 +34,7 @@ mod window;
 mod zlib;
 
 pub use entry::instead_of;
-pub use event::{Event, Observer, Reason};
+pub use event::{Event, Left, Observer, Reason};
 pub use policy::Policy;
 pub use state::State;
 pub use zlib::{Find, ZStream};
