@@ -76,7 +76,9 @@ unsafe fn examine(zlib: &Originals, z: *mut ZStream, flush: c_int) -> Result<(),
     }
     let state = stream.state.cast::<State>();
     // SAFETY: a state of zlib's, be it of `inflate` or `deflate`: both begin with these two.
-    let (owner, mode) = unsafe { ((*state).stream, (*state).mode) };
+    let owner = unsafe { (*state).stream };
+    // SAFETY: as above.
+    let mode = unsafe { (*state).mode };
     if owner != z || !(HEAD..CHECK).contains(&mode) {
         return Err(None);
     }

@@ -231,13 +231,13 @@ impl Decoder {
 }
 
 /// Decoders that nobody uses; so many are kept.
-static IDLE: Mutex<Vec<Box<Decoder>>> = Mutex::new(Vec::new());
+static IDLE: Mutex<Vec<Decoder>> = Mutex::new(Vec::new());
 const KEPT: usize = 8;
 
 /// Lends a decoder to `body`.
 pub(super) fn with_decoder<T>(body: impl FnOnce(&mut Decoder) -> T) -> T {
     let idle = IDLE.try_lock().ok().and_then(|mut idle| idle.pop());
-    let mut decoder = idle.unwrap_or_else(|| Box::new(Decoder::new()));
+    let mut decoder = idle.unwrap_or_else(Decoder::new);
     let result = body(&mut decoder);
     // Whoever finds it locked does without: nobody waits here, in a signal handler or after a fork.
     if let Ok(mut idle) = IDLE.try_lock()

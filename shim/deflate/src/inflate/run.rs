@@ -67,8 +67,9 @@ impl<'a> Session<'a> {
     }
 
     pub(super) fn state(&mut self) -> &mut State {
+        let state = self.stream().state.cast::<State>();
         // SAFETY: as above; `call` has checked that it has such a state.
-        unsafe { &mut *(*self.z).state.cast::<State>() }
+        unsafe { &mut *state }
     }
 
     /// Decodes as much of the block as the call has input and room for.
@@ -246,9 +247,9 @@ impl<'a> Session<'a> {
     pub(super) fn restore_window(&mut self) {
         self.unseen = 0;
         let Some(Original { wsize, whave, wnext, window }) = self.original.take() else { return };
-        let ZStream { free, opaque, .. } = self.stream();
+        let ZStream { free, opaque, state, .. } = self.stream();
         // SAFETY: the state that `call` has checked.
-        let state = unsafe { &mut *(*self.z).state.cast::<State>() };
+        let state = unsafe { &mut *state.cast::<State>() };
         (state.wsize, state.whave, state.wnext) = (wsize, whave, wnext);
         if window.is_null() && !state.window.is_null() && !free.is_null() {
             type Free = unsafe extern "C" fn(*mut c_void, *mut c_void);

@@ -12,6 +12,7 @@ use super::state::{LENGTHS, State};
 pub(super) const LONGEST: usize = (3 + 14 + 19 * 3 + 4 * LENGTHS).div_ceil(8);
 
 /// What tables are made from.
+#[allow(clippy::large_enum_variant, reason = "one of a decoder, compared with one on the stack")]
 #[derive(Clone, Copy, PartialEq, Eq)]
 pub(super) enum Codes {
     /// RFC 1951, 3.2.6.

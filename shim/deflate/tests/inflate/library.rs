@@ -40,7 +40,7 @@ unsafe extern "C-unwind" {
     pub(crate) fn inflateUndermine(z: Stream, subvert: c_int) -> c_int;
     pub(crate) fn inflateValidate(z: Stream, check: c_int) -> c_int;
     pub(crate) fn inflateCodesUsed(z: Stream) -> c_ulong;
-    pub(crate) fn zlibVersion() -> *const c_char;
+    fn zlibVersion() -> *const c_char;
 }
 
 unsafe extern "C" {
@@ -79,6 +79,7 @@ fn find(name: &CStr) -> *mut c_void {
 
 /// Calls of `inflate`: decoded by ISA-L, and left for each reason.
 #[derive(Debug, Clone, Copy)]
+#[allow(dead_code, reason = "said in messages")]
 pub(crate) struct Counts {
     pub(crate) decoded: u64,
     pub(crate) little: u64,
@@ -109,6 +110,12 @@ fn observe(event: Event) {
         Event::Taken | Event::Left(_) | Event::HandedOver(_) => return,
     };
     COUNTS[index].fetch_add(1, Ordering::Relaxed);
+}
+
+/// The version that the tests are linked with.
+pub(crate) fn version() -> *const c_char {
+    // SAFETY: no preconditions.
+    unsafe { zlibVersion() }
 }
 
 pub(crate) fn start() {

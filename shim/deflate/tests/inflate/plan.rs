@@ -170,8 +170,16 @@ impl Packing {
         let raw = &raw mut *z;
         // SAFETY: a zeroed stream.
         let code = unsafe {
-            let version = library::zlibVersion();
-            library::deflateInit2_(raw, level, 8, window, memory, strategy, version, SIZE)
+            library::deflateInit2_(
+                raw,
+                level,
+                8,
+                window,
+                memory,
+                strategy,
+                library::version(),
+                SIZE,
+            )
         };
         assert_eq!(code, 0, "{self:?}");
         if self.has_dictionary && window < 16 {

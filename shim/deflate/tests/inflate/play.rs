@@ -3,7 +3,7 @@
 use std::ffi::c_long;
 
 use crate::library::{self, OURS, REAL};
-use crate::plan::{Plan, Step, dictionary};
+use crate::plan::{Plan, Step};
 use crate::side::Side;
 
 pub(crate) struct Pair {
@@ -19,16 +19,12 @@ fn is_taken(window: i32) -> bool {
 }
 
 pub(crate) fn play(plan: &Plan) {
-    let fits = match plan.packing.window {
-        window @ 25..=31 => window,
-        window => window,
-    };
-    let window = plan.window.filter(|window| is_taken(*window)).unwrap_or(fits);
+    let window = plan.window.filter(|window| is_taken(*window)).unwrap_or(plan.packing.window);
     let mut pair = Pair::new(plan.bytes(), window);
     for step in &plan.steps {
         pair.step(*step);
     }
-    pair.to_its_end();
+    pair.play_out();
     pair.ends();
 }
 
@@ -67,37 +63,18 @@ impl Pair {
         (self.compare(&step, real.into(), ours.into()), is_further)
     }
 
+    /// Does zlib say that the last call has ended with a block?
+    pub(crate) fn is_between_blocks(&self) -> bool {
+        self.real.z.data_type & 128 != 0
+    }
+
     pub(crate) fn step(&mut self, step: Step) {
         if let Step::Inflate { input, room, flush } = step {
             self.inflate(input, room, flush);
             return;
         }
         let rest = self.input[self.at..].to_vec();
-        let [real, ours] = [&mut self.real, &mut self.ours].map(|side| {
-            let raw = side.raw();
-            // SAFETY: a stream, and buffers of the sizes that are said.
-            unsafe {
-                match step {
-                    Step::Dictionary | Step::Inflate { .. } => 0,
-                    Step::SetDictionary { len } => {
-                        let words = dictionary(len);
-                        library::inflateSetDictionary(raw, words.as_ptr(), len as u32)
-                    }
-                    Step::Sync => {
-                        (side.z.next_in, side.z.avail_in) = (rest.as_ptr(), rest.len() as u32);
-                        library::inflateSync(raw)
-                    }
-                    Step::Copy => side.copy(),
-                    Step::Reset => library::inflateReset(raw),
-                    Step::ResetKeep => library::inflateResetKeep(raw),
-                    Step::Reset2 { window } => library::inflateReset2(raw, window),
-                    Step::Prime { bits, value } => library::inflatePrime(raw, bits, value),
-                    Step::Header => side.get_header(),
-                    Step::Undermine { subvert } => library::inflateUndermine(raw, subvert),
-                    Step::Validate { check } => library::inflateValidate(raw, check),
-                }
-            }
-        });
+        let [real, ours] = [&mut self.real, &mut self.ours].map(|side| side.other(step, &rest));
         if matches!(step, Step::Sync) {
             self.at = self.input.len() - self.real.z.avail_in as usize;
         }
@@ -105,7 +82,7 @@ impl Pair {
     }
 
     /// Until there is nothing more to be had.
-    pub(crate) fn to_its_end(&mut self) {
+    pub(crate) fn play_out(&mut self) {
         for i in 0..1000 {
             let (code, is_further) =
                 self.inflate(1_000_000, if i % 3 == 0 { 4096 } else { 30_000 }, 0);

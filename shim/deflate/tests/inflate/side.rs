@@ -6,6 +6,7 @@ use interlude_deflate::ZStream;
 
 use crate::library::{self, Header, Inflate};
 use crate::memory::{Memory, allocate, free};
+use crate::plan::{Step, dictionary};
 
 pub(crate) fn zeroed() -> ZStream {
     // SAFETY: numbers and pointers.
@@ -45,8 +46,7 @@ impl Side {
         z.free = free as *mut _;
         z.opaque = (&raw mut *memory).cast();
         // SAFETY: a stream with an allocator that outlives it.
-        let code =
-            unsafe { library::inflateInit2_(&raw mut *z, window, library::zlibVersion(), SIZE) };
+        let code = unsafe { library::inflateInit2_(&raw mut *z, window, library::version(), SIZE) };
         assert_eq!(code, 0);
         Self { inflate, z, memory, header: None }
     }
@@ -84,13 +84,11 @@ impl Side {
     pub(crate) fn seen(&mut self, code: c_long) -> Seen {
         let raw = self.raw();
         // SAFETY: a stream.
-        let (mark, codes_used, sync_point) = unsafe {
-            (
-                library::inflateMark(raw),
-                library::inflateCodesUsed(raw),
-                library::inflateSyncPoint(raw),
-            )
-        };
+        let mark = unsafe { library::inflateMark(raw) };
+        // SAFETY: as above.
+        let codes_used = unsafe { library::inflateCodesUsed(raw) };
+        // SAFETY: as above.
+        let sync_point = unsafe { library::inflateSyncPoint(raw) };
         Seen {
             code,
             avail: (self.z.avail_in, self.z.avail_out),
@@ -128,7 +126,39 @@ impl Side {
         code
     }
 
-    pub(crate) fn get_header(&mut self) -> c_int {
+    /// What is no call of `inflate`; `rest` is the input.
+    pub(crate) fn other(&mut self, step: Step, rest: &[u8]) -> c_int {
+        let raw = self.raw();
+        match step {
+            Step::Inflate { .. } | Step::Dictionary => 0,
+            Step::SetDictionary { len } => {
+                let words = dictionary(len);
+                // SAFETY: a stream, and so many bytes.
+                unsafe { library::inflateSetDictionary(raw, words.as_ptr(), len as c_uint) }
+            }
+            Step::Sync => {
+                (self.z.next_in, self.z.avail_in) = (rest.as_ptr(), rest.len() as c_uint);
+                // SAFETY: a stream with input.
+                unsafe { library::inflateSync(raw) }
+            }
+            Step::Copy => self.copy(),
+            // SAFETY: a stream, as in all that follow.
+            Step::Reset => unsafe { library::inflateReset(raw) },
+            // SAFETY: as above.
+            Step::ResetKeep => unsafe { library::inflateResetKeep(raw) },
+            // SAFETY: as above.
+            Step::Reset2 { window } => unsafe { library::inflateReset2(raw, window) },
+            // SAFETY: as above.
+            Step::Prime { bits, value } => unsafe { library::inflatePrime(raw, bits, value) },
+            Step::Header => self.header(),
+            // SAFETY: as above.
+            Step::Undermine { subvert } => unsafe { library::inflateUndermine(raw, subvert) },
+            // SAFETY: as above.
+            Step::Validate { check } => unsafe { library::inflateValidate(raw, check) },
+        }
+    }
+
+    fn header(&mut self) -> c_int {
         // SAFETY: numbers and pointers.
         let header = self.header.insert(Box::new(unsafe { std::mem::zeroed() }));
         let header = (&raw mut **header).cast();

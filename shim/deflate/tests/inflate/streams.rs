@@ -42,7 +42,7 @@ fn room_for_just_as_much_as_there_is() {
                 for room in (len - 320..len + 3).step_by(7).chain(len - 5..len + 3) {
                     let mut pair = Pair::new(bytes.clone(), 31);
                     pair.inflate(bytes.len(), room, flush);
-                    pair.to_its_end();
+                    pair.play_out();
                     pair.ends();
                 }
             }
@@ -61,7 +61,7 @@ fn noise_is_refused_where_zlib_refuses_it() {
         let mut pair = Pair::new(bytes, -15);
         pair.step(Step::SetDictionary { len: 20_000 + 20 * (seed as usize % 700) });
         pair.inflate(6000, [4096, 5000, 300_000][seed as usize % 3], 0);
-        pair.to_its_end();
+        pair.play_out();
         pair.ends();
     }
     assert!(library::counts().refused > refused + 100, "{:?}", library::counts());
@@ -71,23 +71,45 @@ fn noise_is_refused_where_zlib_refuses_it() {
 #[test]
 fn distances_reach_as_far_back_as_zlibs() {
     let data = Data::Matches { seed: 9, len: 40_000 };
-    let bytes = Packing { data, window: -15, ..GZIP }.bytes();
-    let mut plain = data.bytes();
     for kept in [0, 1, 100, 3000, 20_000, 32_768] {
         // A stream whose beginning is missing goes on behind a dictionary that is too short.
-        for flush in [3000usize, 30_000] {
-            let packed = Packing { data, window: -15, flush: Some((flush, 2)), ..GZIP }.bytes();
+        for part in [3000, 30_000] {
+            let packed = Packing { data, window: -15, flush: Some((part, 2)), ..GZIP }.bytes();
             let marker = packed.windows(4).position(|four| four == [0, 0, 0xff, 0xff]).unwrap() + 4;
             let mut pair = Pair::new(packed[marker..].to_vec(), -15);
             pair.step(Step::SetDictionary { len: kept });
-            pair.to_its_end();
+            pair.play_out();
             pair.ends();
         }
     }
-    let mut pair = Pair::new(bytes, -15);
-    pair.to_its_end();
+}
+
+/// Blocks that end where the input does: between them, zlib says so.
+#[test]
+fn the_end_of_a_block_is_shown_until_the_next_call() {
+    let mut shown = 0;
+    for (data, level) in [(Data::Random { seed: 3, len: 20_000 }, 1), (GZIP.data, 6)] {
+        let bytes = Packing { data, level, memory: 4, flush: Some((5000, 2)), ..GZIP }.bytes();
+        for first in 300..bytes.len().min(9000) {
+            let mut pair = Pair::new(bytes.clone(), 31);
+            pair.inflate(first, 30_000, 0);
+            shown += usize::from(pair.is_between_blocks());
+        }
+    }
+    assert!(shown > 2, "{shown}");
+}
+
+/// Passed over by `inflateSync`, a header does not say how long the window is.
+#[test]
+fn a_window_of_no_length_is_zlibs() {
+    let data = Data::Matches { seed: 2724, len: 40_000 };
+    let bytes = Packing { data, window: -15, flush: Some((2049, 3)), ..GZIP }.bytes();
+    let left = library::counts().window;
+    let mut pair = Pair::new(bytes, 0);
+    pair.step(Step::Sync);
+    pair.play_out();
     pair.ends();
-    plain.clear();
+    assert!(library::counts().window > left);
 }
 
 #[test]
