@@ -1,4 +1,4 @@
-//! zlib's `deflate` on ISA-L, exact in every detail of zlib's interface.
+//! zlib's `deflate` on ISA-L, exact in every detail of zlib's interface, and its `inflate` ([`inflate`]).
 //!
 //! ```text
 //!  application ── deflate() ──> entry ──┬── not ours: zlib

@@ -118,9 +118,23 @@ pub(crate) fn version() -> *const c_char {
     unsafe { zlibVersion() }
 }
 
+/// Begins, and lets zlib's state be looked at: others that come meanwhile would be zlib's.
 pub(crate) fn start() {
     static ONCE: Once = Once::new();
-    ONCE.call_once(|| interlude_deflate::start(Policy::default(), find, observe));
+    ONCE.call_once(|| {
+        interlude_deflate::start(Policy::default(), find, observe);
+        let (input, mut output) = ([0u8; 300], [0u8; 1024]);
+        let mut z = crate::side::zeroed();
+        // SAFETY: a zeroed stream, which asks for zlib's own allocator.
+        let code = unsafe { inflateInit2_(&raw mut z, -15, version(), crate::side::SIZE) };
+        assert_eq!(code, 0);
+        (z.next_in, z.avail_in) = (input.as_ptr(), 300);
+        (z.next_out, z.avail_out) = (output.as_mut_ptr(), 1024);
+        // SAFETY: a stream with both buffers.
+        unsafe { OURS(&raw mut z, 0) };
+        // SAFETY: a stream that is ended once.
+        assert_eq!(unsafe { inflateEnd(&raw mut z) }, 0);
+    });
 }
 
 /// Text of `z_stream.msg`.
