@@ -1,4 +1,5 @@
-//! zlib's `deflate` is done by ISA-L and libdeflate, where the settings say so (`compress.with`).
+//! zlib's `deflate` is done by ISA-L and libdeflate, and its `inflate` by ISA-L, where the settings say so
+//! (`compress.with`).
 //!
 //! That happens *below* the hooks: the original of each hook becomes the function of `interlude-deflate`
 //! that stands for it. So whatever a hook makes of a call (a job, a wait, nothing at all) and wherever it
@@ -7,7 +8,7 @@
 //!
 //! Must not: be switched on once the server runs.
 
-use interlude_deflate::{Event, Pieces, Policy, Reason};
+use interlude_deflate::{Event, Left, Pieces, Policy, Reason};
 use interlude_settings::{CompressPolicy, Compressor, Settings};
 
 use crate::counters::{Counter, count};
@@ -42,6 +43,7 @@ pub(crate) fn start(settings: &Settings) {
     replace! {
         deflate deflateEnd deflateReset deflateResetKeep deflateParams deflateTune deflateSetDictionary
         deflateGetDictionary deflateSetHeader deflatePrime deflatePending deflateCopy deflateBound
+        inflate
     }
 }
 
@@ -67,5 +69,12 @@ fn observe(event: Event) {
         Event::Left(Reason::Prepared | Reason::Changed | Reason::Flushes | Reason::Pieces) => {
             Counter::CompressLeftPrepared
         }
+        Event::Decoded => Counter::DecompressTaken,
+        Event::NotDecoded(Left::Unknown) => Counter::DecompressLeftVersion,
+        Event::NotDecoded(Left::Little) => Counter::DecompressLeftLittle,
+        Event::NotDecoded(Left::Blocks) => Counter::DecompressLeftBlocks,
+        Event::NotDecoded(Left::Window) => Counter::DecompressLeftWindow,
+        Event::NotDecoded(Left::Refused) => Counter::DecompressLeftRefused,
+        Event::NotDecoded(Left::Stored) => Counter::DecompressLeftStored,
     });
 }

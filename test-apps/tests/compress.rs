@@ -91,3 +91,40 @@ fn whole_pages_at_level_6_are_libdeflates_and_not_larger_than_zlibs() {
         assert_eq!(submitted > 0, mode == "coroutine", "{mode}: {submitted}");
     }
 }
+
+/// Has the server behind compress, and unpacks for clients that take nothing compressed.
+const UNPACKS: &str = "location /unpacked/ {
+    proxy_pass http://behind/;
+    proxy_http_version 1.1;
+    proxy_set_header Connection '';
+    proxy_set_header Accept-Encoding gzip;
+    gunzip on;
+}";
+
+#[test]
+fn a_proxy_unpacks_pages_for_clients_that_take_none_compressed() {
+    let place = Workplace::new(concat!(env!("CARGO_TARGET_TMPDIR"), "/certificates")).unwrap();
+    let options = WebOptions { gzip: Some(6), ..WebOptions::default() };
+    let behind =
+        Nginx::files(&options, &place.site, &place.certificates).start(&Preload::Stock).unwrap();
+    let port = behind.ports().plain;
+    let options = WebOptions { gzip: None, extra: UNPACKS.to_owned(), ..WebOptions::default() };
+    let proxy = Nginx::proxy(&options, port, &place.certificates);
+    let reference = {
+        let stock = proxy.start(&Preload::Stock).unwrap();
+        // Each is compared with the file.
+        Reference::take_below("/unpacked", stock.ports().plain, &place.site, false).unwrap()
+    };
+    for mode in ["off", "inline", "coroutine"] {
+        let proxy = proxy.start(&on_isal(mode, "never-bigger")).unwrap();
+        for (transport, port) in
+            [(Transport::Plain, proxy.ports().plain), (Transport::tls13(), proxy.ports().tls)]
+        {
+            let tally = Crowd::new(transport, 16, REQUESTS).run(port, &reference);
+            assert!(tally.clean(), "{mode}: {tally}");
+        }
+        let taken = proxy.counter("decompress.taken");
+        assert_eq!(taken > 0, mode != "off", "{mode}: {taken}");
+        assert_eq!(proxy.alarms(), Vec::<String>::new(), "{mode}");
+    }
+}

@@ -8,6 +8,7 @@ use std::ffi::{CStr, c_int, c_uint, c_ulong, c_void};
 use std::panic::{AssertUnwindSafe, catch_unwind};
 
 use crate::event::Reason;
+use crate::inflate::inflate;
 use crate::state::{NOT_BEGUN, function_of};
 use crate::taken::Taken;
 use crate::takeover::{self, MANY_FLUSHES};
@@ -32,6 +33,7 @@ pub fn instead_of(name: &CStr) -> Option<*mut c_void> {
         b"deflatePending" => pending as *mut c_void,
         b"deflateCopy" => copy as *mut c_void,
         b"deflateBound" => bound as *mut c_void,
+        b"inflate" => inflate as *mut c_void,
         _ => return None,
     })
 }

@@ -15,6 +15,27 @@ pub enum Event {
     Left(Reason),
     /// It was taken over, and is zlib's again from a flush on, or from its header.
     HandedOver(Reason),
+    /// ISA-L has decoded in this call of `inflate`.
+    Decoded,
+    /// A call of `inflate` is zlib's alone.
+    NotDecoded(Left),
+}
+
+/// Why a call of `inflate` is left to zlib.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Left {
+    /// The loaded zlib is not the version that is known.
+    Unknown,
+    /// It brings little input, or little room for output.
+    Little,
+    /// `Z_BLOCK` or `Z_TREES`: it is to end with each block.
+    Blocks,
+    /// The window is shorter than 32 KiB.
+    Window,
+    /// ISA-L refuses its first symbols.
+    Refused,
+    /// There is nothing in it for ISA-L: stored blocks, headers.
+    Stored,
 }
 
 /// Why a stream is left to zlib.

@@ -1,4 +1,5 @@
-//! zlib's `deflate` on ISA-L and libdeflate, exact in every detail of zlib's interface.
+//! zlib's `deflate` on ISA-L and libdeflate, exact in every detail of zlib's interface, and its `inflate` on
+//! ISA-L ([`inflate`]).
 //!
 //! ```text
 //!  application ── deflate() ──> entry ──┬── not ours: zlib
@@ -24,6 +25,7 @@
 
 pub mod entry;
 mod event;
+pub mod inflate;
 pub mod isal;
 pub mod libdeflate;
 mod piece;
@@ -37,7 +39,7 @@ mod window;
 mod zlib;
 
 pub use entry::instead_of;
-pub use event::{Event, Observer, Pieces, Reason};
+pub use event::{Event, Left, Observer, Pieces, Reason};
 pub use policy::{Choice, Compressor, Policy};
 pub use state::State;
 pub use zlib::{Find, ZStream};

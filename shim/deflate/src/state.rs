@@ -135,6 +135,14 @@ pub(crate) fn is_as_known(zlib: &Originals) -> bool {
 /// The version that the shadow was compared with, call by call.
 const VERSION: &CStr = c"1.2.13";
 
+/// Does the loaded zlib say that it is that version?
+pub(crate) fn is_known_version(zlib: &Originals) -> bool {
+    // SAFETY: no preconditions.
+    let version = unsafe { (zlib.version)() };
+    // SAFETY: zlib's own, terminated text.
+    !version.is_null() && unsafe { CStr::from_ptr(version) } == VERSION
+}
+
 /// A stream of our own, to look at.
 struct Probe<'a> {
     zlib: &'a Originals,
@@ -143,12 +151,11 @@ struct Probe<'a> {
 
 impl<'a> Probe<'a> {
     fn new(zlib: &'a Originals) -> Option<Self> {
-        // SAFETY: no preconditions.
-        let version = unsafe { (zlib.version)() };
-        // SAFETY: zlib's own, terminated text.
-        if version.is_null() || unsafe { CStr::from_ptr(version) } != VERSION {
+        if !is_known_version(zlib) {
             return None;
         }
+        // SAFETY: no preconditions.
+        let version = unsafe { (zlib.version)() };
         let null = std::ptr::null_mut::<c_void>();
         let mut stream = Box::new(ZStream {
             next_in: std::ptr::null(),

@@ -14,6 +14,8 @@ pub(crate) const OK: c_int = 0;
 pub(crate) const STREAM_END: c_int = 1;
 /// `Z_STREAM_ERROR`.
 pub(crate) const STREAM_ERROR: c_int = -2;
+/// `Z_MEM_ERROR`.
+pub(crate) const MEM_ERROR: c_int = -4;
 /// `Z_BUF_ERROR`.
 pub(crate) const BUF_ERROR: c_int = -5;
 
@@ -25,6 +27,8 @@ pub(crate) const FULL_FLUSH: c_int = 3;
 pub(crate) const FINISH: c_int = 4;
 /// `Z_BLOCK`.
 pub(crate) const BLOCK: c_int = 5;
+/// `Z_TREES`: for `inflate` only.
+pub(crate) const TREES: c_int = 6;
 
 /// `Z_BINARY`.
 pub(crate) const BINARY: c_int = 0;
@@ -133,6 +137,14 @@ originals! {
     /// `deflateInit2_`.
     init "deflateInit2_":
         fn(*mut ZStream, c_int, c_int, c_int, c_int, c_int, *const c_char, c_int) -> c_int,
+    /// `inflate`.
+    inflate "inflate": fn(*mut ZStream, c_int) -> c_int,
+    /// `inflateSetDictionary`.
+    inflate_set_dictionary "inflateSetDictionary": fn(*mut ZStream, *const u8, c_uint) -> c_int,
+    /// `inflateEnd`.
+    inflate_end "inflateEnd": fn(*mut ZStream) -> c_int,
+    /// `inflateInit2_`.
+    inflate_init "inflateInit2_": fn(*mut ZStream, c_int, *const c_char, c_int) -> c_int,
     /// `zlibVersion`.
     version "zlibVersion": fn() -> *const c_char,
 }

@@ -153,7 +153,7 @@ pub const VARIABLES: &[Variable] = &[
     Variable {
         name: "INTERLUDE_COMPRESS_WITH",
         key: "compress.with",
-        help: "zlib | isal: what compresses for the callers of zlib's deflate",
+        help: "zlib | isal: what does the work of zlib's deflate and inflate",
         apply: |s, v| compressor(v).map(|c| s.compress.with = c),
     },
     Variable {

@@ -167,6 +167,10 @@ fn find(name: &CStr) -> *mut c_void {
         b"deflatePending" => real::deflatePending as *mut c_void,
         b"deflateCopy" => real::deflateCopy as *mut c_void,
         b"deflateBound" => real::deflateBound as *mut c_void,
+        b"inflate" => real::inflate as *mut c_void,
+        b"inflateSetDictionary" => real::inflateSetDictionary as *mut c_void,
+        b"inflateInit2_" => real::inflateInit2_ as *mut c_void,
+        b"inflateEnd" => real::inflateEnd as *mut c_void,
         b"deflateInit2_" => real::deflateInit2_ as *mut c_void,
         b"zlibVersion" => real::zlibVersion as *mut c_void,
         _ => std::ptr::null_mut(),
@@ -199,6 +203,7 @@ fn observe(event: Event) {
         Event::HandedOver(_) => 2,
         Event::Whole => 3,
         Event::InPieces(_) => 4,
+        Event::Decoded | Event::NotDecoded(_) => return,
     };
     EVENTS[index].fetch_add(1, Ordering::Relaxed);
 }

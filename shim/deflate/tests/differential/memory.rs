@@ -19,6 +19,12 @@ impl Memory {
         self.blocks.is_empty()
     }
 
+    /// Blocks that are in use.
+    #[allow(dead_code, reason = "for one of the tests that share this file")]
+    pub(crate) fn len(&self) -> usize {
+        self.blocks.len()
+    }
+
     fn take(&mut self, items: c_uint, size: c_uint) -> *mut c_void {
         self.asked.push((items, size));
         let len = items as usize * size as usize;

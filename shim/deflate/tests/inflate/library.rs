@@ -1,0 +1,148 @@
+//! The real zlib, and who counts what becomes of calls.
+
+use std::ffi::{CStr, CString, c_char, c_int, c_long, c_uint, c_ulong, c_void};
+use std::sync::Once;
+use std::sync::atomic::{AtomicU64, Ordering};
+
+use interlude_deflate::{Event, Left, Policy, ZStream};
+
+type Stream = *mut ZStream;
+
+#[link(name = "z")]
+unsafe extern "C-unwind" {
+    pub(crate) fn deflateInit2_(
+        z: Stream,
+        level: c_int,
+        method: c_int,
+        window: c_int,
+        memory: c_int,
+        strategy: c_int,
+        version: *const c_char,
+        size: c_int,
+    ) -> c_int;
+    pub(crate) fn deflate(z: Stream, flush: c_int) -> c_int;
+    pub(crate) fn deflateEnd(z: Stream) -> c_int;
+    pub(crate) fn deflateSetDictionary(z: Stream, bytes: *const u8, len: c_uint) -> c_int;
+    pub(crate) fn inflateInit2_(z: Stream, w: c_int, version: *const c_char, size: c_int) -> c_int;
+    pub(crate) fn inflate(z: Stream, flush: c_int) -> c_int;
+    pub(crate) fn inflateEnd(z: Stream) -> c_int;
+    pub(crate) fn inflateSetDictionary(z: Stream, bytes: *const u8, len: c_uint) -> c_int;
+    pub(crate) fn inflateGetDictionary(z: Stream, bytes: *mut u8, len: *mut c_uint) -> c_int;
+    pub(crate) fn inflateSync(z: Stream) -> c_int;
+    pub(crate) fn inflateSyncPoint(z: Stream) -> c_int;
+    pub(crate) fn inflateCopy(to: Stream, from: Stream) -> c_int;
+    pub(crate) fn inflateReset(z: Stream) -> c_int;
+    pub(crate) fn inflateReset2(z: Stream, window: c_int) -> c_int;
+    pub(crate) fn inflateResetKeep(z: Stream) -> c_int;
+    pub(crate) fn inflatePrime(z: Stream, bits: c_int, value: c_int) -> c_int;
+    pub(crate) fn inflateMark(z: Stream) -> c_long;
+    pub(crate) fn inflateGetHeader(z: Stream, header: *mut c_void) -> c_int;
+    pub(crate) fn inflateUndermine(z: Stream, subvert: c_int) -> c_int;
+    pub(crate) fn inflateValidate(z: Stream, check: c_int) -> c_int;
+    pub(crate) fn inflateCodesUsed(z: Stream) -> c_ulong;
+    fn zlibVersion() -> *const c_char;
+}
+
+unsafe extern "C" {
+    fn dlsym(library: *mut c_void, name: *const c_char) -> *mut c_void;
+}
+
+/// `inflate`, as one library or the other has it.
+pub(crate) type Inflate = unsafe extern "C-unwind" fn(Stream, c_int) -> c_int;
+
+pub(crate) const REAL: Inflate = inflate;
+pub(crate) const OURS: Inflate = interlude_deflate::inflate::inflate;
+
+/// `gz_header`.
+#[repr(C)]
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Header {
+    pub(crate) text: c_int,
+    pub(crate) time: c_ulong,
+    pub(crate) xflags: c_int,
+    pub(crate) os: c_int,
+    pub(crate) extra: *mut u8,
+    pub(crate) extra_len: c_uint,
+    pub(crate) extra_max: c_uint,
+    pub(crate) name: *mut u8,
+    pub(crate) name_max: c_uint,
+    pub(crate) comment: *mut u8,
+    pub(crate) comment_max: c_uint,
+    pub(crate) hcrc: c_int,
+    pub(crate) done: c_int,
+}
+
+fn find(name: &CStr) -> *mut c_void {
+    // SAFETY: a terminated name; null is the global scope, where the linked library is.
+    unsafe { dlsym(std::ptr::null_mut(), name.as_ptr()) }
+}
+
+/// Calls of `inflate`: decoded by ISA-L, and left for each reason.
+#[derive(Debug, Clone, Copy)]
+#[allow(dead_code, reason = "said in messages")]
+pub(crate) struct Counts {
+    pub(crate) decoded: u64,
+    pub(crate) little: u64,
+    pub(crate) blocks: u64,
+    pub(crate) window: u64,
+    pub(crate) refused: u64,
+    pub(crate) stored: u64,
+    pub(crate) unknown: u64,
+}
+
+static COUNTS: [AtomicU64; 7] = [const { AtomicU64::new(0) }; 7];
+
+pub(crate) fn counts() -> Counts {
+    let [decoded, little, blocks, window, refused, stored, unknown] =
+        std::array::from_fn(|i| COUNTS[i].load(Ordering::Relaxed));
+    Counts { decoded, little, blocks, window, refused, stored, unknown }
+}
+
+fn observe(event: Event) {
+    let index = match event {
+        Event::Decoded => 0,
+        Event::NotDecoded(Left::Little) => 1,
+        Event::NotDecoded(Left::Blocks) => 2,
+        Event::NotDecoded(Left::Window) => 3,
+        Event::NotDecoded(Left::Refused) => 4,
+        Event::NotDecoded(Left::Stored) => 5,
+        Event::NotDecoded(Left::Unknown) => 6,
+        Event::Taken
+        | Event::Left(_)
+        | Event::HandedOver(_)
+        | Event::Whole
+        | Event::InPieces(_) => return,
+    };
+    COUNTS[index].fetch_add(1, Ordering::Relaxed);
+}
+
+/// The version that the tests are linked with.
+pub(crate) fn version() -> *const c_char {
+    // SAFETY: no preconditions.
+    unsafe { zlibVersion() }
+}
+
+/// Begins, and lets zlib's state be looked at: others that come meanwhile would be zlib's.
+pub(crate) fn start() {
+    static ONCE: Once = Once::new();
+    ONCE.call_once(|| {
+        interlude_deflate::start(Policy::default(), find, observe);
+        let (input, mut output) = ([0u8; 300], [0u8; 1024]);
+        let mut z = crate::side::zeroed();
+        // SAFETY: a zeroed stream, which asks for zlib's own allocator.
+        let code = unsafe { inflateInit2_(&raw mut z, -15, version(), crate::side::SIZE) };
+        assert_eq!(code, 0);
+        (z.next_in, z.avail_in) = (input.as_ptr(), 300);
+        (z.next_out, z.avail_out) = (output.as_mut_ptr(), 1024);
+        // SAFETY: a stream with both buffers.
+        unsafe { OURS(&raw mut z, 0) };
+        // SAFETY: a stream that is ended once.
+        assert_eq!(unsafe { inflateEnd(&raw mut z) }, 0);
+    });
+}
+
+/// Text of `z_stream.msg`.
+pub(crate) fn message(z: &ZStream) -> Option<CString> {
+    // SAFETY: null, or a terminated text of zlib's.
+    (!z.message.is_null()).then(|| unsafe { CStr::from_ptr(z.message) }.to_owned())
+}
