@@ -42,7 +42,8 @@ pub(super) fn text(measured: &Measured, rows: &[Row]) -> String {
         );
     }
     text.push_str(
-        "\nsize: over zlib's at that level, of the kind of data that fares worst; speed: times zlib's\n",
+        "\nsize: over zlib's at that level, of the kind of data that fares worst (never-bigger) or the mean of \
+         those that compress; speed: times zlib's\n",
     );
     text
 }

@@ -53,7 +53,7 @@ pub enum Policy {
     /// No larger than zlib's at the same level, but for 1 %, on each kind of data of the calibration.
     #[default]
     NeverBigger,
-    /// At most 15 % larger, likewise.
+    /// At most 15 % larger, in the mean of the kinds that compress.
     Balanced,
     /// Whatever is fastest.
     Fastest,

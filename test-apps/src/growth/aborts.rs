@@ -12,6 +12,9 @@ use std::time::Duration;
 const CLIENTS: usize = 8;
 /// Every job takes up to so long, in microseconds: the client is gone long before.
 const DELAY_MAX_US: u32 = 60_000;
+/// Connections that are gone and still parked, at most: what the server needs at once is then the same
+/// all the time, however fast the machine is.
+const PARKED: u64 = 16;
 /// How often a client looks whether its handshake has begun.
 const PAUSE: Duration = Duration::from_micros(500);
 /// How long the server may take for one part.
@@ -40,25 +43,39 @@ pub(super) fn abort(server: &Server, count: usize, tally: &mut Tally) {
         Ok(hello) => hello,
         Err(error) => return tally.fail(error),
     };
-    // One process: a look at it must be cheap.
-    let worker = server.workers().first().copied().unwrap_or_default();
-    let count_begun =
-        || stats::read(worker).map_or(0, |page| BEGUN.iter().map(|name| page.counter(name)).sum());
-    let before: u64 = count_begun();
+    // One process: a look at it must be cheap. A master answers before its workers are there.
+    let mut worker = None;
+    wait::until(PATIENCE, || {
+        worker = server.workers().into_iter().find(|pid| stats::read(*pid).is_ok());
+        worker.is_some()
+    });
+    let Some(worker) = worker else { return tally.fail("no worker has counters") };
+    let look = || {
+        let Ok(page) = stats::read(worker) else { return (0, 0) };
+        let begun: u64 = BEGUN.iter().map(|name| page.counter(name)).sum();
+        // Not read at one moment.
+        let resumed = page.counter("coroutine.resumed");
+        (begun, page.counter("coroutine.parked").saturating_sub(resumed))
+    };
+    let (before, _) = look();
     let handshakes = AtomicU64::new(0);
+    let parked = AtomicU64::new(0);
     let given_up = AtomicBool::new(false);
     let clients = Clients {
         port: server.ports().tls,
         hello,
         count,
         handshakes: &handshakes,
+        parked: &parked,
         given_up: &given_up,
     };
     let begun = AtomicU64::new(0);
     thread::scope(|scope| {
         let clients: Vec<_> = (0..CLIENTS).map(|_| scope.spawn(|| clients.run(&begun))).collect();
         let came = wait::closely(PATIENCE, || {
-            handshakes.store(count_begun().saturating_sub(before), Ordering::Release);
+            let (begun, now) = look();
+            parked.store(now, Ordering::Release);
+            handshakes.store(begun.saturating_sub(before), Ordering::Release);
             clients.iter().all(thread::ScopedJoinHandle::is_finished)
         });
         given_up.store(true, Ordering::Relaxed);
@@ -79,6 +96,8 @@ struct Clients<'a> {
     count: usize,
     /// Handshakes that the server has begun.
     handshakes: &'a AtomicU64,
+    /// Those that are parked.
+    parked: &'a AtomicU64,
     given_up: &'a AtomicBool,
 }
 
@@ -99,16 +118,19 @@ impl Clients<'_> {
         }
     }
 
+    fn pause_while(&self, goes_on: impl Fn() -> bool) {
+        while goes_on() && !self.given_up.load(Ordering::Relaxed) {
+            thread::sleep(PAUSE);
+        }
+    }
+
     /// Whether it was reset before the server had said anything.
     fn one(&self, number: u64) -> std::io::Result<bool> {
+        self.pause_while(|| self.parked.load(Ordering::Acquire) >= PARKED);
         let mut tcp = TcpStream::connect((Ipv4Addr::LOCALHOST, self.port))?;
         reset_at_close(&tcp)?;
         tcp.write_all(self.hello.bytes())?;
-        while self.handshakes.load(Ordering::Acquire) <= number
-            && !self.given_up.load(Ordering::Relaxed)
-        {
-            thread::sleep(PAUSE);
-        }
+        self.pause_while(|| self.handshakes.load(Ordering::Acquire) <= number);
         tcp.set_nonblocking(true)?;
         match tcp.read(&mut [0; 1]) {
             Err(error) if error.kind() == ErrorKind::WouldBlock => Ok(true),

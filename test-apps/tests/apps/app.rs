@@ -90,13 +90,27 @@ impl App {
     /// Waits until so many coroutines are parked.
     pub(crate) fn await_parked(&self, count: u64) {
         let parked = || self.counter("coroutine.parked") - self.counter("coroutine.resumed");
-        assert!(wait::until(PATIENCE, || parked() >= count), "{} are parked", parked());
+        let reached = wait::until(PATIENCE, || parked() >= count);
+        assert!(reached, "{} are parked; {}", parked(), self.said());
     }
 
     /// Waits until one of the shim's counters is as high.
     pub(crate) fn await_counter(&self, name: &str, least: u64) {
         let reached = wait::until(PATIENCE, || self.counter(name) >= least);
-        assert!(reached, "{name} is {}", self.counter(name));
+        assert!(reached, "{name} is {}; {}", self.counter(name), self.said());
+    }
+
+    /// What its counters say of calls and bypasses, for a failure's message.
+    fn said(&self) -> String {
+        let page = match stats::read(self.process.pid()) {
+            Ok(page) => page,
+            Err(error) => return error.to_string(),
+        };
+        let tells = |name: &str| {
+            ["bypass.", "job.", "coroutine.", "engine."].iter().any(|kind| name.starts_with(kind))
+        };
+        let counts = page.counters.iter().filter(|(name, count)| *count > 0 && tells(name));
+        counts.map(|(name, count)| format!("{name}={count} ")).collect()
     }
 
     /// Waits until nothing is parked.

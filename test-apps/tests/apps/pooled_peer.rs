@@ -17,6 +17,10 @@ fn taken_meanwhile(mode: &str, kind: &str, preload: &Preload) -> Vec<String> {
     assert_eq!(Conversation::open(app.port(), 1).ask("ask first", "first", 2).right, 2, "{mode}");
     let mut one = Conversation::open(app.port(), 1);
     let mut other = Conversation::open(app.port(), 1);
+    // By then the server has let the first one go, and knows these.
+    for client in [&mut one, &mut other] {
+        assert_eq!(client.answers("extra"), ["0"], "{mode}");
+    }
     let (parked, waited) = (app.counter("coroutine.parked"), app.counter("coroutine.waited.fd"));
     one.say("ask one");
     if mode == "coroutine" {
