@@ -73,10 +73,9 @@ impl Policy {
             (Self::NeverBigger, 5) => (Zlib, Libdeflate(6)),
             (Self::NeverBigger, 6 | 7) => (Zlib, Libdeflate(7)),
             (Self::NeverBigger, _) => (Zlib, Libdeflate(8)),
-            (Self::Balanced, 1..=4) => (Isal(1), Isal(1)),
-            (Self::Balanced, 5) => (Zlib, Isal(3)),
-            (Self::Balanced, 6 | 7) => (Zlib, Libdeflate(1)),
-            (Self::Balanced, _) => (Zlib, Libdeflate(2)),
+            (Self::Balanced, 1..=6) => (Isal(1), Isal(1)),
+            (Self::Balanced, 7) => (Isal(2), Isal(1)),
+            (Self::Balanced, _) => (Isal(3), Isal(1)),
             (Self::Fastest, _) => (Isal(0), Isal(0)),
         };
         Choice { pieces, whole }
