@@ -44,8 +44,8 @@ impl Scheduler<'_> {
     /// The server's turn, before a call is made that takes long: whatever the kernel has to report by now, or
     /// work of its own. `None` if it has neither.
     pub(super) fn give_way(&mut self) -> Option<Answer> {
-        let (call, epoll) = (self.wait, self.epoll.clone()?);
         self.gave_way = true;
+        let (call, epoll) = (self.wait, self.epoll.clone()?);
         // If it refuses, it will do so again when nothing else is left to do.
         self.ask(&call, &epoll, Some(Duration::ZERO)).ok()?;
         let has_work = call.timeout == Some(Duration::ZERO);
