@@ -10,7 +10,7 @@ use crate::policy::Compressor;
 /// The longest piece, in bytes: one stored block.
 pub(crate) const LONGEST: usize = 65535;
 /// The shortest input that is a whole buffer, in bytes: libdeflate stores what is shorter, where zlib does
-/// better, and promises to (`deflateBound` of less than 8 bytes may be four more).
+/// better, and promises to (`deflateBound` of less than 8 bytes may be four more). ISA-L's level 0 likewise.
 pub(crate) const SHORTEST_WHOLE: usize = 64;
 /// What is added to a piece that is stored.
 pub(crate) const STORED: usize = 5;
@@ -65,7 +65,12 @@ pub(crate) fn compress(
             None => {}
         }
     }
-    let level = if let Compressor::Isal(level) = compressor { level } else { MAX_LEVEL };
+    let level = match compressor {
+        // Its level 0 puts out more of a few bytes than zlib promises to (`deflateBound`).
+        Compressor::Isal(0) if input.len() < SHORTEST_WHOLE => 1,
+        Compressor::Isal(level) => level,
+        _ => MAX_LEVEL,
+    };
     let done = isal::with_scratch(|scratch| {
         scratch.compress(level, window_bits, history, input, end, room)
     });
