@@ -84,15 +84,21 @@ fn a_port_that_disarms_for_another_reason_is_woken_later() {
     });
 }
 
+/// A port whose helper has done one job, and may have rung when it was disarmed already.
+fn rung_late() -> CoresPort {
+    let mut port = port();
+    let helper = helper(&port, &[1]);
+    if port.arm() {
+        port.disarm();
+    }
+    helper.join().unwrap();
+    port
+}
+
 #[test]
 fn a_late_ring_wakes_one_sleep_for_nothing_and_not_more() {
     model(|| {
-        let mut port = port();
-        let helper = helper(&port, &[1]);
-        if port.arm() {
-            port.disarm();
-        }
-        helper.join().unwrap();
+        let mut port = rung_late();
         assert_eq!(port.poll(usize::MAX, &mut Vec::new()), 1);
         assert!(port.arm());
         port.disarm();
@@ -105,12 +111,7 @@ fn a_late_ring_wakes_one_sleep_for_nothing_and_not_more() {
 #[test]
 fn a_late_ring_is_read_by_a_sleep_that_was_not_armed() {
     model(|| {
-        let mut port = port();
-        let helper = helper(&port, &[1]);
-        if port.arm() {
-            port.disarm();
-        }
-        helper.join().unwrap();
+        let mut port = rung_late();
         port.model_settle();
         assert!(!port.model_is_rung(), "a sleep ends at once, again and again");
         assert_eq!(port.poll(usize::MAX, &mut Vec::new()), 1);

@@ -6,7 +6,7 @@
 //!
 //! Must not: be believed of a stream before [`is_as_known`] said so.
 
-use std::ffi::{CStr, c_char, c_int, c_uint, c_ulong, c_void};
+use std::ffi::{CStr, c_int, c_uint, c_ulong, c_void};
 use std::sync::atomic::{AtomicU8, Ordering};
 
 use crate::piece::{LONGEST, MARKER, STORED};
@@ -156,23 +156,7 @@ impl<'a> Probe<'a> {
         }
         // SAFETY: no preconditions.
         let version = unsafe { (zlib.version)() };
-        let null = std::ptr::null_mut::<c_void>();
-        let mut stream = Box::new(ZStream {
-            next_in: std::ptr::null(),
-            avail_in: 0,
-            total_in: 0,
-            next_out: null.cast(),
-            avail_out: 0,
-            total_out: 0,
-            message: std::ptr::null::<c_char>(),
-            state: null.cast(),
-            allocate: null,
-            free: null,
-            opaque: null,
-            data_type: 0,
-            adler: 0,
-            reserved: 0,
-        });
+        let mut stream = Box::new(ZStream::zeroed());
         let (bits, size) = (12, size_of::<ZStream>() as c_int);
         // SAFETY: a zeroed stream, which asks for zlib's own allocator.
         let result = unsafe { (zlib.init)(&raw mut *stream, 7, 8, bits, 3, 0, version, size) };

@@ -117,8 +117,7 @@ struct Stream {
 
 impl Stream {
     fn new(zlib: Originals, level: c_int) -> Option<Self> {
-        // SAFETY: numbers and pointers: zero is a value of each.
-        let mut stream: Box<ZStream> = unsafe { Box::new_zeroed().assume_init() };
+        let mut stream = Box::new(ZStream::zeroed());
         let (bits, size) = (-c_int::from(WINDOW_BITS), size_of::<ZStream>() as c_int);
         // SAFETY: no preconditions.
         let version = unsafe { (zlib.version)() };

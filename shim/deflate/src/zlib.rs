@@ -75,6 +75,30 @@ pub struct ZStream {
     pub reserved: c_ulong,
 }
 
+impl ZStream {
+    /// As an application has it before `deflateInit2_` or `inflateInit2_`: zlib's own allocator.
+    #[must_use]
+    pub const fn zeroed() -> Self {
+        let null = std::ptr::null_mut::<c_void>();
+        Self {
+            next_in: std::ptr::null(),
+            avail_in: 0,
+            total_in: 0,
+            next_out: null.cast(),
+            avail_out: 0,
+            total_out: 0,
+            message: std::ptr::null(),
+            state: null.cast(),
+            allocate: null,
+            free: null,
+            opaque: null,
+            data_type: 0,
+            adler: 0,
+            reserved: 0,
+        }
+    }
+}
+
 macro_rules! originals {
     ($($(#[$doc:meta])* $field:ident $name:literal: fn($($type:ty),*) -> $result:ty,)*) => {
         /// The real library's functions.

@@ -3,7 +3,7 @@
 //!
 //! Must not: be believed of another version; touch a stream of the application's.
 
-use std::ffi::{c_char, c_int, c_uint, c_void};
+use std::ffi::{c_int, c_uint, c_void};
 use std::sync::OnceLock;
 use std::sync::atomic::{AtomicBool, Ordering};
 
@@ -62,28 +62,8 @@ fn ensure(condition: bool) -> Option<()> {
     condition.then_some(())
 }
 
-fn zeroed() -> ZStream {
-    let null = std::ptr::null_mut::<c_void>();
-    ZStream {
-        next_in: std::ptr::null(),
-        avail_in: 0,
-        total_in: 0,
-        next_out: null.cast(),
-        avail_out: 0,
-        total_out: 0,
-        message: std::ptr::null::<c_char>(),
-        state: null.cast(),
-        allocate: null,
-        free: null,
-        opaque: null,
-        data_type: 0,
-        adler: 0,
-        reserved: 0,
-    }
-}
-
 fn pack(zlib: &Originals, wrapper: c_int, level: c_int, text: &[u8]) -> Option<Vec<u8>> {
-    let mut z = Box::new(zeroed());
+    let mut z = Box::new(ZStream::zeroed());
     let size = size_of::<ZStream>() as c_int;
     // SAFETY: no preconditions.
     let version = unsafe { (zlib.version)() };
@@ -132,7 +112,7 @@ struct Probe<'a> {
 impl<'a> Probe<'a> {
     fn new(zlib: &'a Originals, wrapper: c_int) -> Option<Self> {
         let mut memory = Box::<Memory>::default();
-        let mut stream = Box::new(zeroed());
+        let mut stream = Box::new(ZStream::zeroed());
         stream.allocate = allocate as *mut c_void;
         stream.free = free as *mut c_void;
         stream.opaque = (&raw mut *memory).cast();

@@ -4,8 +4,8 @@ use std::ffi::{c_int, c_uint};
 
 use interlude_deflate::ZStream;
 
-use crate::library::{inflate, inflateEnd, inflateInit2_, inflateSetDictionary, version};
-use crate::side::zeroed;
+use crate::common::zlib::version;
+use crate::library::{inflate, inflateEnd, inflateInit2_, inflateSetDictionary};
 
 /// What came out, and whether the stream's end was reached with all of its bytes.
 pub(crate) struct Decoded {
@@ -19,7 +19,7 @@ pub(crate) fn decode(
     window: i32,
     dictionaries: &[(usize, Vec<u8>)],
 ) -> Result<Decoded, String> {
-    let mut z = Box::new(zeroed());
+    let mut z = Box::new(ZStream::zeroed());
     let size = size_of::<ZStream>() as c_int;
     let version = version();
     // SAFETY: a zeroed stream.

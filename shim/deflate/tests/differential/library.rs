@@ -1,54 +1,15 @@
 //! The real zlib, and the functions that stand for it: two tables of the same types.
 
 use std::cell::RefCell;
-use std::ffi::{CStr, CString, c_char, c_int, c_uint, c_ulong, c_void};
+use std::ffi::{CStr, c_char, c_int, c_uint, c_ulong, c_void};
 use std::sync::Once;
 use std::sync::atomic::{AtomicU64, Ordering};
 
 use interlude_deflate::{Event, Policy, ZStream, entry};
 
+use crate::common::zlib;
+
 type Stream = *mut ZStream;
-
-/// `gz_header`.
-#[repr(C)]
-#[derive(Debug, Clone, Copy)]
-pub(crate) struct Header {
-    pub(crate) text: c_int,
-    pub(crate) time: c_ulong,
-    pub(crate) xflags: c_int,
-    pub(crate) os: c_int,
-    pub(crate) extra: *mut u8,
-    pub(crate) extra_len: c_uint,
-    pub(crate) extra_max: c_uint,
-    pub(crate) name: *mut u8,
-    pub(crate) name_max: c_uint,
-    pub(crate) comment: *mut u8,
-    pub(crate) comment_max: c_uint,
-    pub(crate) hcrc: c_int,
-    pub(crate) done: c_int,
-}
-
-impl Header {
-    /// With a name, which is terminated.
-    pub(crate) fn named(name: &mut [u8]) -> Self {
-        let null = std::ptr::null_mut();
-        Self {
-            text: 0,
-            time: 0,
-            xflags: 0,
-            os: 3,
-            extra: null,
-            extra_len: 0,
-            extra_max: 0,
-            name: name.as_mut_ptr(),
-            name_max: 0,
-            comment: null,
-            comment_max: 0,
-            hcrc: 0,
-            done: 0,
-        }
-    }
-}
 
 mod real {
     use super::*;
@@ -78,7 +39,6 @@ mod real {
             version: *const c_char,
             size: c_int,
         ) -> c_int;
-        pub(crate) fn zlibVersion() -> *const c_char;
         pub(crate) fn inflateInit2_(
             z: Stream,
             window: c_int,
@@ -89,12 +49,6 @@ mod real {
         pub(crate) fn inflateEnd(z: Stream) -> c_int;
         pub(crate) fn inflateSetDictionary(z: Stream, bytes: *const u8, len: c_uint) -> c_int;
     }
-}
-
-/// The version that the tests are linked with.
-pub(crate) fn version() -> *const c_char {
-    // SAFETY: no preconditions.
-    unsafe { real::zlibVersion() }
 }
 
 pub(crate) use real::{deflateInit2_, inflate, inflateEnd, inflateInit2_, inflateSetDictionary};
@@ -172,7 +126,7 @@ fn find(name: &CStr) -> *mut c_void {
         b"inflateInit2_" => real::inflateInit2_ as *mut c_void,
         b"inflateEnd" => real::inflateEnd as *mut c_void,
         b"deflateInit2_" => real::deflateInit2_ as *mut c_void,
-        b"zlibVersion" => real::zlibVersion as *mut c_void,
+        b"zlibVersion" => zlib::version as *mut c_void,
         _ => std::ptr::null_mut(),
     }
 }
@@ -226,10 +180,4 @@ pub(crate) fn policy() -> Policy {
 pub(crate) fn start() {
     static ONCE: Once = Once::new();
     ONCE.call_once(|| interlude_deflate::start(policy(), find, observe));
-}
-
-/// Text of `z_stream.msg`.
-pub(crate) fn message(z: &ZStream) -> Option<CString> {
-    // SAFETY: null, or a terminated text of either library's.
-    (!z.message.is_null()).then(|| unsafe { CStr::from_ptr(z.message) }.to_owned())
 }

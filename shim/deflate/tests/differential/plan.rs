@@ -2,6 +2,8 @@
 
 use proptest::prelude::*;
 
+use crate::common::data::Data;
+
 /// How a stream is made.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct Setup {
@@ -10,28 +12,6 @@ pub(crate) struct Setup {
     pub(crate) window: i32,
     pub(crate) memory: i32,
     pub(crate) strategy: i32,
-}
-
-/// Some input.
-#[derive(Debug, Clone, Copy)]
-pub(crate) enum Data {
-    Text {
-        seed: u32,
-        len: usize,
-    },
-    Random {
-        seed: u32,
-        len: usize,
-    },
-    Same {
-        byte: u8,
-        len: usize,
-    },
-    /// Short repetitions with noise.
-    Binary {
-        seed: u32,
-        len: usize,
-    },
 }
 
 /// How much room the output has: so many calls with `first` bytes, then `then` bytes a call.
@@ -102,87 +82,6 @@ pub(crate) struct Plan {
     pub(crate) steps: Vec<Step>,
     /// Is the stream ended, or its memory just gone?
     pub(crate) end: bool,
-}
-
-impl Data {
-    pub(crate) fn bytes(self) -> Vec<u8> {
-        const WORDS: [&str; 24] = [
-            "<div class=\"item\">",
-            "</div>\n",
-            "<a href=\"/",
-            "\">",
-            "the ",
-            "of ",
-            "server ",
-            "connection ",
-            "<li>",
-            "</li>\n",
-            "0",
-            "42",
-            "function(",
-            "){return ",
-            ";}\n",
-            "var ",
-            "true",
-            "null,",
-            "\"id\":",
-            "{\"name\":\"",
-            "\"},",
-            "  ",
-            "compress",
-            "Interlude ",
-        ];
-        match self {
-            Self::Same { byte, len } => vec![byte; len],
-            Self::Random { seed, len } => {
-                let mut rng = Rng::new(seed);
-                (0..len).map(|_| rng.next() as u8).collect()
-            }
-            Self::Binary { seed, len } => {
-                let mut rng = Rng::new(seed);
-                let mut out = Vec::with_capacity(len + 300);
-                while out.len() < len {
-                    let back = 1 + rng.next() as usize % 40_000;
-                    if rng.next().is_multiple_of(3) || out.len() < back {
-                        out.push(rng.next() as u8);
-                    } else {
-                        let n = 3 + rng.next() as usize % 270;
-                        let start = out.len() - back;
-                        for i in 0..n {
-                            out.push(out[start + i]);
-                        }
-                    }
-                }
-                out.truncate(len);
-                out
-            }
-            Self::Text { seed, len } => {
-                let mut rng = Rng::new(seed);
-                let mut out = Vec::with_capacity(len + 32);
-                while out.len() < len {
-                    out.extend_from_slice(WORDS[rng.next() as usize % WORDS.len()].as_bytes());
-                }
-                out.truncate(len);
-                out
-            }
-        }
-    }
-}
-
-/// xorshift.
-struct Rng(u32);
-
-impl Rng {
-    fn new(seed: u32) -> Self {
-        Self(seed | 1)
-    }
-
-    fn next(&mut self) -> u32 {
-        self.0 ^= self.0 << 13;
-        self.0 ^= self.0 >> 17;
-        self.0 ^= self.0 << 5;
-        self.0 >> 3
-    }
 }
 
 fn data() -> impl Strategy<Value = Data> {

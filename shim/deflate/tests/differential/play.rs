@@ -2,9 +2,11 @@
 
 use std::ffi::c_int;
 
+use crate::common::data::Data;
+use crate::common::zlib::{Header, message};
 use crate::decode::decode;
-use crate::library::{self, Header, OURS, REAL};
-use crate::plan::{Data, Plan, Setup, Step};
+use crate::library::{self, OURS, REAL};
+use crate::plan::{Plan, Setup, Step};
 use crate::side::Side;
 
 /// `gz_header`, with what it points to.
@@ -318,7 +320,7 @@ impl Player {
         assert_eq!(ours.avail_in, real.avail_in, "avail_in after {step:?}");
         assert_eq!(ours.total_in, real.total_in, "total_in after {step:?}");
         assert_eq!(ours.adler, real.adler, "adler after {step:?}");
-        assert_eq!(library::message(ours), library::message(real), "msg after {step:?}");
+        assert_eq!(message(ours), message(real), "msg after {step:?}");
         assert_eq!(ours.reserved, real.reserved);
         assert_eq!(ours.opaque, (&raw mut *self.ours.memory).cast());
         let wide = matches!(self.setup.window, 15 | 31 | -15);

@@ -4,14 +4,10 @@ use std::ffi::{c_int, c_uint, c_void};
 
 use interlude_deflate::ZStream;
 
-use crate::library::{Api, Header, deflateInit2_, version};
-use crate::memory::{Memory, allocate, free};
+use crate::common::memory::{Memory, allocate, free};
+use crate::common::zlib::{Header, SIZE, version};
+use crate::library::{Api, deflateInit2_};
 use crate::plan::{Room, Setup};
-
-pub(crate) fn zeroed() -> ZStream {
-    // SAFETY: numbers and pointers: zero is a value of each.
-    unsafe { std::mem::zeroed() }
-}
 
 pub(crate) struct Side {
     pub(crate) api: Api,
@@ -27,16 +23,15 @@ impl Side {
     /// The library's answer, too.
     pub(crate) fn new(api: Api, setup: Setup) -> (Self, c_int) {
         let mut memory = Box::<Memory>::default();
-        let mut z = Box::new(zeroed());
+        let mut z = Box::new(ZStream::zeroed());
         z.allocate = allocate as *mut c_void;
         z.free = free as *mut c_void;
         z.opaque = (&raw mut *memory).cast();
         let Setup { level, window, memory: size, strategy } = setup;
-        let len = size_of::<ZStream>() as c_int;
         let version = version();
         // SAFETY: a zeroed stream with an allocator.
         let code =
-            unsafe { deflateInit2_(&raw mut *z, level, 8, window, size, strategy, version, len) };
+            unsafe { deflateInit2_(&raw mut *z, level, 8, window, size, strategy, version, SIZE) };
         (Self { api, z, memory, out: Vec::new(), dictionaries: Vec::new() }, code)
     }
 
@@ -162,7 +157,7 @@ impl Side {
 
     /// Goes on with a copy.
     pub(crate) fn copy(&mut self, end: bool) -> (c_int, c_int) {
-        let mut to = Box::new(zeroed());
+        let mut to = Box::new(ZStream::zeroed());
         // SAFETY: a stream, and a place for another.
         let copied = unsafe { (self.api.copy)(&raw mut *to, &raw mut *self.z) };
         if copied != 0 {

@@ -1,9 +1,12 @@
 //! What plans do not come to: counters beyond 4 GB, many abandoned streams, addresses used again, calls
 //! around us.
 
+use interlude_deflate::ZStream;
+
+use crate::common::data::Data;
 use crate::decode::decode;
 use crate::library::{self, OURS, REAL};
-use crate::plan::{Data, Setup};
+use crate::plan::Setup;
 use crate::side::Side;
 
 const GZIP: Setup = Setup { level: 1, window: 31, memory: 8, strategy: 0 };
@@ -73,7 +76,7 @@ fn a_z_stream_that_was_copied_by_its_bytes_is_refused() {
     let mut side = begin(GZIP);
     side.give(&[7; 5000]);
     assert_eq!(side.call(0, 100), 0);
-    let original = std::mem::replace(&mut side.z, Box::new(crate::side::zeroed()));
+    let original = std::mem::replace(&mut side.z, Box::new(ZStream::zeroed()));
     *side.z = *original;
     side.give(&[7; 10]);
     assert_eq!(side.call(4, 100), -2);

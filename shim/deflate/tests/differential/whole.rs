@@ -3,9 +3,11 @@
 use interlude_deflate::trial::{LONGEST_WHOLE, Trial};
 use interlude_deflate::{Compressor, Event, Pieces, libdeflate};
 
+use crate::common::data::Data;
+use crate::common::zlib::Header;
 use crate::decode::decode;
-use crate::library::{self, Api, Header, OURS, REAL};
-use crate::plan::{Data, Room, Setup};
+use crate::library::{self, Api, OURS, REAL};
+use crate::plan::{Room, Setup};
 use crate::side::Side;
 
 /// zlib, gzip, raw.

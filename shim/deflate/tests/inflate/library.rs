@@ -1,10 +1,12 @@
 //! The real zlib, and who counts what becomes of calls.
 
-use std::ffi::{CStr, CString, c_char, c_int, c_long, c_uint, c_ulong, c_void};
+use std::ffi::{CStr, c_char, c_int, c_long, c_uint, c_ulong, c_void};
 use std::sync::Once;
 use std::sync::atomic::{AtomicU64, Ordering};
 
 use interlude_deflate::{Event, Left, Policy, ZStream};
+
+use crate::common::zlib;
 
 type Stream = *mut ZStream;
 
@@ -40,7 +42,6 @@ unsafe extern "C-unwind" {
     pub(crate) fn inflateUndermine(z: Stream, subvert: c_int) -> c_int;
     pub(crate) fn inflateValidate(z: Stream, check: c_int) -> c_int;
     pub(crate) fn inflateCodesUsed(z: Stream) -> c_ulong;
-    fn zlibVersion() -> *const c_char;
 }
 
 unsafe extern "C" {
@@ -52,25 +53,6 @@ pub(crate) type Inflate = unsafe extern "C-unwind" fn(Stream, c_int) -> c_int;
 
 pub(crate) const REAL: Inflate = inflate;
 pub(crate) const OURS: Inflate = interlude_deflate::inflate::inflate;
-
-/// `gz_header`.
-#[repr(C)]
-#[derive(Debug, Clone, Copy)]
-pub(crate) struct Header {
-    pub(crate) text: c_int,
-    pub(crate) time: c_ulong,
-    pub(crate) xflags: c_int,
-    pub(crate) os: c_int,
-    pub(crate) extra: *mut u8,
-    pub(crate) extra_len: c_uint,
-    pub(crate) extra_max: c_uint,
-    pub(crate) name: *mut u8,
-    pub(crate) name_max: c_uint,
-    pub(crate) comment: *mut u8,
-    pub(crate) comment_max: c_uint,
-    pub(crate) hcrc: c_int,
-    pub(crate) done: c_int,
-}
 
 fn find(name: &CStr) -> *mut c_void {
     // SAFETY: a terminated name; null is the global scope, where the linked library is.
@@ -116,21 +98,15 @@ fn observe(event: Event) {
     COUNTS[index].fetch_add(1, Ordering::Relaxed);
 }
 
-/// The version that the tests are linked with.
-pub(crate) fn version() -> *const c_char {
-    // SAFETY: no preconditions.
-    unsafe { zlibVersion() }
-}
-
 /// Begins, and lets zlib's state be looked at: others that come meanwhile would be zlib's.
 pub(crate) fn start() {
     static ONCE: Once = Once::new();
     ONCE.call_once(|| {
         interlude_deflate::start(Policy::default(), find, observe);
         let (input, mut output) = ([0u8; 300], [0u8; 1024]);
-        let mut z = crate::side::zeroed();
+        let mut z = ZStream::zeroed();
         // SAFETY: a zeroed stream, which asks for zlib's own allocator.
-        let code = unsafe { inflateInit2_(&raw mut z, -15, version(), crate::side::SIZE) };
+        let code = unsafe { inflateInit2_(&raw mut z, -15, zlib::version(), zlib::SIZE) };
         assert_eq!(code, 0);
         (z.next_in, z.avail_in) = (input.as_ptr(), 300);
         (z.next_out, z.avail_out) = (output.as_mut_ptr(), 1024);
@@ -139,10 +115,4 @@ pub(crate) fn start() {
         // SAFETY: a stream that is ended once.
         assert_eq!(unsafe { inflateEnd(&raw mut z) }, 0);
     });
-}
-
-/// Text of `z_stream.msg`.
-pub(crate) fn message(z: &ZStream) -> Option<CString> {
-    // SAFETY: null, or a terminated text of zlib's.
-    (!z.message.is_null()).then(|| unsafe { CStr::from_ptr(z.message) }.to_owned())
 }

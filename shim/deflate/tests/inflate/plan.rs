@@ -4,30 +4,11 @@ use std::ffi::c_uint;
 
 use proptest::prelude::*;
 
-use crate::library;
-use crate::side::{SIZE, zeroed};
+use interlude_deflate::ZStream;
 
-/// Some plain bytes.
-#[derive(Debug, Clone, Copy)]
-pub(crate) enum Data {
-    Text {
-        seed: u32,
-        len: usize,
-    },
-    Random {
-        seed: u32,
-        len: usize,
-    },
-    Same {
-        byte: u8,
-        len: usize,
-    },
-    /// Matches of all lengths and distances, with noise.
-    Matches {
-        seed: u32,
-        len: usize,
-    },
-}
+use crate::common::data::{Data, Rng};
+use crate::common::zlib::{SIZE, version};
+use crate::library;
 
 /// How these become a stream.
 #[derive(Debug, Clone, Copy)]
@@ -78,108 +59,20 @@ pub(crate) struct Plan {
     pub(crate) steps: Vec<Step>,
 }
 
-/// xorshift.
-pub(crate) struct Rng(u32);
-
-impl Rng {
-    pub(crate) fn new(seed: u32) -> Self {
-        Self(seed | 1)
-    }
-
-    pub(crate) fn next(&mut self) -> u32 {
-        self.0 ^= self.0 << 13;
-        self.0 ^= self.0 >> 17;
-        self.0 ^= self.0 << 5;
-        self.0 >> 3
-    }
-
-    pub(crate) fn bytes(seed: u32, len: usize) -> Vec<u8> {
-        let mut rng = Self::new(seed);
-        (0..len).map(|_| rng.next() as u8).collect()
-    }
-}
-
-impl Data {
-    pub(crate) fn bytes(self) -> Vec<u8> {
-        const WORDS: &[&str] = &[
-            "<div class=\"item\">",
-            "</div>\n",
-            "<a href=\"/",
-            "\">",
-            "the ",
-            "of ",
-            "server ",
-            "e",
-            "4",
-            "connection ",
-            "<li>",
-            "</li>\n",
-            "function(",
-            "){return ",
-            ";}\n",
-            "null,",
-            "\"id\":",
-            "x",
-        ];
-        match self {
-            Self::Same { byte, len } => vec![byte; len],
-            Self::Random { seed, len } => Rng::bytes(seed, len),
-            Self::Text { seed, len } => {
-                let mut rng = Rng::new(seed);
-                let mut out = Vec::with_capacity(len + 32);
-                while out.len() < len {
-                    if rng.next().is_multiple_of(4) {
-                        out.push(32 + rng.next() as u8 % 90);
-                    }
-                    out.extend_from_slice(WORDS[rng.next() as usize % WORDS.len()].as_bytes());
-                }
-                out.truncate(len);
-                out
-            }
-            Self::Matches { seed, len } => {
-                let mut rng = Rng::new(seed);
-                let mut out = Vec::with_capacity(len + 300);
-                while out.len() < len {
-                    let back = 1 + rng.next() as usize % [8, 300, 40_000][rng.next() as usize % 3];
-                    if rng.next().is_multiple_of(3) || out.len() < back {
-                        out.push(rng.next() as u8);
-                    } else {
-                        let start = out.len() - back;
-                        for i in 0..3 + rng.next() as usize % 270 {
-                            out.push(out[start + i]);
-                        }
-                    }
-                }
-                out.truncate(len);
-                out
-            }
-        }
-    }
-}
-
 /// What streams with a dictionary have been given.
 pub(crate) fn dictionary(len: usize) -> Vec<u8> {
-    Data::Text { seed: 77, len }.bytes()
+    Data::Noisy { seed: 77, len }.bytes()
 }
 
 impl Packing {
     pub(crate) fn bytes(self) -> Vec<u8> {
         let data = self.data.bytes();
         let Self { level, window, memory, strategy, .. } = self;
-        let mut z = Box::new(zeroed());
+        let mut z = Box::new(ZStream::zeroed());
         let raw = &raw mut *z;
         // SAFETY: a zeroed stream.
         let code = unsafe {
-            library::deflateInit2_(
-                raw,
-                level,
-                8,
-                window,
-                memory,
-                strategy,
-                library::version(),
-                SIZE,
-            )
+            library::deflateInit2_(raw, level, 8, window, memory, strategy, version(), SIZE)
         };
         assert_eq!(code, 0, "{self:?}");
         if self.has_dictionary && window < 16 {
@@ -248,7 +141,7 @@ fn data() -> impl Strategy<Value = Data> {
         ]
     };
     prop_oneof![
-        5 => (any::<u32>(), len()).prop_map(|(seed, len)| Data::Text { seed, len }),
+        5 => (any::<u32>(), len()).prop_map(|(seed, len)| Data::Noisy { seed, len }),
         1 => (any::<u32>(), len()).prop_map(|(seed, len)| Data::Random { seed, len }),
         4 => (any::<u32>(), len()).prop_map(|(seed, len)| Data::Matches { seed, len }),
         1 => (any::<u8>(), len()).prop_map(|(byte, len)| Data::Same { byte, len }),

@@ -4,16 +4,10 @@ use std::ffi::{CString, c_int, c_long, c_uint, c_ulong};
 
 use interlude_deflate::ZStream;
 
-use crate::library::{self, Header, Inflate};
-use crate::memory::{Memory, allocate, free};
+use crate::common::memory::{Memory, allocate, free};
+use crate::common::zlib::{self, Header, SIZE};
+use crate::library::{self, Inflate};
 use crate::plan::{Step, dictionary};
-
-pub(crate) fn zeroed() -> ZStream {
-    // SAFETY: numbers and pointers.
-    unsafe { std::mem::zeroed() }
-}
-
-pub(crate) const SIZE: c_int = size_of::<ZStream>() as c_int;
 
 pub(crate) struct Side {
     pub(crate) inflate: Inflate,
@@ -41,12 +35,12 @@ impl Side {
     pub(crate) fn new(inflate: Inflate, window: c_int) -> Self {
         library::start();
         let mut memory = Box::<Memory>::default();
-        let mut z = Box::new(zeroed());
+        let mut z = Box::new(ZStream::zeroed());
         z.allocate = allocate as *mut _;
         z.free = free as *mut _;
         z.opaque = (&raw mut *memory).cast();
         // SAFETY: a stream with an allocator that outlives it.
-        let code = unsafe { library::inflateInit2_(&raw mut *z, window, library::version(), SIZE) };
+        let code = unsafe { library::inflateInit2_(&raw mut *z, window, zlib::version(), SIZE) };
         assert_eq!(code, 0);
         Self { inflate, z, memory, header: None }
     }
@@ -93,7 +87,7 @@ impl Side {
             code,
             avail: (self.z.avail_in, self.z.avail_out),
             total: (self.z.total_in, self.z.total_out),
-            message: library::message(&self.z),
+            message: zlib::message(&self.z),
             data_type: self.z.data_type,
             adler: self.z.adler,
             mark,
@@ -115,7 +109,7 @@ impl Side {
 
     /// Goes on with a copy.
     pub(crate) fn copy(&mut self) -> c_int {
-        let mut to = Box::new(zeroed());
+        let mut to = Box::new(ZStream::zeroed());
         // SAFETY: a stream, and a place for another.
         let code = unsafe { library::inflateCopy(&raw mut *to, self.raw()) };
         if code == 0 {

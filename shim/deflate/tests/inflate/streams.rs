@@ -1,12 +1,13 @@
 //! What plans do not come to, or seldom.
 
+use crate::common::data::{Data, Rng};
 use crate::library::{self, OURS};
-use crate::plan::{Data, Packing, Rng, Step};
+use crate::plan::{Packing, Step};
 use crate::play::Pair;
 use crate::side::Side;
 
 const GZIP: Packing = Packing {
-    data: Data::Text { seed: 5, len: 60_000 },
+    data: Data::Noisy { seed: 5, len: 60_000 },
     level: 6,
     window: 31,
     memory: 8,
@@ -17,7 +18,7 @@ const GZIP: Packing = Packing {
 
 #[test]
 fn any_split_of_input_and_output_down_to_one_byte() {
-    let data = Data::Text { seed: 5, len: 24_000 };
+    let data = Data::Noisy { seed: 5, len: 24_000 };
     let bytes = Packing { data, ..GZIP }.bytes();
     let sizes = [1, 7, 255, 256, 1023, 1024, 1300, 2048, 4095, 4096, 4097, 33_000];
     for input in sizes {
@@ -37,7 +38,7 @@ fn any_split_of_input_and_output_down_to_one_byte() {
 fn room_for_just_as_much_as_there_is() {
     for (seed, len) in [(1, 8000), (2, 20_000), (3, 66_000), (4, 131_072)] {
         for level in [1, 6] {
-            let bytes = Packing { data: Data::Text { seed, len }, level, ..GZIP }.bytes();
+            let bytes = Packing { data: Data::Noisy { seed, len }, level, ..GZIP }.bytes();
             for flush in [0, 2, 4] {
                 for room in (len - 320..len + 3).step_by(7).chain(len - 5..len + 3) {
                     let mut pair = Pair::new(bytes.clone(), 31);
@@ -114,7 +115,7 @@ fn a_window_of_no_length_is_zlibs() {
 
 #[test]
 fn counters_go_on_beyond_four_gigabytes() {
-    let data = Data::Text { seed: 6, len: 50_000 };
+    let data = Data::Noisy { seed: 6, len: 50_000 };
     let bytes = Packing { data, window: 15, ..GZIP }.bytes();
     let mut side = Side::new(OURS, 15);
     assert_eq!(side.call(&bytes[..10], 100, 0).0, 0);
@@ -142,7 +143,7 @@ fn streams_are_abandoned_and_others_go_on() {
     }
     // Many at once, by turns, each with tables of its own.
     let packed: Vec<_> = (0..12)
-        .map(|seed| Packing { data: Data::Text { seed, len: 50_000 }, ..GZIP }.bytes())
+        .map(|seed| Packing { data: Data::Noisy { seed, len: 50_000 }, ..GZIP }.bytes())
         .collect();
     let mut pairs: Vec<_> = packed.into_iter().map(|bytes| Pair::new(bytes, 31)).collect();
     let mut left = pairs.len();
@@ -158,7 +159,7 @@ fn streams_are_abandoned_and_others_go_on() {
 #[test]
 fn threads_decode_at_once() {
     let streams: Vec<_> =
-        (0..4).map(|seed| Packing { data: Data::Text { seed, len: 70_000 }, ..GZIP }).collect();
+        (0..4).map(|seed| Packing { data: Data::Noisy { seed, len: 70_000 }, ..GZIP }).collect();
     std::thread::scope(|scope| {
         for packing in &streams {
             scope.spawn(|| {

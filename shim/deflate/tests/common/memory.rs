@@ -20,7 +20,6 @@ impl Memory {
     }
 
     /// Blocks that are in use.
-    #[allow(dead_code, reason = "for one of the tests that share this file")]
     pub(crate) fn len(&self) -> usize {
         self.blocks.len()
     }
