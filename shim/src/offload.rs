@@ -14,9 +14,7 @@ use std::sync::{Arc, OnceLock};
 use std::time::{Duration, Instant};
 
 use interlude_core::cost::Size;
-use interlude_offload::{
-    Call, Capabilities, Completion, Engine, Guard, Job, JobKind, Tally, Ticket, Work,
-};
+use interlude_offload::{Call, Completion, Engine, Guard, Job, JobKind, Tally, Ticket, Work};
 use interlude_settings::{Check, EngineName, Mode};
 
 use crate::bypass::Bypass;
@@ -262,44 +260,47 @@ fn run(thread: &'static Thread, job: Job) -> Way {
         (submitted, engine.capabilities())
     });
     let Some((submitted, capabilities)) = submitted else { return Way::Refused };
+    let counters = counters(thread.settings.engine_in_use());
     if submitted.is_err() {
-        if capabilities.name == DEVICE {
-            count(Counter::EngineDeviceRefused);
-        } else if !capabilities.has_lanes {
-            count(Counter::EngineCoresRefused);
-        }
+        counters.refused.into_iter().for_each(count);
         count(Bypass::Refused.counter());
         return Way::Refused;
     }
     count_job(kind, JobEvent::Submitted, 1);
     fail::point("job.submitted");
     let inline = !capabilities.asynchronous;
-    let (submitted, completed) = counters(&capabilities);
-    count(submitted);
+    count(counters.submitted);
     let is_returned = match thread.settings.mode {
         Mode::Coroutine if !inline => scheduler::park_for_job(thread),
         Mode::Spin => wait(thread, |_| hint::spin_loop()),
         _ => wait(thread, |engine| engine.sleep(Instant::now())),
     };
-    count(completed);
+    count(counters.completed);
     if is_returned { Way::Returned } else { Way::Answered }
 }
 
-/// The emulated engine's name.
-const DEVICE: &str = "device";
+/// What is counted of an engine's jobs.
+struct EngineCounters {
+    submitted: Counter,
+    completed: Counter,
+    /// `None`: it has room for whatever a thread may have parked.
+    refused: Option<Counter>,
+}
 
-fn counters(engine: &Capabilities) -> (Counter, Counter) {
-    if engine.name == "onnx" {
-        (Counter::EngineOnnxSubmitted, Counter::EngineOnnxCompleted)
-    } else if engine.name == DEVICE {
-        (Counter::EngineDeviceSubmitted, Counter::EngineDeviceCompleted)
-    } else if engine.has_lanes {
-        (Counter::EngineSimdSubmitted, Counter::EngineSimdCompleted)
-    } else if engine.asynchronous {
-        (Counter::EngineCoresSubmitted, Counter::EngineCoresCompleted)
-    } else {
-        (Counter::EngineInlineSubmitted, Counter::EngineInlineCompleted)
-    }
+fn counters(engine: EngineName) -> EngineCounters {
+    use Counter as C;
+    let (submitted, completed, refused) = match engine {
+        EngineName::Inline => (C::EngineInlineSubmitted, C::EngineInlineCompleted, None),
+        EngineName::Cores | EngineName::Chaos => {
+            (C::EngineCoresSubmitted, C::EngineCoresCompleted, Some(C::EngineCoresRefused))
+        }
+        EngineName::Simd => (C::EngineSimdSubmitted, C::EngineSimdCompleted, None),
+        EngineName::Onnx => (C::EngineOnnxSubmitted, C::EngineOnnxCompleted, None),
+        EngineName::Device => {
+            (C::EngineDeviceSubmitted, C::EngineDeviceCompleted, Some(C::EngineDeviceRefused))
+        }
+    };
+    EngineCounters { submitted, completed, refused }
 }
 
 /// Waits for the thread's only job in flight. True if it came back undone, by no fault of the engine's.

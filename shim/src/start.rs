@@ -62,7 +62,7 @@ pub(crate) fn announce_device(settings: &Settings) {
 
 /// The name of the device that is emulated, if one is.
 fn emulated(settings: &Settings) -> Option<&str> {
-    let is_used = settings.engine == EngineName::Device && settings.mode != Mode::Inline;
+    let is_used = settings.engine_in_use().is_emulated();
     settings.device.described.as_ref().filter(|_| is_used).map(|device| device.name.as_str())
 }
 
@@ -83,22 +83,15 @@ pub(crate) fn facts(settings: &Settings) -> Vec<(&'static str, String)> {
     let mut facts = vec![
         ("version", env!("CARGO_PKG_VERSION").to_owned()),
         ("mode", format!("{:?}", settings.mode).to_lowercase()),
-        ("engine", engine_name(settings).to_owned()),
+        ("engine", engine_name(settings.engine_in_use())),
         ("program", program.display().to_string()),
     ];
     facts.extend(emulated(settings).map(|device| ("device", format!("{device} (emulated)"))));
     facts
 }
 
-fn engine_name(settings: &Settings) -> &'static str {
-    match (settings.mode, settings.engine) {
-        (Mode::Inline, _) | (_, EngineName::Inline) => "inline",
-        (_, EngineName::Cores) => "cores",
-        (_, EngineName::Simd) => "simd",
-        (_, EngineName::Onnx) => "onnx",
-        (_, EngineName::Device) => "device (emulated)",
-        (_, EngineName::Chaos) => "chaos",
-    }
+fn engine_name(engine: EngineName) -> String {
+    format!("{}{}", engine.name(), if engine.is_emulated() { " (emulated)" } else { "" })
 }
 
 type Main = unsafe extern "C-unwind" fn(c_int, *mut *mut c_char, *mut *mut c_char) -> c_int;

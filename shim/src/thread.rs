@@ -21,7 +21,7 @@ use interlude_offload::{
     Chaos, ChaosConfig, Cores, CoresConfig, Device, DeviceConfig, Engine, Guard, Inline, JobKind,
     Missing, Onnx, OnnxConfig, Pass, Run, Shares, Simd, Terms,
 };
-use interlude_settings::{EngineName, Mode, Settings};
+use interlude_settings::{EngineName, Settings};
 
 use crate::api::lanes;
 use crate::cancel::NotCancelled;
@@ -253,10 +253,7 @@ unsafe extern "C" fn thread_ended(_: *mut c_void) {
 }
 
 fn make_engine(settings: &Settings) -> Option<Box<dyn Engine>> {
-    if settings.mode == Mode::Inline {
-        return Some(Box::new(Inline::default()));
-    }
-    match settings.engine {
+    match settings.engine_in_use() {
         EngineName::Inline => Some(Box::new(Inline::default())),
         EngineName::Cores => Some(Box::new(pool(settings).port().ok()?)),
         EngineName::Simd => match open_lanes(settings) {

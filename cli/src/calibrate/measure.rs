@@ -83,12 +83,12 @@ impl Measured {
         let mut measured = Self { cells: cells.collect(), inputs, passes: 0, zlib: String::new() };
         let mut trial = open()?;
         measured.zlib = trial.version();
-        let (begun, mut progress) = (Instant::now(), Progress::new());
+        let (begun, progress) = (Instant::now(), Progress::over(time));
         while measured.passes == 0 || begun.elapsed() < time {
             measured.passes += 1;
             progress.pass(measured.passes);
             measured.pass(&mut trial, || {
-                progress.show(begun.elapsed().as_secs_f64() / time.as_secs_f64());
+                progress.show(begun.elapsed());
             })?;
         }
         Ok(measured)

@@ -184,15 +184,8 @@ fn hints(closure: &Closure) -> Vec<String> {
 const ENGINES: [EngineName; 3] = [EngineName::Inline, EngineName::Cores, EngineName::Device];
 
 fn engine(name: &EngineName) -> Engine {
-    let (name, cpus) = match name {
-        EngineName::Inline => ("inline", None),
-        EngineName::Cores => ("cores", Some(cpus())),
-        EngineName::Simd => ("simd", None),
-        EngineName::Onnx => ("onnx", None),
-        EngineName::Device => ("device", Some(cpus())),
-        EngineName::Chaos => ("chaos", Some(cpus())),
-    };
-    Engine { name, emulated: name == "device", cpus }
+    let has_helpers = matches!(name, EngineName::Cores | EngineName::Device | EngineName::Chaos);
+    Engine { name: name.name(), emulated: name.is_emulated(), cpus: has_helpers.then(cpus) }
 }
 
 #[expect(clippy::trivially_copy_pass_by_ref, reason = "as serde calls it")]

@@ -230,15 +230,8 @@ fn mode(text: &str) -> Result<Mode, &'static str> {
 }
 
 fn engine(text: &str) -> Result<EngineName, &'static str> {
-    Ok(match text {
-        "inline" => EngineName::Inline,
-        "cores" => EngineName::Cores,
-        "simd" => EngineName::Simd,
-        "onnx" => EngineName::Onnx,
-        "device" => EngineName::Device,
-        "chaos" => EngineName::Chaos,
-        _ => return Err("must be inline, cores, simd, onnx, device or chaos"),
-    })
+    let known = EngineName::ALL.into_iter().find(|engine| engine.name() == text);
+    known.ok_or("must be inline, cores, simd, onnx, device or chaos")
 }
 
 fn check(text: &str) -> Result<Check, &'static str> {
