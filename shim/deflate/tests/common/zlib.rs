@@ -1,14 +1,33 @@
-//! The real zlib's structures, and what the tests say of them.
+//! The real zlib: what both tests call, and its structures.
 
 use std::ffi::{CStr, CString, c_char, c_int, c_uint, c_ulong};
 
 use interlude_deflate::ZStream;
+
+type Stream = *mut ZStream;
 
 /// The size that `deflateInit2_` and `inflateInit2_` are told.
 pub(crate) const SIZE: c_int = size_of::<ZStream>() as c_int;
 
 #[link(name = "z")]
 unsafe extern "C-unwind" {
+    pub(crate) fn deflateInit2_(
+        z: Stream,
+        level: c_int,
+        method: c_int,
+        window: c_int,
+        memory: c_int,
+        strategy: c_int,
+        version: *const c_char,
+        size: c_int,
+    ) -> c_int;
+    pub(crate) fn deflate(z: Stream, flush: c_int) -> c_int;
+    pub(crate) fn deflateEnd(z: Stream) -> c_int;
+    pub(crate) fn deflateSetDictionary(z: Stream, bytes: *const u8, len: c_uint) -> c_int;
+    pub(crate) fn inflateInit2_(z: Stream, w: c_int, version: *const c_char, size: c_int) -> c_int;
+    pub(crate) fn inflate(z: Stream, flush: c_int) -> c_int;
+    pub(crate) fn inflateEnd(z: Stream) -> c_int;
+    pub(crate) fn inflateSetDictionary(z: Stream, bytes: *const u8, len: c_uint) -> c_int;
     fn zlibVersion() -> *const c_char;
 }
 

@@ -1,7 +1,7 @@
 //! The real zlib, and the functions that stand for it: two tables of the same types.
 
 use std::cell::RefCell;
-use std::ffi::{CStr, c_char, c_int, c_uint, c_ulong, c_void};
+use std::ffi::{CStr, c_int, c_uint, c_ulong, c_void};
 use std::sync::Once;
 use std::sync::atomic::{AtomicU64, Ordering};
 
@@ -13,41 +13,23 @@ type Stream = *mut ZStream;
 
 mod real {
     use super::*;
+    pub(crate) use crate::common::zlib::{
+        deflate, deflateEnd, deflateInit2_, deflateSetDictionary, inflate, inflateEnd,
+        inflateInit2_, inflateSetDictionary,
+    };
 
     #[link(name = "z")]
     unsafe extern "C-unwind" {
-        pub(crate) fn deflate(z: Stream, flush: c_int) -> c_int;
-        pub(crate) fn deflateEnd(z: Stream) -> c_int;
         pub(crate) fn deflateReset(z: Stream) -> c_int;
         pub(crate) fn deflateResetKeep(z: Stream) -> c_int;
         pub(crate) fn deflateParams(z: Stream, level: c_int, strategy: c_int) -> c_int;
         pub(crate) fn deflateTune(z: Stream, a: c_int, b: c_int, c: c_int, d: c_int) -> c_int;
-        pub(crate) fn deflateSetDictionary(z: Stream, bytes: *const u8, len: c_uint) -> c_int;
         pub(crate) fn deflateGetDictionary(z: Stream, bytes: *mut u8, len: *mut c_uint) -> c_int;
         pub(crate) fn deflateSetHeader(z: Stream, header: *mut c_void) -> c_int;
         pub(crate) fn deflatePrime(z: Stream, bits: c_int, value: c_int) -> c_int;
         pub(crate) fn deflatePending(z: Stream, pending: *mut c_uint, bits: *mut c_int) -> c_int;
         pub(crate) fn deflateCopy(to: Stream, from: Stream) -> c_int;
         pub(crate) fn deflateBound(z: Stream, len: c_ulong) -> c_ulong;
-        pub(crate) fn deflateInit2_(
-            z: Stream,
-            level: c_int,
-            method: c_int,
-            window: c_int,
-            memory: c_int,
-            strategy: c_int,
-            version: *const c_char,
-            size: c_int,
-        ) -> c_int;
-        pub(crate) fn inflateInit2_(
-            z: Stream,
-            window: c_int,
-            version: *const c_char,
-            size: c_int,
-        ) -> c_int;
-        pub(crate) fn inflate(z: Stream, flush: c_int) -> c_int;
-        pub(crate) fn inflateEnd(z: Stream) -> c_int;
-        pub(crate) fn inflateSetDictionary(z: Stream, bytes: *const u8, len: c_uint) -> c_int;
     }
 }
 

@@ -7,28 +7,15 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use interlude_deflate::{Event, Left, Policy, ZStream};
 
 use crate::common::zlib;
+pub(crate) use crate::common::zlib::{
+    deflate, deflateEnd, deflateInit2_, deflateSetDictionary, inflate, inflateEnd, inflateInit2_,
+    inflateSetDictionary,
+};
 
 type Stream = *mut ZStream;
 
 #[link(name = "z")]
 unsafe extern "C-unwind" {
-    pub(crate) fn deflateInit2_(
-        z: Stream,
-        level: c_int,
-        method: c_int,
-        window: c_int,
-        memory: c_int,
-        strategy: c_int,
-        version: *const c_char,
-        size: c_int,
-    ) -> c_int;
-    pub(crate) fn deflate(z: Stream, flush: c_int) -> c_int;
-    pub(crate) fn deflateEnd(z: Stream) -> c_int;
-    pub(crate) fn deflateSetDictionary(z: Stream, bytes: *const u8, len: c_uint) -> c_int;
-    pub(crate) fn inflateInit2_(z: Stream, w: c_int, version: *const c_char, size: c_int) -> c_int;
-    pub(crate) fn inflate(z: Stream, flush: c_int) -> c_int;
-    pub(crate) fn inflateEnd(z: Stream) -> c_int;
-    pub(crate) fn inflateSetDictionary(z: Stream, bytes: *const u8, len: c_uint) -> c_int;
     pub(crate) fn inflateGetDictionary(z: Stream, bytes: *mut u8, len: *mut c_uint) -> c_int;
     pub(crate) fn inflateSync(z: Stream) -> c_int;
     pub(crate) fn inflateSyncPoint(z: Stream) -> c_int;
