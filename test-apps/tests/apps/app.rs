@@ -101,7 +101,7 @@ impl App {
     }
 
     /// What its counters say of calls and bypasses, for a failure's message.
-    fn said(&self) -> String {
+    pub(crate) fn said(&self) -> String {
         let page = match stats::read(self.process.pid()) {
             Ok(page) => page,
             Err(error) => return error.to_string(),
