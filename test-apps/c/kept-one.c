@@ -5,16 +5,21 @@
  *
  *   use X   connects to a peer, keeps that connection, does heavy work, and answers X
  *   put X   likewise, with the heavy work before it connects
+ *   has X   does heavy work with a lock of the server's taken, and answers X
+ *   ask X   connects and keeps that connection as well, then takes that lock, and answers X
  *   faults  answers how often the list was found with nothing on it while another was being put there.
  *           Nothing else runs meanwhile, so it never is
  */
 #include "conversation.h"
+
+#include <pthread.h>
 
 #define NOTHING_YET (-2)
 
 static int kept = -1;
 static struct sockaddr_in peer_address;
 static unsigned faults;
+static pthread_mutex_t lock = PTHREAD_MUTEX_INITIALIZER;
 
 static int reach_peer(void)
 {
@@ -57,6 +62,18 @@ static void happened(int epfd, void *data)
 	} else if (memcmp(c->message, "set ", 4) == 0) {
 		conn_argument(c, wanted);
 		conn_answer(c, heavy(&c->heavy, wanted) ? "done" : "failed");
+	} else if (memcmp(c->message, "has ", 4) == 0) {
+		conn_argument(c, wanted);
+		pthread_mutex_lock(&lock);
+		int ok = heavy(&c->heavy, wanted);
+		pthread_mutex_unlock(&lock);
+		conn_answer(c, ok ? wanted : "failed");
+	} else if (memcmp(c->message, "ask ", 4) == 0) {
+		keep(reach_peer());
+		pthread_mutex_lock(&lock);
+		pthread_mutex_unlock(&lock);
+		conn_argument(c, wanted);
+		conn_answer(c, wanted);
 	} else {
 		int late = memcmp(c->message, "put ", 4) == 0;
 		if (!late)

@@ -355,12 +355,6 @@ impl Claims {
         self.rules.own_fd && self.fd_owners.of(fd) > 0
     }
 
-    /// Does this parked coroutine own `fd`?
-    #[must_use]
-    pub fn is_owner(&self, id: CoroutineId, fd: Fd) -> bool {
-        self.parked.get(&id).is_some_and(|theirs| theirs.fds.contains(&fd))
-    }
-
     /// The running coroutine enters a call on an object.
     pub fn entered(&mut self, object: usize) {
         self.running.objects.push(object);
@@ -430,33 +424,36 @@ impl Claims {
     }
 
     fn conflicts_beside(&self, want: &Want, asker: Option<CoroutineId>) -> bool {
-        let mut others =
-            self.parked.iter().filter(|(id, _)| Some(**id) != asker).map(|(_, theirs)| theirs);
+        let may_conflict = match want {
+            // Most of the time no parked coroutine holds any lock.
+            Want::Lock(lock, _) => !self.locks.is_empty() && self.locks.holds(*lock),
+            Want::Fd(fd) => self.fd_owners.of(*fd) > 0,
+            Want::Object(_) | Want::Region(_) | Want::Alone => true,
+        };
+        let others = || self.parked.iter().filter(|(id, _)| Some(**id) != asker);
+        may_conflict && others().any(|(_, theirs)| self.is_of(theirs, want))
+    }
+
+    /// Has this parked coroutine what another one wants?
+    #[must_use]
+    pub fn has(&self, id: CoroutineId, want: &Want) -> bool {
+        self.parked.get(&id).is_some_and(|theirs| self.is_of(theirs, want))
+    }
+
+    fn is_of(&self, theirs: &Possessions, want: &Want) -> bool {
         match want {
             Want::Lock(lock, access) => {
-                // Most of the time no parked coroutine holds any lock.
                 self.rules.locks
-                    && !self.locks.is_empty()
-                    && self.locks.holds(*lock)
-                    && others.any(|p| {
-                        p.locks.iter().any(|(known, held)| {
-                            known == lock && (*held, *access) != (Access::Shared, Access::Shared)
-                        })
+                    && theirs.locks.iter().any(|(known, held)| {
+                        known == lock && (*held, *access) != (Access::Shared, Access::Shared)
                     })
             }
-            Want::Object(object) => {
-                self.rules.objects && others.any(|p| p.objects.contains(object))
-            }
+            Want::Object(object) => self.rules.objects && theirs.objects.contains(object),
             Want::Region(region) => {
-                self.rules.shared
-                    && others.any(|p| p.regions.iter().any(|theirs| theirs.conflicts(region)))
+                self.rules.shared && theirs.regions.iter().any(|known| known.conflicts(region))
             }
-            Want::Fd(fd) => {
-                self.rules.own_fd
-                    && self.fd_owners.of(*fd) > 0
-                    && others.any(|p| p.fds.contains(fd))
-            }
-            Want::Alone => others.next().is_some(),
+            Want::Fd(fd) => self.rules.own_fd && theirs.fds.contains(fd),
+            Want::Alone => true,
         }
     }
 }

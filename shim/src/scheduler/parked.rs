@@ -5,9 +5,9 @@
 
 use std::collections::{BTreeMap, VecDeque};
 
+use interlude_core::CoroutineId;
 use interlude_core::claims::{Claims, Want};
 use interlude_core::ready::Delivered;
-use interlude_core::{CoroutineId, Fd};
 use interlude_fiber::Slice;
 use interlude_offload::{Completion, Outcome};
 
@@ -50,6 +50,12 @@ pub(crate) struct Parked {
     pub(crate) wait: WaitCall,
     /// What it waits for.
     pub(crate) waiting: Waiting,
+}
+
+impl Parked {
+    fn is_at_door(&self) -> bool {
+        matches!(self.waiting, Waiting::Want(Want::Fd(_)))
+    }
 }
 
 /// The parked coroutines, oldest first, and those that can go on.
@@ -135,16 +141,26 @@ impl ParkedSet {
         self.waiters > 0 && self.by_id.values().any(|parked| parked.waiting.is_to_be_alone())
     }
 
-    /// The connections at whose doors somebody waits, for another to have done with them.
-    pub(crate) fn doors(&self) -> Vec<Fd> {
-        if self.waiters == 0 {
-            return Vec::new();
+    /// Does somebody wait at the door of a connection, for another to have done with it?
+    pub(crate) fn has_door(&self) -> bool {
+        self.waiters > 0 && self.by_id.values().any(Parked::is_at_door)
+    }
+
+    /// Who is waited for at doors, and whom those wait for, and so on.
+    pub(crate) fn awaited(&self, claims: &Claims) -> Vec<CoroutineId> {
+        let mut askers: Vec<&Parked> =
+            self.by_id.values().filter(|parked| parked.is_at_door()).collect();
+        let mut awaited = Vec::new();
+        while let Some(asker) = askers.pop() {
+            let Waiting::Want(want) = &asker.waiting else { continue };
+            for (id, parked) in &self.by_id {
+                if !std::ptr::eq(parked, asker) && !awaited.contains(id) && claims.has(*id, want) {
+                    awaited.push(*id);
+                    askers.push(parked);
+                }
+            }
         }
-        let door = |parked: &Parked| match parked.waiting {
-            Waiting::Want(Want::Fd(fd)) => Some(fd),
-            _ => None,
-        };
-        self.by_id.values().filter_map(door).collect()
+        awaited
     }
 
     /// Something was released: every waiter that no longer conflicts may look again, the oldest

@@ -23,10 +23,10 @@ use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
+use interlude_core::CoroutineId;
 use interlude_core::interest::Token;
 use interlude_core::postponed::Postponed;
 use interlude_core::ready::{Delivered, Numbering, Pick, Ready, silence};
-use interlude_core::{CoroutineId, Fd};
 use interlude_fiber::{Seat, Slice};
 use interlude_offload::Completion;
 
@@ -352,7 +352,7 @@ impl<'a> Scheduler<'a> {
         }
         let claims = self.thread.claims.borrow();
         self.parked.is_draining()
-            || !self.doors().is_empty()
+            || self.has_door()
             || self.ready.wants_calm(&claims)
             || !claims.is_calm()
             || claims.holds_list()
@@ -361,19 +361,18 @@ impl<'a> Scheduler<'a> {
     /// Where somebody waits for a connection that is another's (C1). It is in the midst of something, and not
     /// where a server expects to be interrupted: it has taken the connection from a list, or half off it.
     /// Whoever came by before it goes on would find that so.
-    fn doors(&self) -> Vec<Fd> {
-        if self.thread.settings.rules.doors { self.parked.doors() } else { Vec::new() }
+    fn has_door(&self) -> bool {
+        self.thread.settings.rules.doors && self.parked.has_door()
     }
 
     /// The next coroutine that goes on. Where some are parked beside which nothing begins, these: in the
     /// others' turns what they have put off would be gone on with. Then who has waited at a door, and those
-    /// who are waited for there. (Where they wait for the others, there is no such order.)
+    /// who are waited for there, and whom those wait for.
     ///
     /// Where the engine has given up jobs, their coroutines make the calls themselves, which takes long, so
     /// they take turns with the server's events: a loop stands for one such call, not for all of them.
     /// Those come first that keep an event from the server.
     fn pop_ready(&mut self, weight: Weight) -> Option<(CoroutineId, Parked, Answer)> {
-        let doors = self.doors();
         let claims = self.thread.claims.borrow();
         if !claims.is_calm() || claims.holds_list() {
             let first = |id| claims.goes_first(id);
@@ -387,10 +386,11 @@ impl<'a> Scheduler<'a> {
         if admitted.is_some() {
             return admitted;
         }
-        if !doors.is_empty() {
-            let is_owner = |id| doors.iter().any(|fd| claims.is_owner(id, *fd));
-            let popped = self.parked.pop_ready_of(is_owner);
-            if popped.is_some() || self.parked.is_any_in_flight(is_owner) {
+        if self.has_door() {
+            let awaited = self.parked.awaited(&claims);
+            let is_awaited = |id| awaited.contains(&id);
+            let popped = self.parked.pop_ready_of(is_awaited);
+            if popped.is_some() || self.parked.is_any_in_flight(is_awaited) {
                 return popped;
             }
         }
