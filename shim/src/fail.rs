@@ -4,7 +4,8 @@
 //!
 //! `INTERLUDE_FAIL=PLACE` or `PLACE:N` panics at the N-th time that the process comes by, once.
 //! PLACE is `HOOK.before` or `HOOK.after` (the handler's work), `HOOK.then` (before what follows the
-//! original), or one that is named in the sources.
+//! original), or one that is named in the sources. At some of these what was computed is spoilt instead
+//! ([`spoils`]), to see whether that is found.
 
 /// Comes by at `place`.
 #[cfg(not(feature = "fail-points"))]
@@ -16,8 +17,15 @@ pub(crate) fn point(_: &'static str) {}
 #[inline(always)]
 pub(crate) fn hook(_: usize, _: &'static str) {}
 
+/// Is what was computed at `place` to be spoilt?
+#[cfg(not(feature = "fail-points"))]
+#[inline(always)]
+pub(crate) fn spoils(_: &'static str) -> bool {
+    false
+}
+
 #[cfg(feature = "fail-points")]
-pub(crate) use ordered::{hook, point};
+pub(crate) use ordered::{hook, point, spoils};
 
 #[cfg(feature = "fail-points")]
 mod ordered {
@@ -52,13 +60,21 @@ mod ordered {
         pass(|ordered| ordered.split_once('.') == Some((name, place)));
     }
 
+    pub(crate) fn spoils(place: &'static str) -> bool {
+        is_ordered(|ordered| ordered == place).is_some()
+    }
+
     #[allow(clippy::panic)]
     fn pass(is_here: impl FnOnce(&str) -> bool) {
-        if let Some(Some((place, times))) = ORDER.get()
-            && is_here(place)
-            && TIMES.fetch_add(1, Ordering::Relaxed) + 1 == *times
-        {
+        if let Some(place) = is_ordered(is_here) {
             panic!("ordered by INTERLUDE_FAIL={place}");
         }
+    }
+
+    /// The place, at the time that was ordered.
+    fn is_ordered(is_here: impl FnOnce(&str) -> bool) -> Option<&'static str> {
+        let (place, times) = ORDER.get()?.as_ref().filter(|(place, _)| is_here(place))?;
+        let is_time = TIMES.fetch_add(1, Ordering::Relaxed) + 1 == *times;
+        is_time.then_some(place.as_str())
     }
 }

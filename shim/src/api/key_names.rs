@@ -27,7 +27,7 @@ use crate::hook::{Call, Outcome};
 use crate::original::Original;
 use crate::table::NameVisitor;
 use crate::table::originals::EVP_KEYMGMT_names_do_all::Function as GoThrough;
-use crate::{context, log, start};
+use crate::{context, fail, log, start};
 
 type Share = unsafe extern "C" fn(*mut c_void) -> c_int;
 type Provider = unsafe extern "C" fn(*const c_void) -> *const c_void;
@@ -121,7 +121,10 @@ fn learn(original: GoThrough, manager: *const c_void) {
         return;
     };
     SINCE.get_or_init(methods::changes);
-    let Some(names) = names_of(original, manager) else { return };
+    let Some(mut names) = names_of(original, manager) else { return };
+    if fail::spoils("key_names.learnt") {
+        names.pop();
+    }
     // SAFETY: the caller's manager.
     if unsafe { share(manager.cast_mut()) } == 1 && slot.names.set(names).is_ok() {
         slot.address.store(manager.cast_mut(), Ordering::Release);

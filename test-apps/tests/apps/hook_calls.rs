@@ -2,7 +2,7 @@
 //! without the shim, and under it in each mode.
 
 use crate::app::{self, App, MODES, coroutine, preload};
-use interlude_test_apps::Preload;
+use interlude_test_apps::{Preload, Shim};
 use std::sync::LazyLock;
 
 pub(crate) const PROGRAM: &str = env!("APP_HOOK_CALLS");
@@ -219,6 +219,33 @@ fn most_secrets_are_derived_here_until_providers_change() {
     assert_eq!((after, fetched_after), (handled, fetched));
     let off = derived(&["key-schedule"], &[("INTERLUDE_KEY_SCHEDULE", "off")]);
     assert_eq!([off[0], off[2], off[3], off[4]], [0; 4]);
+}
+
+/// What stands for libcrypto's own work is compared with it: where the first is spoilt, the server gets
+/// libcrypto's all the same, and nothing stands for its work any more.
+#[test]
+fn what_differs_from_libcryptos_is_found_and_not_used() {
+    let spoilt = [
+        ("key-schedule", "key_schedule.derived", "key_schedule", "EVP_KDF_derive"),
+        ("tls13", "key_names.learnt", "key_names", "EVP_KEYMGMT_names_do_all"),
+    ];
+    for (section, place, what, call) in spoilt {
+        let shim = Shim::find().unwrap().mode("coroutine").failing(place).unwrap();
+        let preload = Preload::Shim(shim);
+        let native = app::run(PROGRAM, &[section], &Preload::Stock).unwrap();
+        let said = app::run(PROGRAM, &[section], &preload).unwrap();
+        let is_ours = |line: &&str| line.starts_with("interlude: ");
+        let (ours, others): (Vec<&str>, Vec<&str>) = said.lines().partition(is_ours);
+        assert_eq!(difference(&native, &(others.join("\n") + "\n")), None, "{place}");
+        assert_eq!(ours.len(), 1, "{place}: {ours:?}");
+        let app = App::start(PROGRAM, &[section, "hold"], &preload);
+        let counters =
+            [format!("{what}.compared"), format!("{what}.wrong")].map(|name| app.counter(&name));
+        assert_eq!(counters, [1, 1], "{place}: {}", app.said());
+        // (The very one that was compared counts as done here: it was made for the comparison.)
+        assert!(app.counter(&format!("hook.{call}.handled")) <= 1, "{place}");
+        app.stop();
+    }
 }
 
 /// The transcripts would be the same if libcrypto had looked for all of them.
