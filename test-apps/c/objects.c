@@ -18,6 +18,7 @@
 #include <libdeflate.h>
 #include <openssl/evp.h>
 #include <time.h>
+#include <x86intrin.h>
 #include <zlib.h>
 
 #define CORPUS (512 * 1024)
@@ -154,11 +155,23 @@ static uint64_t now(void)
 	return (uint64_t)time.tv_sec * 1000000000u + (uint64_t)time.tv_nsec;
 }
 
+/* Nanoseconds of a cycle of the time-stamp counter, by which requests are timed: nothing is cheaper to read. */
+static double cycle;
+
+static void learn_cycle(void)
+{
+	struct timespec rest = {.tv_nsec = 20000000};
+	uint64_t time = now(), cycles = __rdtsc();
+	nanosleep(&rest, NULL);
+	cycles = __rdtsc() - cycles;
+	cycle = (double)(now() - time) / (double)cycles;
+}
+
 /* 0 where there is no such request. */
 static int answer(struct conn *c, const struct request *asked)
 {
 	struct request r = *asked;
-	uint64_t begun = now();
+	uint64_t begun = __rdtsc();
 	int is_page = (r.what | 32) == 'o', is_whole = r.what < 'a';
 	if (is_page) {
 		r.kind = HTML;
@@ -178,7 +191,7 @@ static int answer(struct conn *c, const struct request *asked)
 		.checksum = libdeflate_crc32(0, result, length),
 		.which = r.which,
 	};
-	a.nanoseconds = (uint32_t)(now() - begun);
+	a.nanoseconds = (uint32_t)((double)(__rdtsc() - begun) * cycle);
 	memcpy(c->out + c->to, &a, ANSWER);
 	c->to += ANSWER;
 	if (is_whole) {
@@ -279,6 +292,7 @@ int main(int argc, char **argv)
 	if (level < 1 || level > 9)
 		usage(line);
 	make_corpora();
+	learn_cycle();
 	stop_on_sigterm();
 	return serve(accepted, happened);
 }

@@ -3,7 +3,8 @@
 //! The corpora are made here once more, so that what comes back decompressed is compared with what this side
 //! knows, not with what the server says it was.
 
-use std::io::{self, BufRead, BufReader, Read};
+use std::io::{self, BufRead, BufReader, ErrorKind, Read, Write};
+use std::net::TcpStream;
 use std::process::{Command, Stdio};
 use std::time::Duration;
 
@@ -21,7 +22,7 @@ const PAGE: u32 = 8192;
 const KEY: &[u8; 16] = b"sixteen bytes :)";
 const TAG: usize = 16;
 
-/// Bytes of an answer, without the object.
+/// Bytes of an answer, without the result.
 pub const ANSWER: usize = 16;
 
 /// What an object is cut out of.
@@ -98,6 +99,20 @@ impl Request {
         bytes
     }
 
+    /// Asks for the object, and waits for it.
+    ///
+    /// # Errors
+    /// Where it does not come.
+    pub fn ask(self, stream: &mut TcpStream) -> io::Result<(Answer, Vec<u8>)> {
+        stream.write_all(&self.bytes(true))?;
+        let mut head = [0; ANSWER];
+        stream.read_exact(&mut head)?;
+        let answer = Answer::parse(&head).ok_or(ErrorKind::InvalidData)?;
+        let mut result = vec![0; answer.length as usize];
+        stream.read_exact(&mut result)?;
+        Ok((answer, result))
+    }
+
     /// Which object it asks for.
     #[must_use]
     pub fn which(self) -> u32 {
@@ -128,12 +143,7 @@ impl Answer {
     #[must_use]
     pub fn parse(bytes: &[u8]) -> Option<Self> {
         let word = |at: usize| Some(u32::from_le_bytes(bytes.get(at..at + 4)?.try_into().ok()?));
-        Some(Self {
-            length: word(0)?,
-            checksum: word(4)?,
-            nanoseconds: word(8)?,
-            which: word(12)?,
-        })
+        Some(Self { length: word(0)?, checksum: word(4)?, nanoseconds: word(8)?, which: word(12)? })
     }
 }
 

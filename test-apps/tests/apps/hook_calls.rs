@@ -175,6 +175,25 @@ fn compressions_park() {
     }
 }
 
+/// Compressions of the same input at several levels, into more room and less, by compressors that come and go.
+#[test]
+fn what_a_device_remembers_is_what_would_be_computed() {
+    let device = [("INTERLUDE_ENGINE", "device"), ("INTERLUDE_DEVICE_RESULTS", "remembered")];
+    for mode in ["block", "spin", "coroutine"] {
+        let set = [device[0], device[1], ("INTERLUDE_MODE", mode)];
+        let difference = difference_of("libdeflates", &coroutine(&set));
+        assert!(difference.is_none(), "{}", difference.unwrap_or_default());
+        let remembered = |set: &[(&str, &str)]| {
+            let app = App::start(PROGRAM, &["libdeflates", "hold"], &coroutine(set));
+            let count = app.counter("device.remembered");
+            app.stop();
+            count
+        };
+        assert!(remembered(&set) > 0, "{mode}");
+        assert_eq!(remembered(&[device[0], set[2]]), 0, "{mode}");
+    }
+}
+
 /// What is known of a signal is the process's: in a process of its own.
 #[test]
 fn handlers_of_signals_are_set_as_natively() {

@@ -6,7 +6,8 @@
 //! such a thread does.
 //!
 //! Latencies are the server's, by its own clock, from when it takes a request out of its message to when the
-//! answer is there: what the thesis measures, too. The client's own would be those of messages.
+//! answer is there: what the thesis measures, too. The client's own would be those of messages. The
+//! server reads the time-stamp counter: `clock_gettime` stands still while coroutines are parked (C5).
 
 use crate::bench::gets::pin;
 use crate::bench::interrupt;
@@ -85,7 +86,7 @@ impl Expected {
         let failed = |error: io::Error| Failure::not_so(format!("objects: {error}"));
         let mut stream = ask().map_err(failed)?;
         for request in requests {
-            let (answer, result) = ask_whole(&mut stream, request).map_err(failed)?;
+            let (answer, result) = request.ask(&mut stream).map_err(failed)?;
             if !corpora.is_right(request, &result) {
                 let line = format!("the server's answer to {request:?} is not the object");
                 return Err(Failure::not_so(line));
@@ -94,17 +95,6 @@ impl Expected {
         }
         Ok(())
     }
-}
-
-/// The answer and the result itself.
-pub(crate) fn ask_whole(stream: &mut TcpStream, request: Request) -> io::Result<(Answer, Vec<u8>)> {
-    stream.write_all(&request.bytes(true))?;
-    let mut head = [0; ANSWER];
-    stream.read_exact(&mut head)?;
-    let answer = Answer::parse(&head).ok_or(ErrorKind::InvalidData)?;
-    let mut result = vec![0; answer.length as usize];
-    stream.read_exact(&mut result)?;
-    Ok((answer, result))
 }
 
 /// What is asked, by how many, for how long.

@@ -127,7 +127,7 @@ fn alone(bench: &Bench, mode: &str) -> Result<Vec<(Kind, u32, f64)>, Failure> {
             Expected::default().ask(server.port(), [request], &bench.corpora)?;
             let mut took = Vec::new();
             for _ in 0..REQUESTS {
-                let (answer, _) = super::client::ask_whole(&mut stream, request).map_err(failed)?;
+                let (answer, _) = request.ask(&mut stream).map_err(failed)?;
                 took.push(f64::from(answer.nanoseconds) / 1e3);
             }
             medians.push((kind, bytes, median(took.into_iter())));
