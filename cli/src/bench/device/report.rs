@@ -353,13 +353,21 @@ mod tests {
         let device = description().unwrap();
         let remarks = remarks(&FEED1, &outcome(), &device).join("\n");
         for part in [
-            "sync: 94 % of a request is the emulated device's time: the description decides",
+            "sync: 95 % of a request is the emulated device's time: the description decides",
             "emulated device's 4 units can do: the CPU decides",
             "async: some results came later than the emulated",
             "sync: the client was saturated",
         ] {
             assert!(remarks.contains(part), "{part:?} is not in {remarks}");
         }
+        let mut slow = outcome();
+        for (key, value) in &mut slow.variants[1].1.values {
+            if *key == FEED1.keys.mean_us {
+                *value = 40.0;
+            }
+        }
+        let remarks = super::remarks(&FEED1, &slow, &device).join("\n");
+        assert!(!remarks.contains("the description decides"), "{remarks}");
         let text = text(&outcome(), &Sweeps::default(), &device);
         assert!(text.contains("BlueField-2, off-chip is emulated"), "{text}");
     }
