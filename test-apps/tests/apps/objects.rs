@@ -8,10 +8,12 @@ use std::net::TcpStream;
 
 /// Where what is small, or large, begins somewhere in the library or the shim; and the ends.
 const SIZES: [u32; 6] = [1, 64, 257, 2048, 8192, 65536];
-const DEVICE: [(&str, &str); 3] = [
+const DEVICE: [(&str, &str); 4] = [
     ("INTERLUDE_ENGINE", "device"),
     ("INTERLUDE_DEVICE_RESULTS", "remembered"),
     ("INTERLUDE_DEFLATE_MIN", "0"),
+    // A machine that does much else: nothing is to be late by the guard.
+    ("INTERLUDE_DEADLINE_MS", "30000"),
 ];
 
 fn requests() -> Vec<Request> {
