@@ -89,7 +89,8 @@ fn chaos_is_set_by_its_section_and_its_variables() {
 fn a_device_is_read_where_it_is_the_engine() {
     let device = load(&[("INTERLUDE_ENGINE", "device")], "").unwrap().device;
     assert_eq!(device.described.unwrap().name, "BlueField-2, off-chip");
-    let file = "[device]\ndescription = \"bluefield2-onchip\"\ndequeue = 3\nresults = \"remembered\"\n";
+    let file =
+        "[device]\ndescription = \"bluefield2-onchip\"\ndequeue = 3\nresults = \"remembered\"\n";
     let pairs = [("INTERLUDE_CONFIG", "x.toml"), ("INTERLUDE_DEVICE_POLL_INTERVAL_NS", "1000")];
     let device = load(&pairs, file).unwrap().device;
     assert_eq!((device.dequeue, device.poll_interval_ns, device.described), (3, 1000, None));

@@ -121,7 +121,9 @@ pub(crate) fn made(compressor: *mut c_void, level: c_int) {
 
 /// `libdeflate_free_compressor`.
 pub(crate) fn free<F>(_: &Call<F>, compressor: *mut c_void) -> Outcome<()> {
-    LEVELS.freed(compressor.addr());
+    if !compressor.is_null() {
+        LEVELS.freed(compressor.addr());
+    }
     Outcome::PassThrough(Bypass::Observed)
 }
 
@@ -158,7 +160,8 @@ pub(crate) fn compress(
             let output = Vec::with_capacity(available);
             let function = call.original;
             let level = LEVELS.of(compressor.addr());
-            let job = Buffer { function, compressor, level, input, output, available, result: None };
+            let job =
+                Buffer { function, compressor, level, input, output, available, result: None };
             let done = offload::carry_out(thread, load, job);
             match done {
                 Some(done) => match done.checked(thread) {
