@@ -33,6 +33,7 @@ const PROGRAMS: &[(&str, &[&str])] = &[
     ("kept-one", &["kept-one.c"]),
     ("pooled-peer", &["pooled-peer.c"]),
     ("posted", &["posted.c"]),
+    ("objects", &["objects.c"]),
     ("stale-events", &["stale-events.c"]),
     ("handlers", &["handlers.c"]),
     ("leaving", &["leaving.c"]),

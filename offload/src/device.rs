@@ -11,7 +11,9 @@
 //! ```
 //!
 //! So nothing is faster than a helper thread, and where jobs are *behind*, it was not the device that was
-//! studied. What is not emulated: the memory that a device reads and writes takes no time of anybody's;
+//! studied. Where results are *remembered* ([`DeviceConfig::remembered`]), an equal call is not computed again: it has
+//! the first one's results at once, and only the model's time counts. What is looked up is then part of the set-up
+//! (for many kilobytes it may take longer). What is not emulated: the memory that a device reads and writes takes no time of anybody's;
 //! each thread that submits has a device of its own.
 //!
 //! It has a clock, other than all engines and [`crate::Guard`]: a device is one. In tests that is made up.
@@ -25,11 +27,14 @@ mod timer;
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::io;
 use std::os::fd::RawFd;
+use std::sync::Arc;
 use std::time::Duration;
 
 use interlude_device::{Description, JobNumber, Model, Operation};
 
-use crate::{Capabilities, Completion, CoresPort, Engine, Job, JobKind, Refused, Ticket};
+use crate::{
+    Capabilities, Completion, CoresPort, Engine, Job, JobKind, Memory, Refused, Task, Ticket,
+};
 pub use clock::{Clock, Monotonic};
 use timer::Timer;
 
@@ -40,6 +45,8 @@ pub struct DeviceConfig {
     pub dequeue: usize,
     /// No two looks are closer to each other, in nanoseconds.
     pub poll_interval: u64,
+    /// Bytes of remembered results and of what they answer, at most; 0: every result is computed.
+    pub remembered: usize,
 }
 
 /// An emulated device, and the helpers that compute for it.
@@ -58,6 +65,11 @@ pub struct Device<C = Monotonic> {
     /// Jobs that the model has done before their results were there.
     behind: VecDeque<Ticket>,
     late: u64,
+    /// Results of before, where equal calls get them.
+    memory: Option<Memory>,
+    /// Calls that are computed, and whose results will be remembered.
+    lessons: BTreeMap<Ticket, Arc<dyn Task>>,
+    repeated: u64,
     /// The ring is not looked at before.
     next_look: u64,
     is_port_armed: bool,
@@ -113,6 +125,9 @@ impl<C: Clock> Device<C> {
             computed: BTreeSet::new(),
             behind: VecDeque::new(),
             late: 0,
+            memory: (config.remembered > 0).then(|| Memory::new(config.remembered)),
+            lessons: BTreeMap::new(),
+            repeated: 0,
             next_look: 0,
             is_port_armed: false,
             arrived: Vec::new(),
@@ -122,7 +137,26 @@ impl<C: Clock> Device<C> {
     /// Notes which results the helpers have.
     fn gather(&mut self) {
         self.port.poll(usize::MAX, &mut self.arrived);
+        if let Some(memory) = &mut self.memory {
+            let tickets = self.arrived.iter().map(|completion| completion.ticket);
+            let lessons = tickets.filter_map(|ticket| self.lessons.remove(&ticket));
+            lessons.for_each(|task| task.teach(memory));
+        }
         self.computed.extend(self.arrived.drain(..).map(|completion| completion.ticket));
+    }
+
+    /// Sees to it that the results will be there: they are remembered, or a helper computes them.
+    fn compute(&mut self, job: Job) -> Result<(), Refused> {
+        let Some(memory) = &self.memory else { return self.port.submit(job) };
+        let (ticket, task) = (job.ticket, Arc::clone(&job.task));
+        if task.repeat(memory) {
+            self.repeated += 1;
+            self.computed.insert(ticket);
+            return Ok(());
+        }
+        self.port.submit(job)?;
+        self.lessons.insert(ticket, task);
+        Ok(())
     }
 
     /// Gives those whose results have come since the model was done with them.
@@ -166,7 +200,7 @@ impl<C: Clock> Engine for Device<C> {
             return Err(Refused(job));
         }
         let (ticket, operation, bytes) = (job.ticket, operation(job.kind), job.bytes as u64);
-        self.port.submit(job)?;
+        self.compute(job)?;
         match self.model.submit(now, operation, bytes) {
             Ok(accepted) => {
                 self.flights.insert(accepted.number, ticket);
@@ -255,6 +289,10 @@ impl<C: Clock> Engine for Device<C> {
 
     fn take_behind(&mut self) -> u64 {
         std::mem::take(&mut self.late)
+    }
+
+    fn take_remembered(&mut self) -> u64 {
+        std::mem::take(&mut self.repeated)
     }
 
     fn sleep(&mut self, limit: Option<Duration>) {

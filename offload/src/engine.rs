@@ -88,6 +88,11 @@ pub trait Engine {
         0
     }
 
+    /// How many jobs an emulated device has answered with remembered results, since this was last asked.
+    fn take_remembered(&mut self) -> u64 {
+        0
+    }
+
     /// Appends what was done in passes since this was last asked.
     fn take_passes(&mut self, into: &mut Vec<Pass>) {
         let _ = into;

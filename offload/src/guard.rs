@@ -65,6 +65,8 @@ pub struct Tally {
     pub returned: u64,
     /// Jobs that an emulated device would have done before their results were there.
     pub behind: u64,
+    /// Jobs that one has answered with remembered results.
+    pub remembered: u64,
 }
 
 /// A job that the engine has.
@@ -367,6 +369,7 @@ impl<E: Engine + ?Sized> Guard<E> {
     pub fn take_tally(&mut self) -> Option<Tally> {
         let mut tally = std::mem::take(&mut self.tally);
         tally.behind = self.engine.take_behind();
+        tally.remembered = self.engine.take_remembered();
         (tally != Tally::default()).then_some(tally)
     }
 

@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use crate::Task;
+use crate::{Question, Task};
 
 /// What a job computes; the name under which it is counted and configured.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
@@ -77,6 +77,21 @@ pub struct Ticket(pub u64);
 pub trait Call: Send {
     /// Runs it. Called once.
     fn run(&mut self);
+
+    /// Everything that its results depend on, where they can be given again ([`Call::repeat`]).
+    fn question(&self) -> Option<Question<'_>> {
+        None
+    }
+
+    /// Its results, once it was run.
+    fn answer(&self) -> Option<&[u8]> {
+        None
+    }
+
+    /// Takes what an equal call has answered for its own results, instead of being run.
+    fn repeat(&mut self, answer: &[u8]) {
+        let _ = answer;
+    }
 
     /// Makes its results wrong, as an engine that lies would: for tests. A kind of call whose
     /// results cannot be made wrong without harm to the process leaves them as they are.

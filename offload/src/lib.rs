@@ -27,6 +27,7 @@ mod guard;
 mod inline;
 mod job;
 mod lane;
+mod memory;
 mod onnx;
 mod random;
 mod simd;
@@ -48,6 +49,7 @@ pub use interlude_simd::{
 };
 pub use job::{Call, Completion, Job, JobKind, Outcome, Ticket};
 pub use lane::{Lane, LaneKind, Operation, Pass, Reason};
+pub use memory::{Memory, Question};
 pub use onnx::{Onnx, OnnxConfig, Run};
 pub use simd::{RandomSource, Simd};
 pub use work::{Begun, Done, Left, Task, Work};

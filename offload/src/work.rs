@@ -1,7 +1,7 @@
 //! A call between its submitter, who wants the results, and an engine, which is not trusted.
 //!
 //! ```text
-//! Waiting --run--> Begun (the lock is held) --the call returns--> Done
+//! Waiting --run--> Begun (the lock is held) --the call returns--> Done <--repeat-- Waiting
 //!    |                                      \--it panics--------> Begun
 //!    +--give_up, take--> GivenUp
 //! ```
@@ -14,8 +14,8 @@
 use std::any::Any;
 use std::time::{Duration, Instant};
 
-use crate::Call;
 use crate::sync::{Mutex, MutexGuard};
+use crate::{Call, Memory};
 
 /// A call as an engine sees it.
 pub trait Task: Send + Sync {
@@ -27,6 +27,12 @@ pub trait Task: Send + Sync {
 
     /// Sees to it that the call is not run any more, if that is still possible.
     fn give_up(&self) -> Left;
+
+    /// Gives it the results of an equal call, if `memory` has them and it has yet to begin. True: that is done.
+    fn repeat(&self, memory: &Memory) -> bool;
+
+    /// Has `memory` keep its results, if they are there and nobody has taken them.
+    fn teach(&self, memory: &mut Memory);
 
     /// Makes the results wrong ([`Call::spoil`]), if they are there and nobody has taken them.
     fn spoil(&self, random: u64);
@@ -146,6 +152,31 @@ impl<C: Call + 'static> Task for Work<C> {
         }
         state.standing = Standing::GivenUp;
         Left::NotRun
+    }
+
+    fn repeat(&self, memory: &Memory) -> bool {
+        let Some(mut begun) = self.0.try_lock().filter(|state| state.standing == Standing::Waiting)
+        else {
+            return false;
+        };
+        let State { standing, call, took } = &mut *begun;
+        let Some(call) = call else { return false };
+        let Some((answer, before)) = call.question().and_then(|asked| memory.find(&asked)) else {
+            return false;
+        };
+        call.repeat(answer);
+        (*standing, *took) = (Standing::Done, before);
+        true
+    }
+
+    fn teach(&self, memory: &mut Memory) {
+        let Some(state) = self.0.try_lock().filter(|state| state.standing == Standing::Done) else {
+            return;
+        };
+        let Some(call) = &state.call else { return };
+        if let (Some(question), Some(answer)) = (call.question(), call.answer()) {
+            memory.keep(&question, answer, state.took);
+        }
     }
 
     fn spoil(&self, random: u64) {

@@ -58,6 +58,7 @@ counters! {
     EngineDeviceCompleted = "engine.device.completed",
     EngineDeviceRefused = "engine.device.refused",
     DeviceBehind = "device.behind",
+    DeviceRemembered = "device.remembered",
     OnnxRefuted = "onnx.refuted",
     EngineCoresRefused = "engine.cores.refused",
     EngineFailed = "engine.failed",

@@ -362,6 +362,7 @@ fn count_tally(tally: &Tally) {
     count(Counter::EngineQuarantined, tally.quarantined);
     count(Counter::EngineReturned, tally.returned);
     count(Counter::DeviceBehind, tally.behind);
+    count(Counter::DeviceRemembered, tally.remembered);
 }
 
 /// How much the results of this thread's engine are believed. Those of the original function in this

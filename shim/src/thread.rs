@@ -21,7 +21,7 @@ use interlude_offload::{
     Chaos, ChaosConfig, Cores, CoresConfig, Device, DeviceConfig, Engine, Guard, Inline, JobKind,
     Missing, Onnx, OnnxConfig, Pass, Run, Shares, Simd, Terms,
 };
-use interlude_settings::{EngineName, Settings};
+use interlude_settings::{DeviceResults, EngineName, Settings};
 
 use crate::api::lanes;
 use crate::cancel::NotCancelled;
@@ -286,8 +286,14 @@ fn open_lanes(settings: &Settings) -> Result<Simd, Missing> {
 
 fn emulate(settings: &Settings) -> Option<Device> {
     let set = &settings.device;
-    let config =
-        DeviceConfig { dequeue: set.dequeue as usize, poll_interval: set.poll_interval_ns.into() };
+    let config = DeviceConfig {
+        dequeue: set.dequeue as usize,
+        poll_interval: set.poll_interval_ns.into(),
+        remembered: match set.results {
+            DeviceResults::Computed => 0,
+            DeviceResults::Remembered => set.remembered_kib as usize * 1024,
+        },
+    };
     Device::open(set.described.clone()?, config, pool(settings).port().ok()?).ok()
 }
 

@@ -28,6 +28,7 @@ mod launch;
 mod lighttpd;
 pub mod matrix;
 mod nginx;
+pub mod objects;
 mod options;
 mod port;
 mod preload;

@@ -7,7 +7,8 @@
 //!                |
 //!             Outcome                   medians, ratios within a round
 //!            /       \
-//!         JSON      table               `switch` and `crypto` make theirs without a server
+//!         JSON      table               `switch` and `crypto` make theirs without a server;
+//!                                       `device` has rounds and a report of its own
 //! ```
 //!
 //! Must not: be used as a test, or compare numbers of different runs.
@@ -19,6 +20,7 @@ use std::process::ExitCode;
 
 mod client;
 mod crypto;
+mod device;
 mod gets;
 mod gzip;
 mod handoff;
@@ -63,6 +65,7 @@ enum Bench {
     Infer(infer::Args),
     Switch(switch::Args),
     Crypto(crypto::Args),
+    Device(device::Args),
 }
 
 /// Runs one benchmark and prints its outcome.
@@ -76,6 +79,7 @@ pub(crate) fn run(args: &Args) -> Result<ExitCode, Failure> {
         Bench::Infer(args) => (infer::run(args)?, args.common.json),
         Bench::Switch(args) => (switch::run(args)?, args.json),
         Bench::Crypto(args) => (crypto::run(args)?, args.json),
+        Bench::Device(args) => return device::run(args),
     };
     print(&outcome, json)
 }

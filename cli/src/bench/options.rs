@@ -28,7 +28,7 @@ fn simd_threads(settings: &[String]) -> &str {
 const DEVICE: &str = "device";
 
 /// What it emulates.
-fn emulated(settings: &[String]) -> String {
+pub(crate) fn emulated(settings: &[String]) -> String {
     let pairs = settings.iter().rev().filter_map(|setting| setting.split_once('='));
     let mut descriptions = pairs.filter(|(key, _)| key.trim() == "device.description");
     let default = Settings::default().device.description;

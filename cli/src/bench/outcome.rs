@@ -36,11 +36,22 @@ impl Outcome {
         series: &[Series],
         ratio_keys: &[&'static str],
     ) -> Self {
-        let stock = series.iter().find(|series| series.name == STOCK);
-        let others = series.iter().filter(|series| series.name != STOCK);
+        Self::against(STOCK, bench, params, series, ratio_keys)
+    }
+
+    /// The same, with ratios to the variant `base`.
+    pub(crate) fn against(
+        base: &str,
+        bench: &'static str,
+        params: Map<String, Value>,
+        series: &[Series],
+        ratio_keys: &[&'static str],
+    ) -> Self {
+        let stock = series.iter().find(|series| series.name == base);
+        let others = series.iter().filter(|series| series.name != base);
         let ratios = others
             .filter_map(|other| {
-                let name = format!("{}/{STOCK}", other.name);
+                let name = format!("{}/{base}", other.name);
                 Some((name, ratios(other, stock?, ratio_keys)))
             })
             .collect();

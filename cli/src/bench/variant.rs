@@ -60,13 +60,18 @@ fn environment(
     settings: &[String],
 ) -> Result<Vec<(&'static str, String)>, Failure> {
     let (mode, engine) = if mode == BATCHED { ("coroutine", "onnx") } else { (mode, engine) };
-    let mut pairs = vec![
-        variables::assignment(&format!("mode={mode}"))?,
-        variables::assignment(&format!("engine={engine}"))?,
-    ];
-    for setting in settings {
-        pairs.push(variables::assignment(setting)?);
-    }
+    let mut all = vec![format!("mode={mode}"), format!("engine={engine}")];
+    all.extend_from_slice(settings);
+    checked(&all)
+}
+
+/// The variables of these settings, checked as the library will check them; of several of one key the last counts.
+///
+/// # Errors
+/// Where one is wrong.
+pub(crate) fn checked(settings: &[String]) -> Result<Vec<(&'static str, String)>, Failure> {
+    let assigned = settings.iter().map(|setting| variables::assignment(setting));
+    let pairs: Vec<(&'static str, String)> = assigned.collect::<Result<_, _>>()?;
     let last = |name: &str| pairs.iter().rev().find(|(known, _)| *known == name);
     // A device's description is the only file that these may name.
     let read_file = |path: &str| std::fs::read_to_string(path);

@@ -50,3 +50,71 @@ fn crypto_prints_every_operation_or_why_there_is_no_engine() {
         assert_eq!(variant.get("break_even_lanes").is_some(), is_openssl, "{variant}");
     }
 }
+
+/// Of a hundred requests of a workload, those that were on the emulated device, by its counters.
+fn on_device(variant: &serde_json::Value, workload: &str) -> f64 {
+    variant[format!("{workload}_on_device_percent")].as_f64().unwrap()
+}
+
+#[test]
+fn each_mode_of_bench_device_answers_right_and_uses_the_device_as_it_says() {
+    let args = ["bench", "device", "--time", "10", "--rounds", "1", "--no-sweeps", "--json"];
+    let output = command(&args).output().unwrap();
+    assert!(output.status.success(), "{}", text(&output.stderr));
+    let outcome: serde_json::Value = serde_json::from_slice(&output.stdout).unwrap();
+    assert_eq!(outcome["bench"], "device");
+    assert_eq!(outcome["params"]["emulated"], true);
+    assert_eq!(outcome["params"]["device"], "bluefield2-offchip (emulated)");
+    let variants = outcome["variants"].as_array().unwrap();
+    let names: Vec<&str> = variants.iter().map(|v| v["name"].as_str().unwrap()).collect();
+    let expected = ["stock", "inline", "software", "block", "sync", "custom-lc", "async"];
+    assert_eq!(names, [&expected[..], &["custom-batch"]].concat());
+    for variant in variants {
+        let name = variant["name"].as_str().unwrap();
+        assert_eq!(variant["errors"], 0, "{variant}");
+        for workload in ["cache1", "feed1", "web"] {
+            let per_second = format!("{workload}_per_second");
+            assert!(variant[&per_second].as_f64() > Some(0.0), "{variant}");
+            let percent = on_device(variant, workload);
+            let is_right = match name {
+                "stock" | "inline" | "software" => percent == 0.0,
+                // Nothing of Feed-1 is as small as 256 bytes.
+                "custom-lc" if workload == "cache1" => (40.0..80.0).contains(&percent),
+                "block" | "sync" | "custom-lc" => percent == 100.0,
+                // What comes in the midst of a batch of events stays in place.
+                _ => percent > 0.0,
+            };
+            assert!(is_right, "{name} {workload}: {percent} %");
+            if name != "software" {
+                let ratio = &outcome["ratios"][format!("{name}/software")][&per_second];
+                assert!(ratio.as_f64() > Some(0.0), "{name} {workload}");
+            }
+        }
+    }
+}
+
+#[test]
+fn bench_device_sweeps_and_says_in_each_table_what_is_emulated() {
+    let args = ["bench", "device", "--time", "20", "--rounds", "1", "--modes", "async"];
+    let output = command(&[&args[..], &["--json"]].concat()).output().unwrap();
+    assert!(output.status.success(), "{}", text(&output.stderr));
+    let outcome: serde_json::Value = serde_json::from_slice(&output.stdout).unwrap();
+    let members = |name: &str| outcome[name].as_array().unwrap();
+    for (name, count, key) in [("polling", 7, "poll_interval_us"), ("dequeue", 6, "dequeue")] {
+        assert_eq!(members(name).len(), count);
+        for point in members(name) {
+            assert!(point[key].as_f64() > Some(0.0) && point["errors"] == 0, "{point}");
+            assert!(on_device(point, "cache1") > 0.0, "{point}");
+        }
+    }
+    assert_eq!(members("latency").len(), 44);
+    let output = command(&args).output().unwrap();
+    let said = text(&output.stdout);
+    let tables: Vec<&str> = said.split("\n\n").collect();
+    let of = |begin: &str| tables.iter().find(|table| table.trim_start().starts_with(begin));
+    for begin in ["Cache-1:", "Feed-1:", "web service:", "Cache-1, async, by the p", "One request"]
+    {
+        let table = of(begin).unwrap_or_else(|| panic!("no {begin} in {said}"));
+        assert!(table.contains("emulated"), "{table}");
+    }
+}

@@ -72,7 +72,7 @@ fn description(queue: u32, units: u32, latency: u64) -> Description {
     Description::parse("test", &text).unwrap()
 }
 
-const EAGER: DeviceConfig = DeviceConfig { dequeue: usize::MAX, poll_interval: 0 };
+const EAGER: DeviceConfig = DeviceConfig { dequeue: usize::MAX, poll_interval: 0, remembered: 0 };
 
 fn device(queue: u32, units: u32, config: DeviceConfig) -> (Cores, Fake, Device<Fake>) {
     let cores = Cores::new(CoresConfig { threads: 2, queue: 1000, nice: 0 });
@@ -198,7 +198,7 @@ fn what_the_device_does_not_do_it_does_not_take() {
 
 #[test]
 fn a_look_takes_so_many_and_the_next_one_waits() {
-    let config = DeviceConfig { dequeue: 2, poll_interval: 1000 };
+    let config = DeviceConfig { dequeue: 2, poll_interval: 1000, ..EAGER };
     let (cores, clock, mut device) = device(8, 8, config);
     for number in 1..=5 {
         assert!(device.submit(job(number)).is_ok());
@@ -334,3 +334,5 @@ fn who_sleeps_is_woken_when_the_device_is_done() {
     device.sleep(Some(Duration::from_millis(1)));
     cores.close();
 }
+
+mod remembered;

@@ -122,6 +122,18 @@ pub enum CompressPolicy {
     Fastest,
 }
 
+/// Where the results of an emulated device come from.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize, Default)]
+#[serde(rename_all = "lowercase")]
+pub enum DeviceResults {
+    /// A helper thread computes each.
+    #[default]
+    Computed,
+    /// Of equal compressions of whole buffers (`libdeflate_*_compress`) the first is computed, and the others
+    /// get its results. So the device may be faster than a helper thread.
+    Remembered,
+}
+
 /// Everything that can be set. Unknown keys are errors.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Deserialize)]
 #[serde(default, deny_unknown_fields)]

@@ -3,7 +3,7 @@
 use interlude_device::Description;
 use serde::Deserialize;
 
-use crate::{Check, CompressPolicy, Compressor, SettingsError};
+use crate::{Check, CompressPolicy, Compressor, DeviceResults, SettingsError};
 
 /// `[cores]`: the helper-thread engine.
 #[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
@@ -47,6 +47,11 @@ pub struct Device {
     pub dequeue: u32,
     /// No two looks at the ring are closer to each other, in nanoseconds, 0 to a second.
     pub poll_interval_ns: u32,
+    /// Where results come from.
+    pub results: DeviceResults,
+    /// KiB of remembered results and of what they answer, of each thread, at most, 1 to 4194304; the oldest are
+    /// forgotten.
+    pub remembered_kib: u32,
     /// What `description` says; there once it is read, for the engine `device` only.
     #[serde(skip)]
     pub described: Option<Description>,
@@ -179,6 +184,8 @@ impl Default for Device {
             description: "bluefield2-offchip".to_owned(),
             dequeue: 16,
             poll_interval_ns: 0,
+            results: DeviceResults::Computed,
+            remembered_kib: 65_536,
             described: None,
         }
     }
@@ -256,6 +263,10 @@ impl Device {
         if self.poll_interval_ns > 1_000_000_000 {
             let (key, allowed) = ("device.poll_interval_ns", "0 to 1000000000");
             return Err(SettingsError::range(key, self.poll_interval_ns, allowed));
+        }
+        if !(1..=4_194_304).contains(&self.remembered_kib) {
+            let (key, allowed) = ("device.remembered_kib", "1 to 4194304");
+            return Err(SettingsError::range(key, self.remembered_kib, allowed));
         }
         Ok(())
     }

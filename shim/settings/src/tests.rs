@@ -43,6 +43,12 @@ fn errors_name_the_key_and_the_reason_in_one_line() {
         (&[("INTERLUDE_DEADLINE_MS", "0")], "", &["jobs.deadline_ms", "1 to 600000"]),
         (&[("INTERLUDE_CHAOS_WRONG", "97")], "", &["chaos.wrong = 97", "100 together"]),
         (&[("INTERLUDE_DEVICE_DEQUEUE", "0")], "", &["device.dequeue = 0", "1 to 65536"]),
+        (&[("INTERLUDE_DEVICE_RESULTS", "old")], "", &["RESULTS=old", "computed or remembered"]),
+        (
+            &[("INTERLUDE_DEVICE_REMEMBERED_KIB", "0")],
+            "",
+            &["device.remembered_kib = 0", "1 to 4194304"],
+        ),
         (
             &[("INTERLUDE_DEVICE_POLL_INTERVAL_NS", "1000000001")],
             "",
@@ -83,10 +89,12 @@ fn chaos_is_set_by_its_section_and_its_variables() {
 fn a_device_is_read_where_it_is_the_engine() {
     let device = load(&[("INTERLUDE_ENGINE", "device")], "").unwrap().device;
     assert_eq!(device.described.unwrap().name, "BlueField-2, off-chip");
-    let file = "[device]\ndescription = \"bluefield2-onchip\"\ndequeue = 3\n";
+    let file =
+        "[device]\ndescription = \"bluefield2-onchip\"\ndequeue = 3\nresults = \"remembered\"\n";
     let pairs = [("INTERLUDE_CONFIG", "x.toml"), ("INTERLUDE_DEVICE_POLL_INTERVAL_NS", "1000")];
     let device = load(&pairs, file).unwrap().device;
     assert_eq!((device.dequeue, device.poll_interval_ns, device.described), (3, 1000, None));
+    assert_eq!((device.results, device.remembered_kib), (DeviceResults::Remembered, 65_536));
     let engine = [("INTERLUDE_CONFIG", "x.toml"), ("INTERLUDE_ENGINE", "device")];
     let described = load(&engine, file).unwrap().device.described;
     assert_eq!(described.unwrap().name, "BlueField-2, on-chip");

@@ -1,6 +1,6 @@
 //! The `INTERLUDE_*` variables: one row each, the only list of them.
 
-use crate::{Check, CompressPolicy, Compressor, EngineName, Mode, Settings};
+use crate::{Check, CompressPolicy, Compressor, DeviceResults, EngineName, Mode, Settings};
 
 /// One environment variable and the setting that it overrides.
 pub struct Variable {
@@ -92,6 +92,18 @@ pub const VARIABLES: &[Variable] = &[
         key: "device.poll_interval_ns",
         help: "shortest time between two looks at its ring, in nanoseconds; 0: every time",
         apply: |s, v| number(v).map(|n| s.device.poll_interval_ns = n),
+    },
+    Variable {
+        name: "INTERLUDE_DEVICE_RESULTS",
+        key: "device.results",
+        help: "computed | remembered (of equal compressions of whole buffers, emulated, one is computed)",
+        apply: |s, v| results(v).map(|r| s.device.results = r),
+    },
+    Variable {
+        name: "INTERLUDE_DEVICE_REMEMBERED_KIB",
+        key: "device.remembered_kib",
+        help: "KiB of results, and of what they answer, that are remembered, at most",
+        apply: |s, v| number(v).map(|n| s.device.remembered_kib = n),
     },
     Variable {
         name: "INTERLUDE_JOBS",
@@ -248,6 +260,14 @@ fn compressor(text: &str) -> Result<Compressor, &'static str> {
         "zlib" => Compressor::Zlib,
         "isal" => Compressor::Isal,
         _ => return Err("must be zlib or isal"),
+    })
+}
+
+fn results(text: &str) -> Result<DeviceResults, &'static str> {
+    Ok(match text {
+        "computed" => DeviceResults::Computed,
+        "remembered" => DeviceResults::Remembered,
+        _ => return Err("must be computed or remembered"),
     })
 }
 

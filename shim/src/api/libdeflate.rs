@@ -2,14 +2,19 @@
 //!
 //! Followed: `libdeflate.h`. The compressor is on the heap and busy while a call is inside; input
 //! and output are the job's, and copied.
+//!
+//! What comes out depends on the function, the compressor's level, the room and the input, and nothing else: each call
+//! begins anew. So an emulated device may remember it (`device.results`), where the level is known.
 
-use std::ffi::c_void;
+use std::ffi::{c_int, c_void};
 
 use interlude_core::cost::Size;
-use interlude_offload::{Call as Offloaded, JobKind};
+use interlude_offload::{Call as Offloaded, JobKind, Question};
 use interlude_settings::Check;
 
+use crate::api::compressors::LEVELS;
 use crate::api::objects;
+use crate::bypass::Bypass;
 use crate::hook::{Call, Outcome};
 use crate::offload::{self, Load, Plan, Watch};
 use crate::thread::Thread;
@@ -20,6 +25,8 @@ type Compress =
 struct Buffer {
     function: Compress,
     compressor: *mut c_void,
+    /// Of the compressor, where it is known.
+    level: Option<u8>,
     input: Vec<u8>,
     output: Vec<u8>,
     available: usize,
@@ -44,6 +51,22 @@ impl Offloaded for Buffer {
             )
         };
         self.result = Some(produced);
+    }
+
+    fn question(&self) -> Option<Question<'_>> {
+        let function = self.function as usize as u64;
+        let terms = [function, self.level?.into(), self.available as u64];
+        Some(Question { terms, input: &self.input })
+    }
+
+    fn answer(&self) -> Option<&[u8]> {
+        self.results()
+    }
+
+    fn repeat(&mut self, answer: &[u8]) {
+        self.output.clear();
+        self.output.extend_from_slice(answer);
+        self.result = Some(answer.len());
     }
 
     fn spoil(&mut self, random: u64) {
@@ -74,6 +97,7 @@ impl Buffer {
         let mut again = Self {
             function: self.function,
             compressor: self.compressor,
+            level: self.level,
             input: self.input.clone(),
             output: Vec::with_capacity(self.available),
             available: self.available,
@@ -82,6 +106,25 @@ impl Buffer {
         again.run();
         (again.results() == Some(results)).then_some(results)
     }
+}
+
+/// `libdeflate_alloc_compressor`.
+pub(crate) fn make<F>(_: &Call<F>, _: c_int) -> Outcome<*mut c_void> {
+    Outcome::PassThrough(Bypass::Observed)
+}
+
+pub(crate) fn made(compressor: *mut c_void, level: c_int) {
+    if !compressor.is_null() {
+        LEVELS.made(compressor.addr(), level);
+    }
+}
+
+/// `libdeflate_free_compressor`.
+pub(crate) fn free<F>(_: &Call<F>, compressor: *mut c_void) -> Outcome<()> {
+    if !compressor.is_null() {
+        LEVELS.freed(compressor.addr());
+    }
+    Outcome::PassThrough(Bypass::Observed)
 }
 
 /// `libdeflate_gzip_compress`, `libdeflate_zlib_compress` and `libdeflate_deflate_compress`.
@@ -116,7 +159,9 @@ pub(crate) fn compress(
             let input = unsafe { std::slice::from_raw_parts(data.cast::<u8>(), len) }.to_vec();
             let output = Vec::with_capacity(available);
             let function = call.original;
-            let job = Buffer { function, compressor, input, output, available, result: None };
+            let level = LEVELS.of(compressor.addr());
+            let job =
+                Buffer { function, compressor, level, input, output, available, result: None };
             let done = offload::carry_out(thread, load, job);
             match done {
                 Some(done) => match done.checked(thread) {

@@ -49,6 +49,21 @@ static void on_the_stack(struct transcript *t)
 	libdeflate_free_compressor(c);
 }
 
+/* The same input at several levels, by compressors of which one may lie where another has lain. */
+static void same_input(struct transcript *t, struct room *r)
+{
+	static const int levels[] = {1, 6, 9, 1, 6};
+	fill(r->in, 9000, 99);
+	for (size_t i = 0; i < sizeof(levels) / sizeof(levels[0]); i++) {
+		struct libdeflate_compressor *c = libdeflate_alloc_compressor(levels[i]);
+		for (int twice = 0; twice < 2; twice++) {
+			size_t size = (size_t)CALL(t, libdeflate_gzip_compress(c, r->in, 9000, r->out, sizeof(r->out)));
+			say_bytes(t, "again", r->out, size);
+		}
+		libdeflate_free_compressor(c);
+	}
+}
+
 void libdeflates(struct transcript *t)
 {
 	struct room *r = malloc(sizeof(*r));
@@ -58,5 +73,6 @@ void libdeflates(struct transcript *t)
 	level(t, r, 12, 20000);
 	level(t, r, 6, 100);
 	on_the_stack(t);
+	same_input(t, r);
 	free(r);
 }

@@ -3,7 +3,9 @@
 
 use crate::app::{self, App, MODES, coroutine, preload};
 use interlude_test_apps::{Preload, Shim};
+use std::fs;
 use std::sync::LazyLock;
+use tempfile::NamedTempFile;
 
 pub(crate) const PROGRAM: &str = env!("APP_HOOK_CALLS");
 
@@ -172,6 +174,47 @@ fn compressions_park() {
         let parked = app.counter("coroutine.parked");
         app.stop();
         assert!(parked > 0, "{section}: no coroutine was ever parked");
+    }
+}
+
+/// A device that does what the section's loop begins with, and compresses.
+const SIGNS_AND_COMPRESSES: &str = "\
+name = \"both\"
+queue = 64
+units = 4
+ring = 64
+[operations.sign]
+setup_ns = 500
+latency_ns = 20000
+[operations.compress]
+setup_ns = 500
+latency_ns = 20000
+";
+
+/// Compressions of the same input at several levels, into more room and less, by compressors that come and go.
+#[test]
+fn what_a_device_remembers_is_what_would_be_computed() {
+    let description = NamedTempFile::new().unwrap();
+    fs::write(description.path(), SIGNS_AND_COMPRESSES).unwrap();
+    let description = ("INTERLUDE_DEVICE_DESCRIPTION", description.path().to_str().unwrap());
+    let native = app::run(PROGRAM, &["libdeflates"], &Preload::Stock).unwrap();
+    for mode in ["block", "spin", "coroutine"] {
+        let computed = [description, ("INTERLUDE_ENGINE", "device"), ("INTERLUDE_MODE", mode)];
+        let remembered = [&computed[..], &[("INTERLUDE_DEVICE_RESULTS", "remembered")]].concat();
+        let here = app::run(PROGRAM, &["libdeflates"], &coroutine(&remembered)).unwrap();
+        let (said, here): (Vec<&str>, Vec<&str>) =
+            here.lines().partition(|line| line.starts_with("interlude: "));
+        assert_eq!(said, ["interlude: engine device is emulated: both"]);
+        let difference = difference(&native, &here.join("\n"));
+        assert!(difference.is_none(), "{mode}: {}", difference.unwrap_or_default());
+        let count = |set: &[(&str, &str)]| {
+            let app = App::start(PROGRAM, &["libdeflates", "hold"], &coroutine(set));
+            let count = app.counter("device.remembered");
+            app.stop();
+            count
+        };
+        assert!(count(&remembered) > 0, "{mode}");
+        assert_eq!(count(&computed), 0, "{mode}");
     }
 }
 

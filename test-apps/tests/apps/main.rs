@@ -24,6 +24,7 @@ mod leaving;
 mod meanwhile;
 mod mio_server;
 mod mutex_across;
+mod objects;
 mod orders;
 mod panics;
 mod pooled_peer;

@@ -1,0 +1,274 @@
+//! `bench device`: the evaluation of A. Vijeev's thesis (docs and the device's description name it) once more, over
+//! an emulated BlueField-2, on one core.
+//!
+//! ```text
+//! mode (what serves) x workload (what is asked) --client--> Sample --> Outcome, ratios to software
+//!        `--> sweep: async by polling interval, by dequeue batch; a request by size and kind of input
+//!                                        report: beside the thesis's figures
+//! ```
+//!
+//! Must not: show a figure without the word *emulated*, or one that the emulation decides without saying so.
+
+mod client;
+mod mode;
+mod report;
+mod sweep;
+mod workload;
+
+use super::outcome::{Outcome, Series};
+use super::placement::Placement;
+use super::sample::Sample;
+use super::{interrupt, options};
+use crate::failure::Failure;
+use crate::output;
+use client::{Asks, Expected};
+use interlude_device::{Description, Operation};
+use interlude_settings::Settings;
+use interlude_test_apps::HarnessError;
+use interlude_test_apps::objects::{Corpora, ObjectServer};
+use mode::{MODES, Mode, SOFTWARE};
+use serde_json::{Map, Value, json};
+use std::process::ExitCode;
+use std::time::{Duration, Instant};
+use sweep::Sweeps;
+use workload::{CACHE1, FEED1, WEB, Workload};
+
+/// What `--quick` takes at most, but for the measurement that is under way.
+const QUICK: Duration = Duration::from_secs(44);
+/// Values of which ratios are taken.
+const RATIOS: [&str; 3] = [CACHE1.keys.per_second, FEED1.keys.per_second, WEB.keys.per_second];
+
+/// Compression by an emulated accelerator: the five modes of a study with BlueField-2, and two baselines.
+///
+/// Request-size distributions Cache-1 and Feed-1 and a web service, by one server core; then the polling
+/// interval, the dequeue batch, and one request by its size and data. All of the device's times are emulated.
+#[derive(clap::Args)]
+pub(crate) struct Args {
+    /// Everything once, within 50 seconds
+    #[arg(long)]
+    quick: bool,
+    /// Milliseconds that one measurement takes; 2000 where not given, and 700 with --quick
+    #[arg(long, value_name = "MS", value_parser = clap::value_parser!(u32).range(10..=3_600_000))]
+    time: Option<u32>,
+    /// Rounds in which each mode is measured once; 3 where not given, and 1 with --quick
+    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u32).range(1..=1000))]
+    rounds: Option<u32>,
+    /// Requests in each message of a connection
+    #[arg(long, value_name = "N", default_value_t = 16)]
+    #[arg(value_parser = clap::value_parser!(u32).range(1..=256))]
+    pipeline: u32,
+    /// Only these modes, of stock, inline, software, block, sync, custom-lc, async, custom-batch; software is
+    /// always there
+    #[arg(long, value_name = "LIST", value_delimiter = ',')]
+    modes: Vec<String>,
+    /// No sweeps, and no latency by size
+    #[arg(long)]
+    no_sweeps: bool,
+    /// CPUs of the server instead of the one chosen
+    #[arg(long, value_name = "LIST", value_delimiter = ',')]
+    server_cpus: Vec<usize>,
+    /// CPUs of the client instead of the one chosen
+    #[arg(long, value_name = "LIST", value_delimiter = ',')]
+    client_cpus: Vec<usize>,
+    /// One JSON object on stdout, and nothing else
+    #[arg(long)]
+    json: bool,
+}
+
+/// What all measurements share.
+struct Bench {
+    time: Duration,
+    pipeline: usize,
+    placement: Placement,
+    corpora: Corpora,
+    deadline: Option<Instant>,
+}
+
+/// Measures and prints.
+pub(crate) fn run(args: &Args) -> Result<ExitCode, Failure> {
+    let modes = chosen(&args.modes)?;
+    let (time, rounds) = if args.quick { (700, 1) } else { (2000, 3) };
+    let bench = Bench {
+        time: Duration::from_millis(args.time.unwrap_or(time).into()),
+        pipeline: args.pipeline as usize,
+        placement: Placement::choose(false, &args.server_cpus, &args.client_cpus)?,
+        corpora: Corpora::default(),
+        deadline: args.quick.then(|| Instant::now() + QUICK),
+    };
+    let device = description()?;
+    let (rounds, series) = bench.rounds(&modes, args.rounds.unwrap_or(rounds))?;
+    let sweeps = if args.no_sweeps { Sweeps::default() } else { Sweeps::measure(&bench)? };
+    let outcome = Outcome::against(SOFTWARE, "device", bench.params(rounds), &series, &RATIOS);
+    if args.json {
+        return output::print_json(&json(&outcome, &sweeps));
+    }
+    output::print(&report::text(&outcome, &sweeps, &device))
+}
+
+/// The modes of these names, in the order of the table; all where none is named.
+fn chosen(names: &[String]) -> Result<Vec<Mode>, Failure> {
+    if let Some(wrong) = names.iter().find(|name| Mode::named(name).is_none()) {
+        let all = MODES.map(|mode| mode.name).join(", ");
+        return Err(Failure::usage(format!("--modes {wrong}: no such mode; there are {all}")));
+    }
+    let is_chosen = |mode: &Mode| {
+        names.is_empty() || mode.name == SOFTWARE || names.iter().any(|name| name == mode.name)
+    };
+    Ok(MODES.into_iter().filter(is_chosen).collect())
+}
+
+/// What is emulated.
+fn description() -> Result<Description, Failure> {
+    let name = Settings::default().device.description;
+    Description::load(&name, |path| std::fs::read_to_string(path))
+        .map_err(|error| Failure::usage(error.to_string()))
+}
+
+/// Set-up and latency of one request, in microseconds, by the description.
+fn device_us(device: &Description, bytes: u32) -> (f64, f64) {
+    let us = |ns: u64| ns as f64 / 1e3;
+    device.cost(Operation::Compress).map_or((0.0, 0.0), |cost| {
+        (us(cost.setup_ns.at(bytes.into())), us(cost.latency_ns.at(bytes.into())))
+    })
+}
+
+fn json(outcome: &Outcome, sweeps: &Sweeps) -> Value {
+    let mut object = outcome.json();
+    if let (Value::Object(object), Value::Object(more)) = (&mut object, sweeps.json()) {
+        object.extend(more);
+    }
+    object
+}
+
+impl Bench {
+    fn params(&self, rounds: u32) -> Map<String, Value> {
+        let mut params = Map::from_iter([
+            ("device".to_owned(), json!(options::emulated(&[]))),
+            ("emulated".to_owned(), json!(true)),
+            ("results".to_owned(), json!("remembered")),
+            ("latencies".to_owned(), json!("of requests, by the server's clock")),
+            ("pipeline".to_owned(), json!(self.pipeline)),
+            ("milliseconds".to_owned(), json!(self.time.as_millis() as u64)),
+            ("rounds".to_owned(), json!(rounds)),
+        ]);
+        self.placement.add_to(&mut params);
+        params
+    }
+
+    /// Each mode once in each round; every other round runs backwards.
+    fn rounds(&self, modes: &[Mode], rounds: u32) -> Result<(u32, Vec<Series>), Failure> {
+        let mut series: Vec<Series> = modes
+            .iter()
+            .map(|mode| Series { name: mode.name.to_owned(), samples: Vec::new() })
+            .collect();
+        for round in 0..rounds {
+            let mut pairs: Vec<(&Mode, &mut Series)> = modes.iter().zip(&mut series).collect();
+            if !round.is_multiple_of(2) {
+                pairs.reverse();
+            }
+            for (mode, series) in pairs {
+                let sample = self.mode(mode).map_err(|failure| failure.within(mode.name))?;
+                let rate = sample.value(CACHE1.keys.per_second).unwrap_or_default();
+                let round = round + 1;
+                eprintln!("device: round {round} of {rounds}, {}: {rate:.0} per s", mode.name);
+                series.samples.push(sample);
+            }
+        }
+        Ok((rounds, series))
+    }
+
+    /// All workloads, by one server.
+    fn mode(&self, mode: &Mode) -> Result<Sample, Failure> {
+        self.served(mode, &[], |server| {
+            let mut sample = Sample::default();
+            for workload in Workload::ALL {
+                sample = self.workload(server, workload, self.time, sample)?;
+            }
+            Ok(sample)
+        })
+    }
+
+    /// Runs `body` with a server of its own.
+    fn served<T>(
+        &self,
+        mode: &Mode,
+        settings: &[String],
+        body: impl FnOnce(&ObjectServer) -> Result<T, Failure>,
+    ) -> Result<T, Failure> {
+        interrupt::check()?;
+        let server = mode.start(settings, &self.placement.server)?;
+        let value = body(&server);
+        if let Some(ended) = server.ended() {
+            return Err(Failure::not_so(format!("the server ended: {ended}")));
+        }
+        let value = value?;
+        server.stop().map_err(|error: HarnessError| Failure::not_so(error.to_string()))?;
+        Ok(value)
+    }
+
+    /// One workload; what it gives is added to `sample`.
+    fn workload(
+        &self,
+        server: &ObjectServer,
+        workload: &Workload,
+        time: Duration,
+        sample: Sample,
+    ) -> Result<Sample, Failure> {
+        let mut expected = Expected::default();
+        // Each object once before: an emulated device has its results from then on.
+        expected.ask(server.port(), workload.distinct(), &self.corpora)?;
+        let sequence = workload.sequence();
+        let count = |name: &str| server.counter(name) as f64;
+        let before = (count("engine.device.completed"), count("device.behind"), server.cpu_time());
+        let asks = Asks {
+            port: server.port(),
+            connections: workload.connections,
+            pipeline: self.pipeline,
+            sequence: &sequence,
+            expected: &expected,
+            time,
+        };
+        let mut report = asks.run(&self.placement.client)?;
+        let answers = report.nanoseconds.len() as f64;
+        let on_device = count("engine.device.completed") - before.0;
+        let cpu = server.cpu_time().saturating_sub(before.2).as_secs_f64();
+        let keys = &workload.keys;
+        let errors = sample.errors + report.errors;
+        Ok(sample
+            .with(keys.per_second, answers / report.elapsed)
+            .with(keys.per_server_cpu_second, answers / cpu.max(0.01))
+            .with(keys.mean_us, report.mean_us())
+            .with(keys.p50_us, report.quantile_us(0.5))
+            .with(keys.p90_us, report.quantile_us(0.9))
+            .with(keys.under_10_us, report.percent_under_us(10))
+            .with(keys.on_device, 100.0 * on_device / answers.max(1.0))
+            .with(keys.behind, count("device.behind") - before.1)
+            .with(keys.client_cpu, report.cpu / report.elapsed)
+            .errors(errors))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn software_is_always_there_and_names_are_checked() {
+        let names = |given: &[&str]| {
+            let given: Vec<String> = given.iter().map(|name| (*name).to_owned()).collect();
+            chosen(&given).map(|modes| modes.iter().map(|mode| mode.name).collect::<Vec<_>>())
+        };
+        assert_eq!(names(&[]).unwrap().len(), MODES.len());
+        assert_eq!(names(&["async", "stock"]).unwrap(), ["stock", "software", "async"]);
+        let failure = names(&["fast"]).unwrap_err();
+        assert!(failure.parts().1.starts_with("--modes fast: no such mode"));
+        assert_eq!(failure.parts().0, 2);
+    }
+
+    #[test]
+    fn the_devices_times_are_its_descriptions() {
+        let device = description().unwrap();
+        let (setup, latency) = device_us(&device, 8192);
+        assert_eq!((latency, (setup * 10.0).round()), (9.0, 7.0));
+    }
+}
