@@ -65,6 +65,8 @@ pub struct Tally {
     pub returned: u64,
     /// Jobs that an emulated device would have done before their results were there.
     pub behind: u64,
+    /// Answers of a plugin's for jobs that it did not have.
+    pub unknown: u64,
 }
 
 /// A job that the engine has.
@@ -367,6 +369,7 @@ impl<E: Engine + ?Sized> Guard<E> {
     pub fn take_tally(&mut self) -> Option<Tally> {
         let mut tally = std::mem::take(&mut self.tally);
         tally.behind = self.engine.take_behind();
+        tally.unknown = self.engine.take_unknown();
         (tally != Tally::default()).then_some(tally)
     }
 
