@@ -153,9 +153,9 @@ exports {
     compression fn inflateSetDictionary(stream: *mut ZStream, dictionary: *const c_uchar, len: c_uint) -> c_int => @in_event zlib::enter3, then zlib::left3;
     compression fn inflateSync(stream: *mut ZStream) -> c_int => @in_event zlib::enter1, then zlib::left1;
     compression fn inflateCopy(to: *mut ZStream, from: *mut ZStream) -> c_int => @in_event zlib::copy, then zlib::copied;
-    compression fn libdeflate_gzip_compress(compressor: *mut c_void, data: *const c_void, n: size_t, out: *mut c_void, available: size_t) -> size_t => libdeflate::compress;
-    compression fn libdeflate_zlib_compress(compressor: *mut c_void, data: *const c_void, n: size_t, out: *mut c_void, available: size_t) -> size_t => libdeflate::compress;
-    compression fn libdeflate_deflate_compress(compressor: *mut c_void, data: *const c_void, n: size_t, out: *mut c_void, available: size_t) -> size_t => libdeflate::compress;
+    compression fn libdeflate_gzip_compress(compressor: *mut c_void, data: *const c_void, n: size_t, out: *mut c_void, available: size_t) -> size_t => libdeflate::gzip;
+    compression fn libdeflate_zlib_compress(compressor: *mut c_void, data: *const c_void, n: size_t, out: *mut c_void, available: size_t) -> size_t => libdeflate::zlib;
+    compression fn libdeflate_deflate_compress(compressor: *mut c_void, data: *const c_void, n: size_t, out: *mut c_void, available: size_t) -> size_t => libdeflate::raw;
 
     inference fn OrtGetApiBase() -> *mut c_void => onnx::base;
 

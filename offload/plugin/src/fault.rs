@@ -22,7 +22,9 @@ impl fmt::Display for Unusable {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::NotLoaded(why) => write!(f, "the plugin cannot be loaded: {why}"),
-            Self::NoEntry(path) => write!(f, "{path} is no plugin: it has no interlude_engine_plugin"),
+            Self::NoEntry(path) => {
+                write!(f, "{path} is no plugin: it has no interlude_engine_plugin")
+            }
             Self::Version(path, theirs) => {
                 write!(f, "{path} speaks another version of the interface than {}", crate::ABI)?;
                 theirs.map_or(Ok(()), |theirs| write!(f, ": {theirs}"))

@@ -141,10 +141,12 @@ static const struct interlude_engine_plugin plugin = {
 };
 
 #if FAULT == NO_ENTRY
-#define interlude_engine_plugin another_name
-__attribute__((visibility("default"))) const struct interlude_engine_plugin *another_name(uint32_t);
+const struct interlude_engine_plugin *another_name(uint32_t);
+#define ENTRY another_name
+#else
+#define ENTRY interlude_engine_plugin
 #endif
 
-const struct interlude_engine_plugin *interlude_engine_plugin(uint32_t abi_version) {
+const struct interlude_engine_plugin *ENTRY(uint32_t abi_version) {
     return FAULT == NO_VERSION || abi_version != INTERLUDE_ENGINE_ABI ? NULL : &plugin;
 }

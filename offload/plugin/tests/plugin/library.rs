@@ -21,7 +21,10 @@ fn a_plugin_says_what_it_is() {
 #[test]
 fn what_cannot_be_loaded_is_named_with_its_reason() {
     let missing = line("/no/such/plugin.so");
-    assert!(missing.contains("/no/such/plugin.so") && missing.contains("No such file"), "{missing}");
+    assert!(
+        missing.contains("/no/such/plugin.so") && missing.contains("No such file"),
+        "{missing}"
+    );
     let text = tempfile::NamedTempFile::new().unwrap();
     std::fs::write(text.path(), "no shared object").unwrap();
     assert!(line(text.path().to_str().unwrap()).starts_with("the plugin cannot be loaded: "));
