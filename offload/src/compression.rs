@@ -72,12 +72,6 @@ impl Compressed {
         self.request.output(self.produced.len)
     }
 
-    /// See [`Compression::new`].
-    #[must_use]
-    pub fn window_bits(&self) -> u8 {
-        self.request.window_bits()
-    }
-
     /// CRC-32 of the input, as far as the engine has said it.
     #[must_use]
     pub fn crc32(&self) -> Option<u32> {

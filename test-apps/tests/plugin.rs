@@ -31,6 +31,7 @@ fn after_load(shim: Shim) -> Server {
     };
     let stock = start(Preload::Stock);
     let reference = Reference::take(stock.ports().plain, &place.site, true).unwrap();
+    let reference = reference.whoever_compresses().unwrap();
     let server = start(Preload::Shim(shim));
     let (clients, requests) = LOAD;
     let crowd = Crowd::new(Transport::Plain, clients, requests);
@@ -59,9 +60,8 @@ fn assert_all_well(server: &Server) {
 #[test]
 fn in_each_mode_a_plugin_compresses_what_is_whole() {
     for mode in ["coroutine", "block", "spin"] {
-        let server = after_load(
-            shim(mode, env!("APP_PLUGIN_ZLIB"), LONG).with("INTERLUDE_CHECK", "all"),
-        );
+        let server =
+            after_load(shim(mode, env!("APP_PLUGIN_ZLIB"), LONG).with("INTERLUDE_CHECK", "all"));
         assert_all_well(&server);
         assert_eq!(server.counter("coroutine.parked") > 0, mode == "coroutine", "{mode}");
         assert_eq!(server.counter("engine.plugin.dropped"), 0, "{mode}");

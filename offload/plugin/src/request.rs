@@ -23,12 +23,6 @@ impl Request {
         &self.input
     }
 
-    /// See [`Request::compress`].
-    #[must_use]
-    pub fn window_bits(&self) -> u8 {
-        self.window_bits
-    }
-
     /// The first `len` bytes of its output; fewer, if there are not so many.
     #[must_use]
     pub fn output(&self, len: usize) -> &[u8] {

@@ -155,10 +155,9 @@ pub fn crc32(before: u32, data: &[u8]) -> u32 {
     unsafe { crc32_gzip_refl(before, data.as_ptr(), data.len() as u64) }
 }
 
-/// Is `blocks` one whole deflate stream that stands for `input`, with no match from farther back than
-/// `1 << window_bits` bytes, and nothing behind it?
+/// Is `blocks` one whole deflate stream that stands for `input`, and nothing behind it?
 #[must_use]
-pub fn stands_for(blocks: &[u8], input: &[u8], window_bits: u8) -> bool {
+pub fn stands_for(blocks: &[u8], input: &[u8]) -> bool {
     let (Ok(len), Ok(room)) = (u32::try_from(blocks.len()), u32::try_from(input.len() + 1)) else {
         return false;
     };
@@ -168,7 +167,6 @@ pub fn stands_for(blocks: &[u8], input: &[u8], window_bits: u8) -> bool {
     let mut output = vec![0; input.len() + 1];
     // SAFETY: a state of ours.
     unsafe { isal::isal_inflate_init(&raw mut *state) };
-    state.hist_bits = if window_bits < 15 { window_bits.into() } else { 0 };
     state.next_in = blocks.as_ptr().cast_mut();
     state.avail_in = len;
     state.next_out = output.as_mut_ptr();

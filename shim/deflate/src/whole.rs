@@ -30,7 +30,8 @@ const HEADER: c_uint = 16;
 pub struct Whole {
     /// zlib's level, 1 to 9.
     pub level: u8,
-    /// No match is from farther back than `1 << window_bits` bytes.
+    /// No match is to be from farther back than `1 << window_bits` bytes. (None can be: 15 bits are all of
+    /// deflate's, and what has fewer is no longer than that.)
     pub window_bits: u8,
     /// So many bytes of blocks may come of it; stored, it fits.
     pub room: usize,
