@@ -1,7 +1,7 @@
 //! What a plugin still has of a job that was given up: memory that nobody else has, until it answers.
 
 use crate::fixture::{faulty, inflated, job, open, page, results};
-use interlude_offload::{Engine, Guard, JobKind, Outcome, Plugin, Terms, Ticket};
+use interlude_offload::{Guard, JobKind, Outcome, Plugin, Terms, Ticket};
 use std::time::{Duration, Instant};
 
 /// See `c/faulty.c`.
