@@ -6,7 +6,6 @@ use crate::elf::{Elf, Linking};
 use crate::executable::{self, Executable};
 use crate::failure::Failure;
 use crate::hooks::{self, Hook};
-use interlude_plugin::Library;
 use interlude_settings::{EngineName, Settings};
 use serde::Serialize;
 use std::path::Path;
@@ -203,7 +202,7 @@ fn plugin() -> Option<Engine> {
     let read = Settings::load(variable, |path| std::fs::read_to_string(path));
     let unusable = match &read {
         Ok(settings) if settings.plugin.path.is_empty() => return None,
-        Ok(settings) => match Library::load(&settings.plugin.path) {
+        Ok(settings) => match interlude_plugin::Library::load(&settings.plugin.path) {
             Ok(library) => {
                 let plugin = Some(format!("{} {}", library.name(), library.version()));
                 return Some(Engine { plugin, ..engine(EngineName::Plugin) });
