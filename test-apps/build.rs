@@ -82,6 +82,20 @@ const ONNXRUNTIME: &str = "libonnxruntime.so.1";
 /// Libraries to be preloaded, each of one file.
 const PRELOADED: &[(&str, &str)] = &[("other-numbers", "other-numbers.c")];
 
+/// Engines to be loaded, good and bad ones: what `-D` makes of which file in `offload/plugin`.
+const PLUGINS: &[(&str, &str, &[&str])] = &[
+    ("plugin-zlib", "example/zlib.c", &[]),
+    ("plugin-stores", "tests/c/faulty.c", &["-DFAULT=NONE"]),
+    ("plugin-wrong", "tests/c/faulty.c", &["-DFAULT=WRONG"]),
+    ("plugin-never", "tests/c/faulty.c", &["-DFAULT=NEVER"]),
+    ("plugin-twice", "tests/c/faulty.c", &["-DFAULT=TWICE"]),
+    ("plugin-refuses", "tests/c/faulty.c", &["-DFAULT=REFUSES"]),
+    ("plugin-too-long", "tests/c/faulty.c", &["-DFAULT=TOO_LONG"]),
+    ("plugin-open-fails", "tests/c/faulty.c", &["-DFAULT=OPEN_FAILS"]),
+];
+/// Where they are, from `c/`.
+const PLUGINS_AT: &str = "../../offload/plugin";
+
 const FLAGS: [&str; 6] = ["-O2", "-g", "-Wall", "-Wextra", "-Werror", "-D_GNU_SOURCE"];
 const LIBRARIES: [&str; 6] = ["-lssl", "-lcrypto", "-lz", "-ldeflate", "-lpthread", "-lm"];
 
@@ -99,6 +113,14 @@ fn main() {
     for (name, source) in PRELOADED.iter().copied() {
         let library = out.join(name).with_extension("so");
         compile(&library, &[source], &["-shared", "-fPIC"]);
+        tell(name, &library);
+    }
+    println!("cargo:rerun-if-changed=c/{PLUGINS_AT}");
+    for (name, source, flags) in PLUGINS.iter().copied() {
+        let library = out.join(name).with_extension("so");
+        let include = format!("-Ic/{PLUGINS_AT}/include");
+        let source = format!("{PLUGINS_AT}/{source}");
+        compile(&library, &[&source], &[&["-shared", "-fPIC", &include], flags].concat());
         tell(name, &library);
     }
     build_inferring(&out);

@@ -7,6 +7,7 @@ use crate::elf::{Elf, Linking};
 use crate::executable::{self, Executable};
 use crate::failure::Failure;
 use crate::{library, variables};
+use interlude_plugin::Library;
 use interlude_settings::{EngineName, Mode, Settings};
 use std::collections::BTreeMap;
 use std::ffi::{OsStr, OsString};
@@ -25,7 +26,7 @@ pub(crate) struct Args {
     /// How heavy calls are carried out: off, inline, block, spin or coroutine
     #[arg(long, value_name = "M")]
     mode: Option<String>,
-    /// What carries them out: inline, cores, simd, onnx, device (emulated), or chaos (for tests)
+    /// What carries them out: inline, cores, simd, onnx, device (emulated), plugin, or chaos (for tests)
     #[arg(long, value_name = "E")]
     engine: Option<String>,
     /// A TOML file with settings
@@ -98,6 +99,10 @@ fn check_settings(environment: &Environment) -> Result<(), Failure> {
     let is_used = !matches!(settings.mode, Mode::Off | Mode::Inline);
     if is_used && settings.engine == EngineName::Simd {
         interlude_simd::availability().map_err(|missing| Failure::usage(missing.to_string()))?;
+    }
+    if is_used && settings.engine == EngineName::Plugin {
+        // Whether it opens a queue, only the server's workers will know.
+        Library::load(&settings.plugin.path).map_err(|why| Failure::usage(why.to_string()))?;
     }
     Ok(())
 }

@@ -30,6 +30,7 @@ pub(crate) fn assignment(text: &str) -> Result<(&'static str, String), Failure> 
         Some(variable) if variable.key == DESCRIPTION => {
             Ok((variable.name, described(value.trim())?))
         }
+        Some(variable) if variable.key == PLUGIN => Ok((variable.name, absolute(value.trim())?)),
         Some(variable) => Ok((variable.name, value.trim().to_owned())),
         None => {
             let known: Vec<&str> = VARIABLES.iter().map(|variable| variable.key).collect();
@@ -41,12 +42,18 @@ pub(crate) fn assignment(text: &str) -> Result<(&'static str, String), Failure> 
 
 /// The setting that may be a path.
 const DESCRIPTION: &str = "device.description";
+/// The one that is a path.
+const PLUGIN: &str = "plugin.path";
 
-/// The program may change its directory before the library reads the file.
 fn described(value: &str) -> Result<String, Failure> {
     if EMBEDDED.iter().any(|(name, _)| *name == value) {
         return Ok(value.to_owned());
     }
+    absolute(value)
+}
+
+/// The program may change its directory before the library reads the file.
+fn absolute(value: &str) -> Result<String, Failure> {
     let absolute =
         path::absolute(value).map_err(|error| Failure::usage(format!("{value}: {error}")))?;
     Ok(absolute.display().to_string())
@@ -70,6 +77,12 @@ mod tests {
         assert_eq!(described("bluefield2-onchip"), "bluefield2-onchip");
         let path = described("own.toml");
         assert!(path.starts_with('/') && path.ends_with("/own.toml"), "{path}");
+    }
+
+    #[test]
+    fn a_plugin_has_an_absolute_path() {
+        let path = assignment("plugin.path = engines/zlib.so").unwrap().1;
+        assert!(path.starts_with('/') && path.ends_with("/engines/zlib.so"), "{path}");
     }
 
     #[test]

@@ -93,6 +93,11 @@ pub trait Engine {
         0
     }
 
+    /// How many answers came for jobs that were not out, since this was last asked: they went no further.
+    fn take_unknown(&mut self) -> u64 {
+        0
+    }
+
     /// Appends what was done in passes since this was last asked.
     fn take_passes(&mut self, into: &mut Vec<Pass>) {
         let _ = into;

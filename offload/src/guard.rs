@@ -67,6 +67,8 @@ pub struct Tally {
     pub behind: u64,
     /// Jobs that one has answered with remembered results.
     pub remembered: u64,
+    /// Answers of a plugin's for jobs that it did not have.
+    pub unknown: u64,
 }
 
 /// A job that the engine has.
@@ -370,6 +372,7 @@ impl<E: Engine + ?Sized> Guard<E> {
         let mut tally = std::mem::take(&mut self.tally);
         tally.behind = self.engine.take_behind();
         tally.remembered = self.engine.take_remembered();
+        tally.unknown = self.engine.take_unknown();
         (tally != Tally::default()).then_some(tally)
     }
 

@@ -76,7 +76,7 @@ impl<C> Begun<'_, C> {
         self.0.call.as_mut()
     }
 
-    /// It has its results, after so long.
+    /// It has its results, after so long; 0: that tells nothing of how long the call itself would take.
     pub fn done(mut self, took: Duration) {
         self.0.took = took;
         self.0.standing = Standing::Done;
@@ -87,7 +87,7 @@ impl<C> Begun<'_, C> {
 pub struct Done<C> {
     /// The call, with its results.
     pub call: C,
-    /// How long it ran.
+    /// How long it ran; 0: it was done by other means, whose time tells nothing.
     pub took: Duration,
 }
 
@@ -114,6 +114,13 @@ impl<C: Call> Work<C> {
     pub fn look<T>(&self, body: impl FnOnce(&C) -> T) -> Option<T> {
         let state = self.0.try_lock().filter(|state| state.standing == Standing::Waiting)?;
         state.call.as_ref().map(body)
+    }
+
+    /// Lends a call that has yet to begin to an engine, which takes from it, before it begins, what it works on;
+    /// `None` as for [`Work::look`].
+    pub fn lend<T>(&self, body: impl FnOnce(&mut C) -> T) -> Option<T> {
+        let state = self.0.try_lock().filter(|state| state.standing == Standing::Waiting);
+        state?.call.as_mut().map(body)
     }
 
     /// For the submitter, to have its call back; `None` if that was not run, and then it will not be.

@@ -26,4 +26,5 @@ pub(crate) mod parameter;
 pub(crate) mod process;
 pub(crate) mod rsa;
 mod signature;
+pub(crate) mod whole;
 pub(crate) mod zlib;

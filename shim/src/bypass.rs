@@ -54,6 +54,9 @@ pub(crate) enum Bypass {
     WindingDown,
     /// It is faster alone than together with others, or has no company, as was measured (engine `onnx`).
     Apart,
+    /// The engine compresses whole buffers only (`plugin`), and this is a part of a stream, or one that is set up
+    /// in a way that others cannot follow.
+    Partial,
     /// Something panicked earlier.
     Panicked,
     /// The call waits by other means than epoll.
@@ -86,6 +89,7 @@ impl Bypass {
             Self::Late => Counter::BypassLate,
             Self::WindingDown => Counter::BypassWindingDown,
             Self::Apart => Counter::BypassApart,
+            Self::Partial => Counter::BypassPartial,
             Self::Panicked => Counter::BypassPanicked,
             Self::OtherWait => Counter::BypassOtherWait,
         }

@@ -75,15 +75,18 @@ impl Watch {
 pub(crate) fn plan(load: Load) -> Plan {
     match choose(load) {
         Ok(thread) => Plan::Job(thread),
-        Err(reason) => {
-            count(reason.counter());
-            count_job(load.kind, JobEvent::InPlace, 1);
-            count_job(load.kind, JobEvent::Bytes, load.bytes);
-            let tells = matches!(reason, Bypass::Small | Bypass::NoLoop);
-            let thread = context::thread().filter(|_| tells);
-            Plan::InPlace(thread.map_or(Watch(None), |thread| Watch::of(thread, load)))
-        }
+        Err(reason) => in_place(load, reason),
     }
+}
+
+/// The call stays in place, for that reason, which is counted.
+pub(crate) fn in_place(load: Load, reason: Bypass) -> Plan {
+    count(reason.counter());
+    count_job(load.kind, JobEvent::InPlace, 1);
+    count_job(load.kind, JobEvent::Bytes, load.bytes);
+    let tells = matches!(reason, Bypass::Small | Bypass::NoLoop);
+    let thread = context::thread().filter(|_| tells);
+    Plan::InPlace(thread.map_or(Watch(None), |thread| Watch::of(thread, load)))
 }
 
 fn choose(load: Load) -> Result<&'static Thread, Bypass> {
@@ -104,6 +107,7 @@ fn choose(load: Load) -> Result<&'static Thread, Bypass> {
     let is_done = match thread.settings.engine {
         EngineName::Simd => !kind.answers(),
         EngineName::Onnx => kind == JobKind::Infer,
+        EngineName::Plugin => kind.compresses(),
         // A device: as the engine says, below.
         EngineName::Inline | EngineName::Cores | EngineName::Device | EngineName::Chaos => true,
     };
@@ -236,7 +240,10 @@ pub(crate) fn carry_out<C: Call + 'static>(
             return;
         };
         count_job(kind, JobEvent::Completed, 1);
-        thread.costs.borrow_mut().took(kind.index(), size, done.took);
+        // What was done by other means says nothing of what the call takes.
+        if !done.took.is_zero() {
+            thread.costs.borrow_mut().took(kind.index(), size, done.took);
+        }
     });
     done.map(|done| done.call)
 }
@@ -298,6 +305,9 @@ fn counters(engine: EngineName) -> EngineCounters {
         EngineName::Onnx => (C::EngineOnnxSubmitted, C::EngineOnnxCompleted, None),
         EngineName::Device => {
             (C::EngineDeviceSubmitted, C::EngineDeviceCompleted, Some(C::EngineDeviceRefused))
+        }
+        EngineName::Plugin => {
+            (C::EnginePluginSubmitted, C::EnginePluginCompleted, Some(C::EnginePluginRefused))
         }
     };
     EngineCounters { submitted, completed, refused }
@@ -363,6 +373,7 @@ fn count_tally(tally: &Tally) {
     count(Counter::EngineReturned, tally.returned);
     count(Counter::DeviceBehind, tally.behind);
     count(Counter::DeviceRemembered, tally.remembered);
+    count(Counter::EnginePluginDropped, tally.unknown);
 }
 
 /// How much the results of this thread's engine are believed. Those of the original function in this

@@ -155,9 +155,9 @@ exports {
     compression fn inflateCopy(to: *mut ZStream, from: *mut ZStream) -> c_int => @in_event zlib::copy, then zlib::copied;
     compression fn libdeflate_alloc_compressor(level: c_int) -> *mut c_void => libdeflate::make, then libdeflate::made;
     compression fn libdeflate_free_compressor(compressor: *mut c_void) -> () => libdeflate::free;
-    compression fn libdeflate_gzip_compress(compressor: *mut c_void, data: *const c_void, n: size_t, out: *mut c_void, available: size_t) -> size_t => libdeflate::compress;
-    compression fn libdeflate_zlib_compress(compressor: *mut c_void, data: *const c_void, n: size_t, out: *mut c_void, available: size_t) -> size_t => libdeflate::compress;
-    compression fn libdeflate_deflate_compress(compressor: *mut c_void, data: *const c_void, n: size_t, out: *mut c_void, available: size_t) -> size_t => libdeflate::compress;
+    compression fn libdeflate_gzip_compress(compressor: *mut c_void, data: *const c_void, n: size_t, out: *mut c_void, available: size_t) -> size_t => libdeflate::gzip;
+    compression fn libdeflate_zlib_compress(compressor: *mut c_void, data: *const c_void, n: size_t, out: *mut c_void, available: size_t) -> size_t => libdeflate::zlib;
+    compression fn libdeflate_deflate_compress(compressor: *mut c_void, data: *const c_void, n: size_t, out: *mut c_void, available: size_t) -> size_t => libdeflate::raw;
 
     inference fn OrtGetApiBase() -> *mut c_void => onnx::base;
 

@@ -5,8 +5,9 @@
 
 use std::cell::{Cell, RefCell};
 use std::ffi::c_void;
+use std::fmt::Display;
 use std::os::fd::RawFd;
-use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::atomic::{AtomicU32, AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, Once, OnceLock, TryLockError};
 use std::time::{Duration, Instant};
 
@@ -19,7 +20,7 @@ use interlude_core::ready::Delivered;
 use interlude_fiber::{Fiber, on_roomy_stack};
 use interlude_offload::{
     Chaos, ChaosConfig, Cores, CoresConfig, Device, DeviceConfig, Engine, Guard, Inline, JobKind,
-    Missing, Onnx, OnnxConfig, Pass, Run, Shares, Simd, Terms,
+    Onnx, OnnxConfig, Pass, Plugin, PluginLibrary, Run, Shares, Simd, Terms,
 };
 use interlude_settings::{DeviceResults, EngineName, Settings};
 
@@ -256,13 +257,8 @@ fn make_engine(settings: &Settings) -> Option<Box<dyn Engine>> {
     match settings.engine_in_use() {
         EngineName::Inline => Some(Box::new(Inline::default())),
         EngineName::Cores => Some(Box::new(pool(settings).port().ok()?)),
-        EngineName::Simd => match open_lanes(settings) {
-            Ok(engine) => Some(Box::new(engine)),
-            Err(missing) => {
-                say_once(missing);
-                None
-            }
-        },
+        EngineName::Simd => Some(Box::new(or_say_why(open_lanes(settings))?)),
+        EngineName::Plugin => Some(Box::new(open_plugin(settings)?)),
         EngineName::Onnx => Some(Box::new(Onnx::new(OnnxConfig {
             batch: settings.onnx.batch as usize,
             tolerance: settings.onnx.tolerance_ppm as f32 / 1e6,
@@ -276,7 +272,7 @@ fn make_engine(settings: &Settings) -> Option<Box<dyn Engine>> {
 }
 
 /// Without an fd for the wake-up, the passes are made in place.
-fn open_lanes(settings: &Settings) -> Result<Simd, Missing> {
+fn open_lanes(settings: &Settings) -> Result<Simd, interlude_offload::Missing> {
     let port = (settings.simd.threads > 0).then(|| pool(settings).port().ok()).flatten();
     match port {
         Some(port) => Simd::open_over(port, lanes::random),
@@ -297,10 +293,27 @@ fn emulate(settings: &Settings) -> Option<Device> {
     Device::open(set.described.clone()?, config, pool(settings).port().ok()?).ok()
 }
 
-#[cold]
-fn say_once(missing: Missing) {
+/// A plugin that has failed once is not asked again in this process: it would be, with each heavy call.
+fn open_plugin(settings: &Settings) -> Option<Plugin> {
+    static LIBRARY: OnceLock<Option<PluginLibrary>> = OnceLock::new();
+    static FAILED: AtomicU32 = AtomicU32::new(0);
+    if FAILED.load(Ordering::Relaxed) == std::process::id() {
+        return None;
+    }
+    let set = &settings.plugin;
+    let library = LIBRARY.get_or_init(|| or_say_why(PluginLibrary::load(&set.path))).as_ref()?;
+    let opened = or_say_why(Plugin::open(library, &set.arguments));
+    if opened.is_none() {
+        FAILED.store(std::process::id(), Ordering::Relaxed);
+    }
+    opened
+}
+
+/// Says, once in a process, why there is no engine.
+fn or_say_why<T, E: Display>(engine: Result<T, E>) -> Option<T> {
     static SAID: Once = Once::new();
-    SAID.call_once(|| log::line(format_args!("{missing}; calls run in place")));
+    let say = |why: &E| SAID.call_once(|| log::line(format_args!("{why}; calls run in place")));
+    engine.inspect_err(say).ok()
 }
 
 fn terms(settings: &Settings) -> Terms {

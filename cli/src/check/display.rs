@@ -80,7 +80,9 @@ fn hook(hook: &Acting) -> String {
 fn engine(engine: &Engine) -> String {
     let emulated = engine.emulated.then(|| "emulated".to_owned());
     let cpus = engine.cpus.map(|cpus| format!("up to {cpus} CPUs"));
-    match join(emulated.into_iter().chain(cpus)) {
+    let plugin = engine.plugin.clone();
+    let unusable = engine.unusable.as_ref().map(|why| format!("cannot be used: {why}"));
+    match join(emulated.into_iter().chain(cpus).chain(plugin).chain(unusable)) {
         none if none.is_empty() => engine.name.to_owned(),
         how => format!("{} ({how})", engine.name),
     }
@@ -92,6 +94,10 @@ mod tests {
 
     fn acting(family: &str, symbol: &str, by: &str) -> Acting {
         Acting { symbol: symbol.into(), family: family.into(), imported_by: vec![by.into()] }
+    }
+
+    fn engine(name: &'static str, emulated: bool, cpus: Option<usize>) -> Engine {
+        Engine { name, emulated, cpus, plugin: None, unusable: None }
     }
 
     #[test]
@@ -111,9 +117,10 @@ mod tests {
                 acting("tls", "EVP_DigestSign", "libssl.so.3"),
             ],
             engines: vec![
-                Engine { name: "inline", emulated: false, cpus: None },
-                Engine { name: "cores", emulated: false, cpus: Some(2) },
-                Engine { name: "device", emulated: true, cpus: Some(2) },
+                engine("inline", false, None),
+                engine("cores", false, Some(2)),
+                engine("device", true, Some(2)),
+                Engine { plugin: Some("zlib 1".into()), ..engine("plugin", false, None) },
             ],
             accelerable: true,
             verdict: "x can be accelerated.".into(),
@@ -124,7 +131,7 @@ linking    dynamic, by /lib/ld.so
 modules    may load mod_a.so
 hooks      loop         epoll_wait
            tls          SSL_read, EVP_DigestSign (libssl.so.3)
-engines    inline, cores (up to 2 CPUs), device (emulated, up to 2 CPUs)
+engines    inline, cores (up to 2 CPUs), device (emulated, up to 2 CPUs), plugin (zlib 1)
 verdict    x can be accelerated.
 ";
         assert_eq!(text(&report), expected);

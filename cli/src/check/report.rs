@@ -6,7 +6,7 @@ use crate::elf::{Elf, Linking};
 use crate::executable::{self, Executable};
 use crate::failure::Failure;
 use crate::hooks::{self, Hook};
-use interlude_settings::EngineName;
+use interlude_settings::{EngineName, Settings};
 use serde::Serialize;
 use std::path::Path;
 
@@ -77,6 +77,12 @@ pub(crate) struct Engine {
     /// CPUs that it may use, where it uses any but the server's.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub(crate) cpus: Option<usize>,
+    /// A plugin's own name, and its version.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(crate) plugin: Option<String>,
+    /// Why it cannot be used.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(crate) unusable: Option<String>,
 }
 
 impl Report {
@@ -109,7 +115,7 @@ impl Report {
             missing: closure.missing.clone(),
             modules: closure.modules.iter().map(|elf| elf.path.display().to_string()).collect(),
             hooks: hooks.into_iter().map(|(_, acting)| acting).collect(),
-            engines: ENGINES.iter().map(engine).collect(),
+            engines: ENGINES.into_iter().map(engine).chain(plugin()).collect(),
             accelerable: verdict.accelerable,
             verdict: verdict.sentence,
         })
@@ -183,9 +189,31 @@ fn hints(closure: &Closure) -> Vec<String> {
 
 const ENGINES: [EngineName; 3] = [EngineName::Inline, EngineName::Cores, EngineName::Device];
 
-fn engine(name: &EngineName) -> Engine {
+fn engine(name: EngineName) -> Engine {
     let has_helpers = matches!(name, EngineName::Cores | EngineName::Device | EngineName::Chaos);
-    Engine { name: name.name(), emulated: name.is_emulated(), cpus: has_helpers.then(cpus) }
+    let cpus = has_helpers.then(cpus);
+    let (plugin, unusable) = (None, None);
+    Engine { name: name.name(), emulated: name.is_emulated(), cpus, plugin, unusable }
+}
+
+/// The plugin that the environment and its file of settings name, if they name one.
+fn plugin() -> Option<Engine> {
+    let variable = |name: &str| std::env::var(name).ok();
+    let read = Settings::load(variable, |path| std::fs::read_to_string(path));
+    let unusable = match &read {
+        Ok(settings) if settings.plugin.path.is_empty() => return None,
+        Ok(settings) => match interlude_plugin::Library::load(&settings.plugin.path) {
+            Ok(library) => {
+                let plugin = Some(format!("{} {}", library.name(), library.version()));
+                return Some(Engine { plugin, ..engine(EngineName::Plugin) });
+            }
+            Err(why) => why.to_string(),
+        },
+        // What is wrong elsewhere is no matter of a plugin's.
+        Err(error) if error.to_string().starts_with("plugin.") => error.to_string(),
+        Err(_) => return None,
+    };
+    Some(Engine { unusable: Some(unusable), ..engine(EngineName::Plugin) })
 }
 
 #[expect(clippy::trivially_copy_pass_by_ref, reason = "as serde calls it")]

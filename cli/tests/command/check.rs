@@ -1,6 +1,6 @@
 //! `interlude check` and `interlude matrix` on programs made for it.
 
-use crate::fixture::{Fixture, interlude, one_line, text};
+use crate::fixture::{Fixture, command, interlude, one_line, text};
 use serde_json::Value;
 
 const HOOKS: &str = "loop epoll_wait\nio read\ntls SSL_read\ncompression deflate\n";
@@ -66,6 +66,25 @@ fn a_program_with_a_loop_and_a_heavy_call_can() {
     let engines: Vec<&str> =
         report["engines"].as_array().unwrap().iter().filter_map(|e| e["name"].as_str()).collect();
     assert_eq!(engines, ["inline", "cores", "device"]);
+}
+
+#[test]
+fn a_plugin_is_named_with_its_version_or_with_what_is_wrong_with_it() {
+    let fixture = Fixture::new();
+    let library = fixture.library(HOOKS);
+    let program = server(&fixture);
+    let checked = |plugin: &str| {
+        let mut command = command(&["check", &program]);
+        command.env("INTERLUDE_LIB", &library).env("INTERLUDE_PLUGIN_PATH", plugin);
+        text(&command.output().unwrap().stdout)
+    };
+    let good = checked(fixture.plugin().to_str().unwrap());
+    assert!(good.contains(", plugin (zlib 1)\n"), "{good}");
+    let missing = checked("/no/such.so");
+    let why = ", plugin (cannot be used: the plugin cannot be loaded: /no/such.so: ";
+    assert!(missing.contains(why), "{missing}");
+    let none = checked(library.to_str().unwrap());
+    assert!(none.contains("is no plugin: it has no interlude_engine_plugin)"), "{none}");
 }
 
 #[test]

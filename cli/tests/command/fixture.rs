@@ -35,6 +35,14 @@ impl Fixture {
         output
     }
 
+    /// The example of a plugin.
+    pub(crate) fn plugin(&self) -> PathBuf {
+        let root = concat!(env!("CARGO_MANIFEST_DIR"), "/../offload/plugin");
+        let source = format!("#include \"{root}/example/zlib.c\"\n");
+        let options = ["-shared", "-fPIC", &format!("-I{root}/include"), "-lz"];
+        self.compile("plugin.so", &source, &options)
+    }
+
     /// A library that does nothing but carry a list of hooks, as `libinterlude.so` does.
     pub(crate) fn library(&self, hooks: &str) -> PathBuf {
         let text = hooks.replace('\n', "\\n");

@@ -82,6 +82,11 @@ fn what_is_wrong_with_a_setting_is_one_line_with_the_key() {
             &["--engine", "device", "--set", "device.description=no-such"],
             &["device.description", "/no-such: ", "bluefield2-offchip"],
         ),
+        (&["--engine", "plugin"], &["plugin.path", "an absolute path"]),
+        (
+            &["--engine", "plugin", "--set", "plugin.path=no-such.so"],
+            &["the plugin cannot be loaded: /", "/no-such.so: ", "No such file"],
+        ),
         (&["--set", "cores.queue=0"], &["cores.queue", "1 to 65536"]),
         (&["--set", "cores.queue"], &["cores.queue", "KEY=VALUE"]),
         (&["--set", "x=1"], &["x=1", "no such key"]),

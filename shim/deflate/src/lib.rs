@@ -35,6 +35,7 @@ mod state;
 mod taken;
 mod takeover;
 pub mod trial;
+pub mod whole;
 mod window;
 mod zlib;
 
@@ -43,6 +44,12 @@ pub use event::{Event, Left, Observer, Pieces, Reason};
 pub use policy::{Choice, Compressor, Policy};
 pub use state::State;
 pub use zlib::{Find, ZStream};
+
+/// Says where the loaded zlib's functions are, for [`whole`], where no stream is taken over. Only the first word
+/// counts, of this and [`start`].
+pub fn find_zlib(find: Find) {
+    zlib::found_by(find);
+}
 
 /// Begins to take streams over, in this process. Only the first call counts.
 pub fn start(policy: Policy, find: Find, observer: Observer) {

@@ -93,6 +93,11 @@ impl State {
         LONGEST.min(room.saturating_sub(STORED + MARKER.len() + 8))
     }
 
+    /// Has it a gzip header of the application's (`deflateSetHeader`)?
+    pub(crate) fn has_header(&self) -> bool {
+        !self.gzhead.is_null()
+    }
+
     /// Has `deflateTune` set what its level would not?
     pub(crate) fn is_tuned(&self) -> bool {
         let level = usize::try_from(self.level).unwrap_or(usize::MAX);

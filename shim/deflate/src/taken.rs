@@ -360,7 +360,7 @@ impl<'a> Taken<'a> {
 }
 
 /// zlib's `detect_data_type`, over the bytes of the first piece.
-fn kind_of(input: &[u8]) -> c_int {
+pub(crate) fn kind_of(input: &[u8]) -> c_int {
     let is_binary = |byte: &u8| matches!(byte, 0..=6 | 14..=25 | 28..=31);
     let is_text = |byte: &u8| matches!(byte, 9 | 10 | 13 | 32..);
     if !input.iter().any(is_binary) && input.iter().any(is_text) {

@@ -46,9 +46,7 @@ pub(crate) unsafe fn take(zlib: &Originals, z: *mut ZStream, flush: c_int) -> bo
     let Some(stream) = (unsafe { z.as_ref() }) else { return false };
     // SAFETY: null, or the state of a stream, whose beginning every zlib has.
     let Some(state) = (unsafe { stream.state.as_ref() }) else { return false };
-    let is_first =
-        state.stream == z && matches!(state.status, INIT | GZIP) && state.last_flush == NOT_BEGUN;
-    if !is_first || is_wrong(stream, flush) {
+    if !is_first(z, state) || is_wrong(stream, flush) {
         return false;
     }
     let taken = examine(zlib, z, stream, state, *policy)
@@ -69,6 +67,11 @@ pub(crate) unsafe fn take(zlib: &Originals, z: *mut ZStream, flush: c_int) -> bo
             false
         }
     }
+}
+
+/// Is this the first call of `deflate` for the stream?
+pub(crate) fn is_first(z: *mut ZStream, state: &State) -> bool {
+    state.stream == z && matches!(state.status, INIT | GZIP) && state.last_flush == NOT_BEGUN
 }
 
 /// Will zlib refuse this call whatever the stream has come to?
@@ -94,6 +97,18 @@ fn examine(
     if choice == (Choice { pieces: Compressor::Zlib, whole: Compressor::Zlib }) {
         return Err(Reason::Level);
     }
+    is_plain(zlib, z, stream, state)?;
+    Ok(choice)
+}
+
+/// Is a stream that has not begun set up like most, so that others can compress for it? The reason where not. The
+/// loaded zlib is known.
+pub(crate) fn is_plain(
+    zlib: &Originals,
+    z: *mut ZStream,
+    stream: &ZStream,
+    state: &State,
+) -> Result<(), Reason> {
     if state.strategy != DEFAULT_STRATEGY {
         return Err(Reason::Strategy);
     }
@@ -114,7 +129,7 @@ fn examine(
     if stream.avail_in == 0 {
         return Err(Reason::NoInput);
     }
-    Ok(choice)
+    Ok(())
 }
 
 /// Is the stream one whole buffer that is compressed as such? The reason where neither is for us.
@@ -128,7 +143,7 @@ fn is_whole(stream: &ZStream, state: &State, flush: c_int, choice: Choice) -> Re
 }
 
 /// Why a stream that has not begun is no whole buffer, if this is its first call.
-fn why_in_pieces(
+pub(crate) fn why_in_pieces(
     stream: &ZStream,
     state: &State,
     flush: c_int,

@@ -22,6 +22,10 @@ impl SettingsError {
         Self { line: format!("device.description: {error}") }
     }
 
+    pub(crate) fn text(key: &str, value: &str, allowed: &str) -> Self {
+        Self { line: format!("{key} = \"{value}\": must be {allowed}") }
+    }
+
     pub(crate) fn range(key: &str, value: u32, allowed: &str) -> Self {
         Self { line: format!("{key} = {value}: must be {allowed}") }
     }

@@ -17,7 +17,7 @@ mod variables;
 
 pub use error::SettingsError;
 pub use interlude_device::EMBEDDED;
-pub use sections::{Chaos, Compress, Cores, Device, Jobs, Onnx, OpenSsl, Rules, Simd};
+pub use sections::{Chaos, Compress, Cores, Device, Jobs, Onnx, OpenSsl, Plugin, Rules, Simd};
 pub use variables::{VARIABLES, Variable};
 
 /// How an offloadable call is carried out.
@@ -52,14 +52,23 @@ pub enum EngineName {
     Onnx,
     /// An emulated device: helper threads, in the time that a device would take.
     Device,
+    /// A shared object that others have built (`offload/plugin`).
+    Plugin,
     /// Helper threads, with everything that can go wrong: for tests.
     Chaos,
 }
 
 impl EngineName {
     /// Every one.
-    pub const ALL: [Self; 6] =
-        [Self::Inline, Self::Cores, Self::Simd, Self::Onnx, Self::Device, Self::Chaos];
+    pub const ALL: [Self; 7] = [
+        Self::Inline,
+        Self::Cores,
+        Self::Simd,
+        Self::Onnx,
+        Self::Device,
+        Self::Plugin,
+        Self::Chaos,
+    ];
 
     /// As it is called in settings.
     #[must_use]
@@ -70,6 +79,7 @@ impl EngineName {
             Self::Simd => "simd",
             Self::Onnx => "onnx",
             Self::Device => "device",
+            Self::Plugin => "plugin",
             Self::Chaos => "chaos",
         }
     }
@@ -152,6 +162,8 @@ pub struct Settings {
     pub onnx: Onnx,
     /// The `device` engine.
     pub device: Device,
+    /// The `plugin` engine.
+    pub plugin: Plugin,
     /// The `chaos` engine.
     pub chaos: Chaos,
     /// Which calls become jobs, and from which size on.
@@ -237,6 +249,9 @@ impl Settings {
             return Err(SettingsError::range("jobs.quarantine_ms", quarantine_ms, "0 to 86400000"));
         }
         self.device.check()?;
+        if self.engine == EngineName::Plugin {
+            self.plugin.check()?;
+        }
         self.chaos.check()
     }
 }

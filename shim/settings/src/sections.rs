@@ -57,6 +57,16 @@ pub struct Device {
     pub described: Option<Description>,
 }
 
+/// `[plugin]`: an engine that others have built.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct Plugin {
+    /// Absolute path of the shared object; the server's workers have to be able to read it.
+    pub path: String,
+    /// What it is told when it opens a queue.
+    pub arguments: String,
+}
+
 /// `[chaos]`: an engine for tests. The shares are in percent of all jobs, and together 100 at most.
 #[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
 #[serde(default, deny_unknown_fields)]
@@ -269,6 +279,16 @@ impl Device {
             return Err(SettingsError::range(key, self.remembered_kib, allowed));
         }
         Ok(())
+    }
+}
+
+impl Plugin {
+    /// A server may change its directory before it loads anything.
+    pub(crate) fn check(&self) -> Result<(), SettingsError> {
+        if self.path.starts_with('/') {
+            return Ok(());
+        }
+        Err(SettingsError::text("plugin.path", &self.path, "an absolute path"))
     }
 }
 

@@ -101,6 +101,20 @@ fn a_device_is_read_where_it_is_the_engine() {
 }
 
 #[test]
+fn a_plugin_has_an_absolute_path_where_it_is_the_engine() {
+    let file = "[plugin]\npath = \"/lib/x.so\"\narguments = \"level=1\"\n";
+    let pairs = [("INTERLUDE_CONFIG", "x.toml"), ("INTERLUDE_ENGINE", "plugin")];
+    let plugin = load(&pairs, file).unwrap().plugin;
+    assert_eq!((plugin.path.as_str(), plugin.arguments.as_str()), ("/lib/x.so", "level=1"));
+    for path in ["", "x.so", "./x.so"] {
+        let engine = |engine| [("INTERLUDE_ENGINE", engine), ("INTERLUDE_PLUGIN_PATH", path)];
+        let line = load(&engine("plugin"), "").unwrap_err().to_string();
+        assert_eq!(line, format!("plugin.path = \"{path}\": must be an absolute path"));
+        assert!(load(&engine("cores"), "").is_ok());
+    }
+}
+
+#[test]
 fn what_compresses_is_said_in_the_file_or_by_variables() {
     let file = "[compress]\nwith = \"isal\"\npolicy = \"balanced\"\n";
     let pairs = [("INTERLUDE_CONFIG", "x.toml"), ("INTERLUDE_COMPRESS_POLICY", "never-bigger")];

@@ -24,7 +24,7 @@ pub const VARIABLES: &[Variable] = &[
     Variable {
         name: "INTERLUDE_ENGINE",
         key: "engine",
-        help: "inline | cores | simd | onnx | device (emulated) | chaos (for tests: answers late, twice, wrongly, never)",
+        help: "inline | cores | simd | onnx | device (emulated) | plugin | chaos (for tests: answers late, twice, wrongly, never)",
         apply: |s, v| engine(v).map(|e| s.engine = e),
     },
     Variable {
@@ -104,6 +104,24 @@ pub const VARIABLES: &[Variable] = &[
         key: "device.remembered_kib",
         help: "KiB of results, and of what they answer, that are remembered, at most",
         apply: |s, v| number(v).map(|n| s.device.remembered_kib = n),
+    },
+    Variable {
+        name: "INTERLUDE_PLUGIN_PATH",
+        key: "plugin.path",
+        help: "absolute path of the shared object that is the engine plugin",
+        apply: |s, v| {
+            s.plugin.path = v.to_owned();
+            Ok(())
+        },
+    },
+    Variable {
+        name: "INTERLUDE_PLUGIN_ARGUMENTS",
+        key: "plugin.arguments",
+        help: "what it is told when it opens a queue",
+        apply: |s, v| {
+            s.plugin.arguments = v.to_owned();
+            Ok(())
+        },
     },
     Variable {
         name: "INTERLUDE_JOBS",
@@ -243,7 +261,7 @@ fn mode(text: &str) -> Result<Mode, &'static str> {
 
 fn engine(text: &str) -> Result<EngineName, &'static str> {
     let known = EngineName::ALL.into_iter().find(|engine| engine.name() == text);
-    known.ok_or("must be inline, cores, simd, onnx, device or chaos")
+    known.ok_or("must be inline, cores, simd, onnx, device, plugin or chaos")
 }
 
 fn check(text: &str) -> Result<Check, &'static str> {

@@ -9,11 +9,13 @@
 use std::ffi::{c_int, c_void};
 
 use interlude_core::cost::Size;
+use interlude_deflate::isal;
+use interlude_deflate::whole::Whole;
 use interlude_offload::{Call as Offloaded, JobKind, Question};
 use interlude_settings::Check;
 
 use crate::api::compressors::LEVELS;
-use crate::api::objects;
+use crate::api::{objects, whole};
 use crate::bypass::Bypass;
 use crate::hook::{Call, Outcome};
 use crate::offload::{self, Load, Plan, Watch};
@@ -127,9 +129,81 @@ pub(crate) fn free<F>(_: &Call<F>, compressor: *mut c_void) -> Outcome<()> {
     Outcome::PassThrough(Bypass::Observed)
 }
 
-/// `libdeflate_gzip_compress`, `libdeflate_zlib_compress` and `libdeflate_deflate_compress`.
-pub(crate) fn compress(
+/// What stands around the blocks.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Format {
+    Gzip,
+    Zlib,
+    Raw,
+}
+
+impl Format {
+    /// As libdeflate writes it, at a level that is neither fast nor slow: which one a compressor has, is its own
+    /// affair.
+    fn header(self) -> &'static [u8] {
+        match self {
+            Self::Gzip => &[0x1f, 0x8b, 8, 0, 0, 0, 0, 0, 0, 0xff],
+            Self::Zlib => &[0x78, 0x9c],
+            Self::Raw => &[],
+        }
+    }
+
+    fn trailer(self, input: &[u8]) -> Vec<u8> {
+        match self {
+            Self::Gzip => {
+                let words = [isal::crc32(0, input), input.len() as u32];
+                words.map(u32::to_le_bytes).as_flattened().to_vec()
+            }
+            Self::Zlib => isal::adler32(1, input).to_be_bytes().to_vec(),
+            Self::Raw => Vec::new(),
+        }
+    }
+
+    /// Bytes of both.
+    fn around(self) -> usize {
+        self.header().len() + self.trailer(&[]).len()
+    }
+}
+
+/// `libdeflate_gzip_compress`.
+pub(crate) fn gzip(
     call: &Call<Compress>,
+    compressor: *mut c_void,
+    data: *const c_void,
+    len: usize,
+    out: *mut c_void,
+    available: usize,
+) -> Outcome<usize> {
+    compress(call, Format::Gzip, compressor, data, len, out, available)
+}
+
+/// `libdeflate_zlib_compress`.
+pub(crate) fn zlib(
+    call: &Call<Compress>,
+    compressor: *mut c_void,
+    data: *const c_void,
+    len: usize,
+    out: *mut c_void,
+    available: usize,
+) -> Outcome<usize> {
+    compress(call, Format::Zlib, compressor, data, len, out, available)
+}
+
+/// `libdeflate_deflate_compress`.
+pub(crate) fn raw(
+    call: &Call<Compress>,
+    compressor: *mut c_void,
+    data: *const c_void,
+    len: usize,
+    out: *mut c_void,
+    available: usize,
+) -> Outcome<usize> {
+    compress(call, Format::Raw, compressor, data, len, out, available)
+}
+
+fn compress(
+    call: &Call<Compress>,
+    format: Format,
     compressor: *mut c_void,
     data: *const c_void,
     len: usize,
@@ -157,34 +231,67 @@ pub(crate) fn compress(
         Plan::Job(thread) => {
             // SAFETY: the API's contract: `len` bytes at `data`.
             let input = unsafe { std::slice::from_raw_parts(data.cast::<u8>(), len) }.to_vec();
-            let output = Vec::with_capacity(available);
-            let function = call.original;
             let level = LEVELS.of(compressor.addr());
-            let job =
-                Buffer { function, compressor, level, input, output, available, result: None };
-            let done = offload::carry_out(thread, load, job);
-            match done {
-                Some(done) => match done.checked(thread) {
-                    Some(results) => {
-                        let to = out.cast::<u8>();
-                        // SAFETY: at most `available` bytes, which the caller's buffer has room for.
-                        unsafe {
-                            std::ptr::copy_nonoverlapping(results.as_ptr(), to, results.len())
-                        };
-                        call.made(results.len());
-                        offload::was_right(thread, load.kind);
-                        Outcome::Handled(results.len())
-                    }
-                    None => {
-                        offload::was_wrong(thread, load.kind);
-                        offload::redone();
-                        in_place()
-                    }
-                },
+            let results = if whole::is_wanted() {
+                compress_whole(thread, load, format, level, input, available)
+            } else {
+                run(thread, load, call.original, (compressor, level), input, available)
+            };
+            match results {
+                Some(results) => {
+                    let to = out.cast::<u8>();
+                    // SAFETY: at most `available` bytes, which the caller's buffer has room for.
+                    unsafe { std::ptr::copy_nonoverlapping(results.as_ptr(), to, results.len()) };
+                    Outcome::Handled(call.made(results.len()))
+                }
                 None => Watch::of(thread, load).over(in_place),
             }
         }
     };
     objects::leave(compressor.addr());
     outcome
+}
+
+/// Runs the call as a job; `None` if it was not done rightly.
+fn run(
+    thread: &'static Thread,
+    load: Load,
+    function: Compress,
+    (compressor, level): (*mut c_void, Option<u8>),
+    input: Vec<u8>,
+    available: usize,
+) -> Option<Vec<u8>> {
+    let output = Vec::with_capacity(available);
+    let job = Buffer { function, compressor, level, input, output, available, result: None };
+    let done = offload::carry_out(thread, load, job)?;
+    let Some(len) = done.checked(thread).map(<[u8]>::len) else {
+        offload::was_wrong(thread, load.kind);
+        offload::redone();
+        return None;
+    };
+    offload::was_right(thread, load.kind);
+    let mut output = done.output;
+    // SAFETY: libdeflate has written so many bytes, by `results`.
+    unsafe { output.set_len(len) };
+    Some(output)
+}
+
+/// Has an engine compress it by its own means, at a level of its own where the compressor's is not known; `None` if it did not. At most `available`
+/// bytes.
+fn compress_whole(
+    thread: &'static Thread,
+    load: Load,
+    format: Format,
+    level: Option<u8>,
+    input: Vec<u8>,
+    available: usize,
+) -> Option<Vec<u8>> {
+    // The caller may have room without end; so much is enough for whatever there is.
+    let most = input.len() + input.len() / 8 + 64;
+    let room = available.checked_sub(format.around())?.min(most);
+    // zlib's levels end at 9, libdeflate's at 12.
+    let whole = Whole { level: level.map_or(0, |level| level.min(9)), window_bits: 15, room };
+    let compressed = whole::compress(thread, load, input, whole)?;
+    let trailer = format.trailer(compressed.input());
+    Some([format.header(), compressed.blocks(), &trailer].concat())
 }

@@ -13,10 +13,12 @@
 use std::ffi::{c_int, c_uint, c_ulong, c_void};
 
 use interlude_core::cost::Size;
+use interlude_deflate::whole::{self as streams, Whole};
 use interlude_offload::{Call as Offloaded, JobKind};
 use interlude_settings::{Check, Mode, Settings};
 
 use crate::api::objects::{self, Gone};
+use crate::api::whole;
 use crate::bypass::Bypass;
 use crate::counters::count;
 use crate::hook::{Call, Outcome};
@@ -186,12 +188,18 @@ pub(crate) fn deflate(call: &Call<Deflate>, stream: *mut ZStream, flush: c_int) 
     }
     let bytes = here.avail_in as usize;
     let load = Load { kind: JobKind::Deflate, size: Size::of_input(bytes), bytes };
-    let outcome = match offload::plan(load) {
-        Plan::InPlace(watch) => watch.over(in_place),
-        Plan::Job(thread) => match job(thread, load, call, stream, flush) {
-            Some(result) => Outcome::Handled(result),
-            None => Watch::of(thread, load).over(in_place),
-        },
+    let outcome = match whole::plan(load, stream, flush) {
+        (Plan::InPlace(watch), _) => watch.over(in_place),
+        (Plan::Job(thread), whole) => {
+            let result = match whole {
+                Some(whole) => whole_job(thread, load, call, stream, whole),
+                None => job(thread, load, call, stream, flush),
+            };
+            match result {
+                Some(result) => Outcome::Handled(result),
+                None => Watch::of(thread, load).over(in_place),
+            }
+        }
     };
     objects::leave(stream.addr());
     outcome
@@ -202,6 +210,25 @@ pub(crate) fn deflate(call: &Call<Deflate>, stream: *mut ZStream, flush: c_int) 
 fn is_of_a_moment(stream: *mut ZStream) -> bool {
     let parks = |settings: &Settings| settings.mode == Mode::Coroutine;
     objects::is_in_frame(stream.addr()) && start::settings().is_some_and(parks)
+}
+
+/// Has an engine compress the whole stream by its own means; `None` if it did not.
+fn whole_job(
+    thread: &'static Thread,
+    load: Load,
+    call: &Call<Deflate>,
+    stream: *mut ZStream,
+    whole: Whole,
+) -> Option<c_int> {
+    // SAFETY: checked for null by `deflate`; the API's contract.
+    let ZStream { next_in, avail_in, .. } = unsafe { *stream };
+    // SAFETY: the API's contract: `avail_in` bytes at `next_in`; the borrow ends before the coroutine parks.
+    let input = unsafe { std::slice::from_raw_parts(next_in, avail_in as usize) }.to_vec();
+    let compressed = whole::compress(thread, load, input, whole)?;
+    // SAFETY: the caller's stream, which nobody else has touched (C4).
+    let result = unsafe { streams::end(stream, compressed.input(), compressed.blocks()) }?;
+    call.made(result);
+    Some(result)
 }
 
 /// Runs the call as a job; `None` if it cannot be one.

@@ -1,0 +1,144 @@
+//! Stock nginx over the engine `plugin`: whatever a plugin does or says, a client sees what the stock server
+//! would have sent.
+
+use interlude_test_apps::crowd::{Crowd, Reference, Transport};
+use interlude_test_apps::matrix::Workplace;
+use interlude_test_apps::{Preload, Server, Shim, WebOptions, WebServer};
+use std::time::Duration;
+
+const PATIENCE: Duration = Duration::from_secs(20);
+/// Clients, and requests of all of them.
+const LOAD: (usize, usize) = (16, 320);
+/// Long enough for a machine that does much else.
+const LONG: u32 = 30_000;
+
+fn shim(mode: &str, plugin: &str, deadline: u32) -> Shim {
+    Shim::find()
+        .unwrap()
+        .mode(mode)
+        .with("INTERLUDE_ENGINE", "plugin")
+        .with("INTERLUDE_PLUGIN_PATH", plugin)
+        .with("INTERLUDE_MIN_US", 0)
+        .with("INTERLUDE_DEADLINE_MS", deadline)
+}
+
+/// nginx after the load, all answers being right, and at rest.
+fn after_load(shim: Shim) -> Server {
+    let place = Workplace::new(concat!(env!("CARGO_TARGET_TMPDIR"), "/certificates")).unwrap();
+    let options = WebOptions::default();
+    let start = |preload| {
+        WebServer::Nginx.start(&options, &place.site, &place.certificates, &preload).unwrap()
+    };
+    let stock = start(Preload::Stock);
+    let reference = Reference::take(stock.ports().plain, &place.site, true).unwrap();
+    let reference = reference.whoever_compresses().unwrap();
+    let server = start(Preload::Shim(shim));
+    let (clients, requests) = LOAD;
+    let crowd = Crowd::new(Transport::Plain, clients, requests);
+    let tally = crowd.run(server.ports().plain, &reference);
+    assert!(tally.clean(), "{tally}");
+    assert!(server.wait_for(PATIENCE, Server::rests));
+    assert_eq!(server.alarms(), [] as [String; 0]);
+    assert_eq!(server.counter("panics"), 0);
+    let submitted = server.counter("job.deflate.submitted");
+    assert_eq!(server.counter("engine.plugin.submitted"), submitted);
+    assert_eq!(server.counter("engine.plugin.completed"), submitted);
+    assert_eq!(server.counter("engine.cores.submitted"), 0);
+    server
+}
+
+/// Of what was submitted nothing has gone wrong.
+fn assert_all_well(server: &Server) {
+    for never in ["failed", "late", "dropped", "wrong", "redone", "plugin.refused"] {
+        assert_eq!(server.counter(&format!("engine.{never}")), 0, "{never}");
+    }
+    let completed = server.counter("job.deflate.completed");
+    assert!(completed > 0);
+    assert_eq!(completed, server.counter("job.deflate.submitted"));
+}
+
+#[test]
+fn in_each_mode_a_plugin_compresses_what_is_whole() {
+    for mode in ["coroutine", "block", "spin"] {
+        let server =
+            after_load(shim(mode, env!("APP_PLUGIN_ZLIB"), LONG).with("INTERLUDE_CHECK", "all"));
+        assert_all_well(&server);
+        assert_eq!(server.counter("coroutine.parked") > 0, mode == "coroutine", "{mode}");
+        assert_eq!(server.counter("engine.plugin.dropped"), 0, "{mode}");
+        // Pages that come in pieces are nginx's own.
+        assert!(server.counter("bypass.partial") > 0, "{mode}");
+        assert!(server.counter("job.deflate.in_place") > 0, "{mode}");
+    }
+}
+
+#[test]
+fn streams_that_isal_has_taken_over_are_not_mixed_up_with_them() {
+    let shim = shim("coroutine", env!("APP_PLUGIN_ZLIB"), LONG);
+    let server = after_load(shim.with("INTERLUDE_COMPRESS_WITH", "isal"));
+    assert_all_well(&server);
+    assert!(server.counter("compress.taken") > 0);
+}
+
+#[test]
+fn a_plugin_without_a_descriptor_is_polled() {
+    let server = after_load(shim("coroutine", env!("APP_PLUGIN_STORES"), LONG));
+    assert_all_well(&server);
+}
+
+#[test]
+fn what_a_plugin_answers_twice_is_dropped() {
+    let server = after_load(shim("coroutine", env!("APP_PLUGIN_TWICE"), LONG));
+    assert_all_well(&server);
+    let submitted = server.counter("engine.plugin.submitted");
+    assert!((1..=submitted).contains(&server.counter("engine.plugin.dropped")));
+}
+
+#[test]
+fn what_a_plugin_refuses_is_done_in_place() {
+    let server = after_load(shim("coroutine", env!("APP_PLUGIN_REFUSES"), LONG));
+    assert_eq!(server.counter("engine.plugin.submitted"), 0);
+    let refused = server.counter("engine.plugin.refused");
+    assert!(refused > 0);
+    assert_eq!(server.counter("bypass.refused"), refused);
+}
+
+#[test]
+fn wrong_bytes_are_found_where_everything_is_checked() {
+    let shim = shim("coroutine", env!("APP_PLUGIN_WRONG"), LONG);
+    let server = after_load(shim.with("INTERLUDE_CHECK", "all"));
+    let wrong = server.counter("engine.wrong");
+    assert!(wrong > 0);
+    assert_eq!(server.counter("engine.redone"), wrong);
+    assert!(server.counter("engine.quarantined") > 0);
+}
+
+#[test]
+fn impossible_lengths_are_failures() {
+    let server = after_load(shim("coroutine", env!("APP_PLUGIN_TOO_LONG"), LONG));
+    assert!(server.counter("engine.failed") > 0);
+    assert_eq!(server.counter("job.deflate.completed"), 0);
+}
+
+#[test]
+fn what_a_plugin_never_answers_is_done_in_place_after_its_deadline() {
+    let server = after_load(shim("coroutine", env!("APP_PLUGIN_NEVER"), 100));
+    let late = server.counter("engine.late");
+    assert!(late > 0);
+    assert_eq!(server.counter("engine.redone"), late);
+    assert_eq!(server.counter("job.deflate.completed"), 0);
+}
+
+#[test]
+fn without_a_plugin_calls_run_in_place_and_one_line_says_why() {
+    for (plugin, why) in [
+        ("/no/such/plugin.so", "the plugin cannot be loaded: /no/such/plugin.so"),
+        (env!("APP_PLUGIN_OPEN_FAILS"), "opens no queue: No such device"),
+    ] {
+        let server = after_load(shim("coroutine", plugin, LONG));
+        assert_eq!(server.counter("engine.plugin.submitted"), 0);
+        assert!(server.counter("bypass.refused") > 0);
+        let log = server.log();
+        let said = log.lines().filter(|line| line.contains(why)).count();
+        assert_eq!(said, server.workers().len(), "{log}");
+    }
+}
