@@ -1,5 +1,5 @@
-//! `bench device`: the evaluation of A. Vijeev's thesis (docs and the device's description name it) once more, over
-//! an emulated BlueField-2, on one core.
+//! `bench device`: the evaluation of the thesis that BlueField-2's description is made of (A. Vijeev, UC San Diego,
+//! 2023) once more, over an emulated BlueField-2, on one core.
 //!
 //! ```text
 //! mode (what serves) x workload (what is asked) --client--> Sample --> Outcome, ratios to software

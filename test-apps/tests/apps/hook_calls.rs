@@ -3,7 +3,6 @@
 
 use crate::app::{self, App, MODES, coroutine, preload};
 use interlude_test_apps::{Preload, Shim};
-use std::fs;
 use std::sync::LazyLock;
 use tempfile::NamedTempFile;
 
@@ -195,7 +194,7 @@ latency_ns = 20000
 #[test]
 fn what_a_device_remembers_is_what_would_be_computed() {
     let description = NamedTempFile::new().unwrap();
-    fs::write(description.path(), SIGNS_AND_COMPRESSES).unwrap();
+    std::fs::write(description.path(), SIGNS_AND_COMPRESSES).unwrap();
     let description = ("INTERLUDE_DEVICE_DESCRIPTION", description.path().to_str().unwrap());
     let native = app::run(PROGRAM, &["libdeflates"], &Preload::Stock).unwrap();
     for mode in ["block", "spin", "coroutine"] {
