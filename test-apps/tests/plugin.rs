@@ -4,6 +4,7 @@
 use interlude_test_apps::crowd::{Crowd, Reference, Transport};
 use interlude_test_apps::matrix::Workplace;
 use interlude_test_apps::{Preload, Server, Shim, WebOptions, WebServer};
+use std::process::Command;
 use std::time::Duration;
 
 const PATIENCE: Duration = Duration::from_secs(20);
@@ -141,4 +142,32 @@ fn without_a_plugin_calls_run_in_place_and_one_line_says_why() {
         let said = log.lines().filter(|line| line.contains(why)).count();
         assert_eq!(said, server.workers().len(), "{log}");
     }
+}
+
+/// What `c/hook-calls` says of libdeflate's calls, and the same without what depends on who compresses.
+fn libdeflate(preload: &Preload) -> (String, String) {
+    let mut command = Command::new(env!("APP_HOOK_CALLS"));
+    // A thread has jobs once it has a loop.
+    preload.apply(command.args(["epoll-events", "libdeflates"]));
+    let output = command.output().unwrap();
+    assert!(output.status.success());
+    let all = String::from_utf8(output.stdout).unwrap();
+    let is_kept = |line: &&str| {
+        let is_size = line.contains("_compress(") && line.contains("sizeof(");
+        let is_sum = ["gzip: ", "zlib: ", "deflate: ", "stack: "].map(|sum| line.starts_with(sum));
+        !is_size && !is_sum.contains(&true)
+    };
+    let kept = all.lines().filter(is_kept).collect::<Vec<_>>().join("\n");
+    (all, kept)
+}
+
+#[test]
+fn libdeflates_buffers_are_the_plugins_and_stand_for_the_same() {
+    let (stock, kept) = libdeflate(&Preload::Stock);
+    assert!(kept.contains("_decompress(") && kept.contains("past the end"), "{kept}");
+    let shim = shim("block", env!("APP_PLUGIN_ZLIB"), LONG).with("INTERLUDE_DEFLATE_MIN", 0);
+    let (ours, ours_kept) = libdeflate(&Preload::Shim(shim.with("INTERLUDE_CHECK", "all")));
+    assert_eq!(ours_kept, kept);
+    // It was the plugin that has compressed.
+    assert_ne!(ours, stock);
 }

@@ -45,7 +45,7 @@ impl Library {
             return Err(Unusable::Version(path.to_owned(), None));
         }
         // SAFETY: not null; in every version the first member is that number, and what it is in stays.
-        let version = unsafe { (&raw const (*plugin).abi_version).read() };
+        let version = unsafe { plugin.cast::<u32>().read() };
         if version != abi::VERSION {
             return Err(Unusable::Version(path.to_owned(), Some(version)));
         }
