@@ -19,11 +19,12 @@
 //! Must not: know anything of the shim's insides. It sees what an operator sees: the library's
 //! path, the `INTERLUDE_*` variables and the statistics page.
 
+mod app_server;
 mod certificates;
 pub mod crowd;
 mod error;
 pub mod growth;
-mod inference;
+pub mod inference;
 mod launch;
 mod lighttpd;
 pub mod matrix;
@@ -47,9 +48,10 @@ pub mod usage;
 pub mod wait;
 mod web_server;
 
+pub use app_server::AppServer;
 pub use certificates::{Certificate, Certificates, KeyKind};
 pub use error::HarnessError;
-pub use inference::{InferServer, ModelKind, Scores, Thread as InferThread, TinyModel};
+pub use inference::{ModelKind, Scores, Thread as InferThread, TinyModel};
 pub use lighttpd::Lighttpd;
 pub use nginx::Nginx;
 pub use options::{Tls, WebOptions};

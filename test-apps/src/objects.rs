@@ -3,16 +3,14 @@
 //! The corpora are made here once more, so that what comes back decompressed is compared with what this side
 //! knows, not with what the server says it was.
 
-use std::io::{self, BufRead, BufReader, ErrorKind, Read, Write};
+use std::io::{self, ErrorKind, Read, Write};
 use std::net::TcpStream;
-use std::process::{Command, Stdio};
-use std::time::Duration;
+use std::process::Command;
 
-use interlude_core::page::Snapshot;
 use openssl::symm::{Cipher, decrypt_aead};
 
-use crate::process::Process;
-use crate::{HarnessError, Preload, stats, usage};
+use crate::app_server::AppServer;
+use crate::{HarnessError, Preload};
 
 /// Bytes of a corpus, and of the largest object.
 const CORPUS: usize = 512 * 1024;
@@ -186,83 +184,20 @@ fn decrypt(which: u32, sealed: &[u8]) -> Option<Vec<u8>> {
     decrypt_aead(Cipher::aes_128_gcm(), KEY, Some(&nonce), &[], text, tag).ok()
 }
 
-/// A running server.
-#[derive(Debug)]
-pub struct ObjectServer {
-    process: Process,
-    port: u16,
-}
-
-impl ObjectServer {
-    /// Starts it on the CPUs `cpus` (empty: all) with `library` (zlib or libdeflate) at `level`, and waits for its
-    /// port.
-    ///
-    /// # Errors
-    /// Where it cannot be started.
-    pub fn start(
-        library: &str,
-        level: u32,
-        preload: &Preload,
-        cpus: &[usize],
-    ) -> Result<Self, HarnessError> {
-        let failed = |error: io::Error| HarnessError::new("starting objects", error);
-        let mut command = Command::new(env!("APP_OBJECTS"));
-        command.arg(library).arg(level.to_string());
-        let (reader, writer) = io::pipe().map_err(failed)?;
-        command.stdout(writer).stderr(Stdio::inherit());
-        preload.apply(&mut command);
-        let process = Process::start(command, cpus)?;
-        let mut line = String::new();
-        BufReader::new(reader).read_line(&mut line).map_err(failed)?;
-        let port = line.trim().strip_prefix("port ").and_then(|port| port.parse().ok());
-        let port = port.ok_or_else(|| {
-            let ended = process.ended().unwrap_or_else(|| "it said no port".to_owned());
-            HarnessError::new("starting objects", ended)
-        })?;
-        Ok(Self { process, port })
-    }
-
-    /// Where it listens on 127.0.0.1.
-    #[must_use]
-    pub fn port(&self) -> u16 {
-        self.port
-    }
-
-    /// CPU time of its threads until now.
-    #[must_use]
-    pub fn cpu_time(&self) -> Duration {
-        usage::cpu_time(self.process.pid()).unwrap_or_default()
-    }
-
-    /// The shim's counters.
-    ///
-    /// # Errors
-    /// Where there are none.
-    pub fn stats(&self) -> Result<Snapshot, HarnessError> {
-        stats::read(self.process.pid()).map_err(|error| HarnessError::new("objects", error))
-    }
-
-    /// One of the shim's counters; 0 without the shim.
-    #[must_use]
-    pub fn counter(&self, name: &str) -> u64 {
-        self.stats().map_or(0, |snapshot| snapshot.counter(name))
-    }
-
-    /// How it ended, where it did so by itself.
-    #[must_use]
-    pub fn ended(&self) -> Option<String> {
-        self.process.ended()
-    }
-
-    /// Ends it as an operator would.
-    ///
-    /// # Errors
-    /// Where it does not end, or badly.
-    pub fn stop(mut self) -> Result<(), HarnessError> {
-        self.process.signal(libc::SIGTERM);
-        let status = self.process.wait(Duration::from_secs(60))?;
-        if status.success() { Ok(()) } else { Err(HarnessError::new("objects", status)) }
-    }
+/// Starts the server on the CPUs `cpus` (empty: all) with `library` (zlib or libdeflate) at `level`, and waits for
+/// its port.
+///
+/// # Errors
+/// Where it cannot be started.
+pub fn start(
+    library: &str,
+    level: u32,
+    preload: &Preload,
+    cpus: &[usize],
+) -> Result<AppServer, HarnessError> {
+    let mut command = Command::new(env!("APP_OBJECTS"));
+    command.arg(library).arg(level.to_string());
+    AppServer::start("objects", command, preload, cpus)
 }
 
 struct Draw(u32);

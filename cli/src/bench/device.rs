@@ -24,8 +24,9 @@ use crate::output;
 use client::{Asks, Expected};
 use interlude_device::{Description, Operation};
 use interlude_settings::Settings;
+use interlude_test_apps::AppServer;
 use interlude_test_apps::HarnessError;
-use interlude_test_apps::objects::{Corpora, ObjectServer};
+use interlude_test_apps::objects::Corpora;
 use mode::{MODES, Mode, SOFTWARE};
 use serde_json::{Map, Value, json};
 use std::process::ExitCode;
@@ -193,7 +194,7 @@ impl Bench {
         &self,
         mode: &Mode,
         settings: &[String],
-        body: impl FnOnce(&ObjectServer) -> Result<T, Failure>,
+        body: impl FnOnce(&AppServer) -> Result<T, Failure>,
     ) -> Result<T, Failure> {
         interrupt::check()?;
         let server = mode.start(settings, &self.placement.server)?;
@@ -209,7 +210,7 @@ impl Bench {
     /// One workload; what it gives is added to `sample`.
     fn workload(
         &self,
-        server: &ObjectServer,
+        server: &AppServer,
         workload: &Workload,
         time: Duration,
         sample: Sample,

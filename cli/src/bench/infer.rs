@@ -7,7 +7,7 @@ use super::rounds::{Workload, compare};
 use super::sample::{Sample, key};
 use super::variant::{BATCHED, Variant};
 use crate::failure::Failure;
-use interlude_test_apps::{HarnessError, InferServer, ModelKind, Preload};
+use interlude_test_apps::{AppServer, HarnessError, ModelKind, Preload, inference};
 use serde_json::{Map, Value, json};
 use std::path::PathBuf;
 
@@ -46,8 +46,8 @@ pub(crate) struct Args {
 pub(crate) fn run(args: &Args) -> Result<Outcome, Failure> {
     // One CPU for the server and its helpers, where not said otherwise: what is to be gained is the model's.
     let plan = args.common.plan_of(false, &VARIANTS)?;
-    let model = InferServer::model(args.model).map_err(usage)?;
-    let stock = InferServer::start(args.model, &model, &Preload::Stock, &[]).map_err(failed)?;
+    let model = inference::model(args.model).map_err(usage)?;
+    let stock = inference::start(args.model, &model, &Preload::Stock, &[]).map_err(failed)?;
     let expected = Expected::ask(args.model, stock.port())?;
     stock.stop().map_err(failed)?;
     compare(&Infer { args, plan: &plan, model, expected }, &plan)
@@ -80,7 +80,7 @@ impl Workload for Infer<'_> {
 
     fn measure(&self, variant: &Variant) -> Result<Sample, Failure> {
         let cpus = &self.plan.placement.server;
-        let server = InferServer::start(self.args.model, &self.model, &variant.preload, cpus);
+        let server = inference::start(self.args.model, &self.model, &variant.preload, cpus);
         let server = server.map_err(failed)?;
         let asks = Asks {
             port: server.port(),
@@ -115,7 +115,7 @@ impl Workload for Infer<'_> {
 }
 
 /// How many requests there were in a run, by the server's own counters, with those of its beginning.
-fn runs(sample: Sample, server: &InferServer) -> Result<Sample, Failure> {
+fn runs(sample: Sample, server: &AppServer) -> Result<Sample, Failure> {
     let stats = server.stats().map_err(failed)?;
     let of = |requests: usize| {
         let up = if requests == 32 { "_up" } else { "" };

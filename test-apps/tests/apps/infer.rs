@@ -4,7 +4,9 @@
 use crate::app::{self, App, MODES, coroutine, preload};
 use crate::conversation::{Conversation, Outcome};
 use interlude_test_apps::crowd::{Connection, Transport};
-use interlude_test_apps::{InferServer, InferThread, ModelKind, Preload, Scores, TinyModel, wait};
+use interlude_test_apps::{
+    AppServer, InferThread, ModelKind, Preload, Scores, TinyModel, inference, wait,
+};
 use std::env;
 use std::io::Write;
 use std::panic::{AssertUnwindSafe, catch_unwind};
@@ -28,7 +30,7 @@ const ENGINES: [&[(&str, &str)]; 4] = [
 
 /// False, and said so, where the runtime is not.
 fn is_there() -> bool {
-    let there = InferServer::program();
+    let there = inference::program();
     if let Err(why) = &there {
         println!("skipped: {why}");
     }
@@ -62,7 +64,7 @@ struct Reference {
 
 impl Reference {
     fn of(kind: ModelKind, path: &Path) -> Self {
-        let server = InferServer::start(kind, path, &Preload::Stock, &[]).unwrap();
+        let server = inference::start(kind, path, &Preload::Stock, &[]).unwrap();
         let bodies: Vec<Vec<u8>> =
             (0..BODIES).map(|number| kind.body(number, TinyModel::SIZE)).collect();
         let ask = |body: &Vec<u8>| {
@@ -76,7 +78,7 @@ impl Reference {
     }
 
     fn start(&self, preload: &Preload) -> Client<'_> {
-        let server = InferServer::start(self.kind, &self.path, preload, &[]).unwrap();
+        let server = inference::start(self.kind, &self.path, preload, &[]).unwrap();
         let connect = |_| (open(server.port()), InferThread::default());
         let threads = (0..CONNECTIONS).map(connect).collect();
         Client { reference: self, server, threads, round: 0 }
@@ -86,7 +88,7 @@ impl Reference {
 /// Connections of one client, each with one request out at a time.
 struct Client<'a> {
     reference: &'a Reference,
-    server: InferServer,
+    server: AppServer,
     threads: Vec<(Connection, InferThread)>,
     round: usize,
 }
@@ -315,13 +317,13 @@ fn real_models_answer_as_if_each_request_were_alone() {
     if !is_there() {
         return;
     }
-    let model = match InferServer::model(ModelKind::SileroVad) {
+    let model = match inference::model(ModelKind::SileroVad) {
         Ok(model) => model,
         Err(why) => return println!("skipped: {why}"),
     };
     // It remembers its connection's sound: the same requests in the same order.
     let ask = |preload: &Preload, least: u64| {
-        let server = InferServer::start(ModelKind::SileroVad, &model, preload, &[]).unwrap();
+        let server = inference::start(ModelKind::SileroVad, &model, preload, &[]).unwrap();
         let mut connections: Vec<Connection> =
             (0..CONNECTIONS).map(|_| open(server.port())).collect();
         let mut all = Vec::new();

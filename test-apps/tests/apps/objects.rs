@@ -2,8 +2,9 @@
 //! device that remembers computes each object once.
 
 use crate::app::{self, MODES, coroutine, preload};
+use interlude_test_apps::AppServer;
 use interlude_test_apps::Preload;
-use interlude_test_apps::objects::{Answer, Corpora, Kind, ObjectServer, Request};
+use interlude_test_apps::objects::{self, Answer, Corpora, Kind, Request};
 use std::net::TcpStream;
 
 /// Where what is small, or large, begins somewhere in the library or the shim; and the ends.
@@ -21,7 +22,7 @@ fn requests() -> Vec<Request> {
     Kind::ALL.into_iter().flat_map(compress).chain((0..4).map(Request::Page)).collect()
 }
 
-fn open(server: &ObjectServer) -> TcpStream {
+fn open(server: &AppServer) -> TcpStream {
     let stream = TcpStream::connect(("127.0.0.1", server.port())).unwrap();
     stream.set_read_timeout(Some(app::PATIENCE)).unwrap();
     stream
@@ -38,8 +39,8 @@ fn answers(stream: &mut TcpStream, corpora: &Corpora) -> Vec<(u32, u32)> {
     requests().into_iter().map(ask).collect()
 }
 
-fn start(library: &str, preload: &Preload) -> ObjectServer {
-    ObjectServer::start(library, 1, preload, &[]).unwrap()
+fn start(library: &str, preload: &Preload) -> AppServer {
+    objects::start(library, 1, preload, &[]).unwrap()
 }
 
 #[test]

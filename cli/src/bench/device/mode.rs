@@ -2,7 +2,7 @@
 
 use crate::bench::variant;
 use crate::failure::Failure;
-use interlude_test_apps::{HarnessError, Preload, Shim, objects::ObjectServer};
+use interlude_test_apps::{AppServer, HarnessError, Preload, Shim, objects};
 
 /// Level of every compression.
 const LEVEL: u32 = 1;
@@ -108,13 +108,13 @@ impl Mode {
     ///
     /// # Errors
     /// Where a setting is wrong, or it does not start.
-    pub(crate) fn start(self, more: &[String], cpus: &[usize]) -> Result<ObjectServer, Failure> {
+    pub(crate) fn start(self, more: &[String], cpus: &[usize]) -> Result<AppServer, Failure> {
         let preload = match self.settings {
             None => Preload::Stock,
             Some(_) => Preload::Shim(self.shim(more)?),
         };
         let failed = |error: HarnessError| Failure::not_so(error.to_string());
-        ObjectServer::start(self.library, LEVEL, &preload, cpus).map_err(failed)
+        objects::start(self.library, LEVEL, &preload, cpus).map_err(failed)
     }
 
     fn shim(self, more: &[String]) -> Result<Shim, Failure> {

@@ -7,7 +7,8 @@ use super::workload::CACHE1;
 use super::{Bench, Expected};
 use crate::bench::sample::{Sample, median};
 use crate::failure::Failure;
-use interlude_test_apps::objects::{Kind, ObjectServer, Request};
+use interlude_test_apps::AppServer;
+use interlude_test_apps::objects::{Kind, Request};
 use serde_json::{Map, Value, json};
 use std::net::TcpStream;
 use std::time::{Duration, Instant};
@@ -90,8 +91,7 @@ fn points(bench: &Bench, key: &str, values: &[u32]) -> Result<Vec<(u32, Sample)>
     let time = (bench.time / SHARE).max(Duration::from_millis(10));
     for value in values.iter().filter(|_| has_time(bench)) {
         let setting = format!("{key}={value}");
-        let measure =
-            |server: &ObjectServer| bench.workload(server, &CACHE1, time, Sample::default());
+        let measure = |server: &AppServer| bench.workload(server, &CACHE1, time, Sample::default());
         let sample = bench
             .served(&mode, std::slice::from_ref(&setting), measure)
             .map_err(|failure| failure.within(&setting))?;
