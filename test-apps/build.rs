@@ -32,6 +32,7 @@ const PROGRAMS: &[(&str, &[&str])] = &[
     ("orders", &["orders.c"]),
     ("kept-one", &["kept-one.c"]),
     ("pooled-peer", &["pooled-peer.c"]),
+    ("swapped", &["swapped.c"]),
     ("posted", &["posted.c"]),
     ("objects", &["objects.c"]),
     ("stale-events", &["stale-events.c"]),

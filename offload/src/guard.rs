@@ -182,7 +182,15 @@ impl<E: Engine + ?Sized> Guard<E> {
         let flight =
             Flight { number, ticket, kind: job.kind, since: now, task: Arc::clone(&job.task) };
         job.ticket = Ticket(number);
-        if let Err(Refused(mut job)) = self.engine.submit(job) {
+        let mut submitted = self.engine.submit(job);
+        if self.flights.is_empty()
+            && let Err(Refused(job)) = submitted
+        {
+            // It may be full of answers to jobs that were given up: nobody takes those otherwise.
+            self.poll(now, usize::MAX, &mut Vec::new());
+            submitted = self.engine.submit(job);
+        }
+        if let Err(Refused(mut job)) = submitted {
             job.ticket = ticket;
             return Err(Refused(job));
         }

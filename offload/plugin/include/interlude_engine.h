@@ -140,8 +140,8 @@ struct interlude_engine_plugin {
     int (*arm)(struct interlude_queue *queue);
     /* The sleep is over, by whatever: `fd` is not readable any more. */
     void (*disarm)(struct interlude_queue *queue);
-    /* The thread ends, and nothing is out. Never called otherwise: not at the end of the process, nor while
-     * a request has no answer. */
+    /* The thread ends (or could not use the queue), and nothing is out. Never called otherwise: not at the
+     * end of the process, nor while a request has no answer. */
     void (*close)(struct interlude_queue *queue);
 };
 

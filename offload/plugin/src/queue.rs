@@ -203,6 +203,8 @@ fn produced(completion: &RawCompletion, room: usize) -> Result<Produced, Failed>
 impl Drop for Queue {
     /// A queue that still has requests stays open, and their memory where it is: the plugin may be at them.
     fn drop(&mut self) {
+        // Nobody may have asked since the last ones were given up.
+        self.poll(self.out.len(), &mut Vec::new());
         if self.out.is_empty() {
             // SAFETY: open, and nothing is out; it is not used any more.
             unsafe { (self.library.functions.close)(self.raw.as_ptr()) };

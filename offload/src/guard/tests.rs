@@ -39,7 +39,8 @@ impl Engine for Puppet {
     }
 
     fn submit(&mut self, job: Job) -> Result<(), Refused> {
-        if self.held.len() >= 8 {
+        // An answer has its place until it is taken.
+        if self.held.len() + self.said.len() >= 8 {
             return Err(Refused(job));
         }
         self.held.push_back(job);
@@ -164,6 +165,21 @@ impl Bench {
     fn tally(&mut self) -> Tally {
         self.guard.take_tally().unwrap_or_default()
     }
+}
+
+#[test]
+fn an_engine_that_is_full_of_answers_for_nobody_is_asked_for_them() {
+    let mut bench = Bench::new();
+    (0..8).for_each(|_| assert!(bench.submit()));
+    assert!(!bench.submit());
+    bench.pass(DEADLINE);
+    assert_eq!(bench.poll().len(), 8, "they are late");
+    while let Some(job) = bench.engine().held.pop_front() {
+        bench.engine().say(job.ticket);
+    }
+    bench.pass(QUARANTINE);
+    assert!(bench.submit(), "it has been full ever since");
+    assert_eq!(bench.guard.take_tally().unwrap().dropped, 8);
 }
 
 #[test]

@@ -123,9 +123,16 @@ pub(crate) fn made(compressor: *mut c_void, level: c_int) {
 
 /// `libdeflate_free_compressor`.
 pub(crate) fn free<F>(_: &Call<F>, compressor: *mut c_void) -> Outcome<()> {
-    if !compressor.is_null() {
-        LEVELS.freed(compressor.addr());
+    if compressor.is_null() {
+        return Outcome::PassThrough(Bypass::Observed);
     }
+    let address = compressor.addr();
+    if objects::enter_unless_freed(address).is_err() {
+        return Outcome::Handled(());
+    }
+    LEVELS.freed(address);
+    objects::freed(address);
+    objects::leave(address);
     Outcome::PassThrough(Bypass::Observed)
 }
 
@@ -220,7 +227,10 @@ fn compress(
         return in_place();
     }
     objects::expose();
-    objects::enter(compressor.addr());
+    if objects::enter_unless_freed(compressor.addr()).is_err() {
+        // As where there is no room.
+        return Outcome::Handled(0);
+    }
     if !offload::shares_buffers() {
         objects::claim_region(data.addr(), len, false);
         objects::claim_region(out.addr(), available, true);
@@ -289,8 +299,8 @@ fn compress_whole(
     // The caller may have room without end; so much is enough for whatever there is.
     let most = input.len() + input.len() / 8 + 64;
     let room = available.checked_sub(format.around())?.min(most);
-    // zlib's levels end at 9, libdeflate's at 12.
-    let whole = Whole { level: level.map_or(0, |level| level.min(9)), window_bits: 15, room };
+    // zlib's levels end at 9, libdeflate's at 12; its 0 (stored) is no plugin's.
+    let whole = Whole { level: level.map_or(0, |level| level.clamp(1, 9)), window_bits: 15, room };
     let compressed = whole::compress(thread, load, input, whole)?;
     let trailer = format.trailer(compressed.input());
     Some([format.header(), compressed.blocks(), &trailer].concat())

@@ -44,9 +44,13 @@ pub(crate) fn compress(
     input: Vec<u8>,
     whole: Whole,
 ) -> Option<Compressed> {
+    let check = offload::check(thread);
+    // What the engine was given, it may have written to.
+    let kept = (check == Check::All).then(|| input.clone());
     let call = Compression::new(input, whole.room, whole.level, whole.window_bits);
     let compressed = offload::carry_out(thread, load, call)?.compressed();
-    if let Some(compressed) = compressed.filter(|it| is_right(it, offload::check(thread))) {
+    let is_intact = |it: &Compressed| kept.as_deref().is_none_or(|kept| kept == it.input());
+    if let Some(compressed) = compressed.filter(|it| is_intact(it) && is_right(it, check)) {
         offload::was_right(thread, load.kind);
         return Some(compressed);
     }

@@ -35,6 +35,7 @@ mod reused_number;
 mod shared_buffer;
 mod stale_events;
 mod successor;
+mod swapped;
 mod threads;
 mod timers;
 mod two_messages;
