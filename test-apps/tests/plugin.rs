@@ -73,6 +73,21 @@ fn in_each_mode_a_plugin_compresses_what_is_whole() {
 }
 
 #[test]
+fn dpdks_drivers_compress_what_is_whole_on_a_thread_of_their_own() {
+    let Some(plugin) = interlude_dpdk::plugin_or_skip() else { return };
+    for driver in ["compress_isal", "compress_zlib"] {
+        let shim = shim("coroutine", plugin, LONG).with("INTERLUDE_CHECK", "all");
+        let arguments = format!("vdev={driver}");
+        let server = after_load(shim.with("INTERLUDE_PLUGIN_ARGUMENTS", arguments));
+        assert_eq!(server.counter("engine.wrong"), 0, "{driver}");
+        for never in ["failed", "late", "dropped", "plugin.dropped"] {
+            assert_eq!(server.counter(&format!("engine.{never}")), 0, "{driver} {never}");
+        }
+        assert!(server.counter("job.deflate.completed") > 0, "{driver}");
+    }
+}
+
+#[test]
 fn streams_that_isal_has_taken_over_are_not_mixed_up_with_them() {
     let shim = shim("coroutine", env!("APP_PLUGIN_ZLIB"), LONG);
     let server = after_load(shim.with("INTERLUDE_COMPRESS_WITH", "isal"));
