@@ -179,6 +179,9 @@ unsafe extern "C-unwind" fn below(start: *mut c_void) -> *mut c_void {
 
 /// A thread leaves in the midst of an event, or in a handler that has interrupted one: whoever is
 /// parked on it ends first, since nobody could go on with them later; and nothing parks any more.
+///
+/// Never in the frame of [`below`]: whoever asks how deep the stack is lies below the slices' base.
+#[inline(never)]
 fn leave() {
     context::local().handler_stays();
     if let Some(thread) = context::in_event() {
