@@ -169,7 +169,8 @@ fn libdeflate(preload: &Preload) -> (String, String) {
     let all = String::from_utf8(output.stdout).unwrap();
     let is_kept = |line: &&str| {
         let is_size = line.contains("_compress(") && line.contains("sizeof(");
-        let is_sum = ["gzip: ", "zlib: ", "deflate: ", "stack: "].map(|sum| line.starts_with(sum));
+        let sums = ["gzip: ", "zlib: ", "deflate: ", "stack: ", "again: "];
+        let is_sum = sums.map(|sum| line.starts_with(sum));
         !is_size && !is_sum.contains(&true)
     };
     let kept = all.lines().filter(is_kept).collect::<Vec<_>>().join("\n");
@@ -182,7 +183,8 @@ fn libdeflates_buffers_are_the_plugins_and_stand_for_the_same() {
     assert!(kept.contains("_decompress(") && kept.contains("past the end"), "{kept}");
     let shim = shim("block", env!("APP_PLUGIN_ZLIB"), LONG).with("INTERLUDE_DEFLATE_MIN", 0);
     let (ours, ours_kept) = libdeflate(&Preload::Shim(shim.with("INTERLUDE_CHECK", "all")));
-    assert_eq!(ours_kept, kept);
+    let differs = ours_kept.lines().zip(kept.lines()).find(|(ours, stock)| ours != stock);
+    assert_eq!((differs, ours_kept.len()), (None, kept.len()));
     // It was the plugin that has compressed.
     assert_ne!(ours, stock);
 }
