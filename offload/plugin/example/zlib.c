@@ -4,39 +4,19 @@
  *    cc -O2 -fPIC -shared -I../include -o zlib.so zlib.c -lz -lpthread
  *    interlude run --engine plugin --set plugin.path=./zlib.so -- nginx
  *
- * Each queue has one thread, which is started by `open` and so has all signals blocked. `deflate` is
- * intercepted there, too, but the thread is none of the server's: the call goes through.
+ * interlude_worker.h has the queue and its thread. What it shows of the interface (submit, poll, fd, arm) is
+ * what an engine over a device does otherwise.
  *
  * Arguments: "level=N", 1 to 9, in place of whatever level is asked for.
  */
-#include <errno.h>
-#include <pthread.h>
-#include <stdlib.h>
 #include <string.h>
-#include <sys/eventfd.h>
-#include <unistd.h>
 #include <zlib.h>
 
-#include "interlude_engine.h"
+#include "interlude_worker.h"
 
-#define QUEUE 256u
-
-struct interlude_queue {
-    pthread_mutex_t lock;
-    pthread_cond_t work;
-    pthread_t thread;
-    int level;
-    int fd;
-    int is_armed, is_rung, is_closing;
-    /* Rings: requests [begun, submitted), completions [taken, done). A request's place is free again when
-     * its completion was taken. */
-    uint64_t submitted, begun, done, taken;
-    struct interlude_request requests[QUEUE];
-    struct interlude_completion completions[QUEUE];
-};
-
-static struct interlude_completion compress_one(const struct interlude_request *request, int level) {
+static struct interlude_completion compress_one(void *own, const struct interlude_request *request) {
     struct interlude_completion completion = {.ticket = request->ticket, .status = -ENOMEM};
+    int level = *(const int *)own;
     z_stream stream;
     memset(&stream, 0, sizeof stream);
     if (level == 0) level = request->level != 0 ? (int)request->level : Z_DEFAULT_COMPRESSION;
@@ -58,28 +38,6 @@ static struct interlude_completion compress_one(const struct interlude_request *
     return completion;
 }
 
-static void *work(void *argument) {
-    struct interlude_queue *queue = argument;
-    pthread_mutex_lock(&queue->lock);
-    for (;;) {
-        while (queue->begun == queue->submitted && !queue->is_closing)
-            pthread_cond_wait(&queue->work, &queue->lock);
-        if (queue->is_closing) break;
-        struct interlude_request request = queue->requests[queue->begun++ % QUEUE];
-        pthread_mutex_unlock(&queue->lock);
-        struct interlude_completion completion = compress_one(&request, queue->level);
-        pthread_mutex_lock(&queue->lock);
-        queue->completions[queue->done++ % QUEUE] = completion;
-        if (queue->is_armed) {
-            uint64_t one = 1;
-            queue->is_armed = 0;
-            queue->is_rung = write(queue->fd, &one, sizeof one) == sizeof one;
-        }
-    }
-    pthread_mutex_unlock(&queue->lock);
-    return NULL;
-}
-
 static int open_queue(const char *arguments, struct interlude_queue **into) {
     int level = 0;
     if (strncmp(arguments, "level=", 6) == 0) {
@@ -90,25 +48,12 @@ static int open_queue(const char *arguments, struct interlude_queue **into) {
     } else if (*arguments != '\0') {
         return EINVAL;
     }
-    struct interlude_queue *queue = calloc(1, sizeof *queue);
-    if (queue == NULL) return ENOMEM;
-    queue->level = level;
-    queue->fd = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
-    if (queue->fd < 0) {
-        int error = errno;
-        free(queue);
-        return error;
-    }
-    pthread_mutex_init(&queue->lock, NULL);
-    pthread_cond_init(&queue->work, NULL);
-    int error = pthread_create(&queue->thread, NULL, work, queue);
-    if (error != 0) {
-        close(queue->fd);
-        free(queue);
-        return error;
-    }
-    *into = queue;
-    return 0;
+    int *own = malloc(sizeof *own);
+    if (own == NULL) return ENOMEM;
+    *own = level;
+    int error = interlude_worker_open(compress_one, own, into);
+    if (error != 0) free(own);
+    return error;
 }
 
 static int accepts(struct interlude_queue *queue, uint32_t operation, uint64_t bytes) {
@@ -119,70 +64,26 @@ static int accepts(struct interlude_queue *queue, uint32_t operation, uint64_t b
 static int submit(struct interlude_queue *queue, const struct interlude_request *request) {
     if (!accepts(queue, request->operation, request->input_len)) return EINVAL;
     if (request->capacity > UINT32_MAX / 2) return EINVAL;
-    int result = EAGAIN;
-    pthread_mutex_lock(&queue->lock);
-    if (queue->submitted - queue->taken < QUEUE) {
-        queue->requests[queue->submitted++ % QUEUE] = *request;
-        pthread_cond_signal(&queue->work);
-        result = 0;
-    }
-    pthread_mutex_unlock(&queue->lock);
-    return result;
-}
-
-static uint32_t take(struct interlude_queue *queue, struct interlude_completion *into, uint32_t max) {
-    uint32_t taken = 0;
-    pthread_mutex_lock(&queue->lock);
-    while (taken < max && queue->taken < queue->done)
-        into[taken++] = queue->completions[queue->taken++ % QUEUE];
-    pthread_mutex_unlock(&queue->lock);
-    return taken;
-}
-
-static int fd(struct interlude_queue *queue) {
-    return queue->fd;
-}
-
-static int arm(struct interlude_queue *queue) {
-    pthread_mutex_lock(&queue->lock);
-    int is_armed = queue->is_armed = queue->taken == queue->done;
-    pthread_mutex_unlock(&queue->lock);
-    return is_armed;
-}
-
-static void disarm(struct interlude_queue *queue) {
-    uint64_t rings;
-    pthread_mutex_lock(&queue->lock);
-    queue->is_armed = 0;
-    if (queue->is_rung) queue->is_rung = read(queue->fd, &rings, sizeof rings) < 0;
-    pthread_mutex_unlock(&queue->lock);
+    return interlude_worker_submit(queue, request);
 }
 
 static void close_queue(struct interlude_queue *queue) {
-    pthread_mutex_lock(&queue->lock);
-    queue->is_closing = 1;
-    pthread_cond_signal(&queue->work);
-    pthread_mutex_unlock(&queue->lock);
-    pthread_join(queue->thread, NULL);
-    pthread_cond_destroy(&queue->work);
-    pthread_mutex_destroy(&queue->lock);
-    close(queue->fd);
-    free(queue);
+    free(interlude_worker_close(queue));
 }
 
 static const struct interlude_engine_plugin plugin = {
     .abi_version = INTERLUDE_ENGINE_ABI,
-    .queue = QUEUE,
+    .queue = INTERLUDE_WORKER_QUEUE,
     .parallel = 1,
     .name = "zlib",
     .version = "1",
     .open = open_queue,
     .accepts = accepts,
     .submit = submit,
-    .poll = take,
-    .fd = fd,
-    .arm = arm,
-    .disarm = disarm,
+    .poll = interlude_worker_poll,
+    .fd = interlude_worker_fd,
+    .arm = interlude_worker_arm,
+    .disarm = interlude_worker_disarm,
     .close = close_queue,
 };
 
