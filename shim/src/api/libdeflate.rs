@@ -172,40 +172,26 @@ impl Format {
     }
 }
 
-/// `libdeflate_gzip_compress`.
-pub(crate) fn gzip(
-    call: &Call<Compress>,
-    compressor: *mut c_void,
-    data: *const c_void,
-    len: usize,
-    out: *mut c_void,
-    available: usize,
-) -> Outcome<usize> {
-    compress(call, Format::Gzip, compressor, data, len, out, available)
+macro_rules! formats {
+    ($($name:ident $format:ident;)*) => {$(
+        /// `libdeflate_*_compress`, of that format.
+        pub(crate) fn $name(
+            call: &Call<Compress>,
+            compressor: *mut c_void,
+            data: *const c_void,
+            len: usize,
+            out: *mut c_void,
+            available: usize,
+        ) -> Outcome<usize> {
+            compress(call, Format::$format, compressor, data, len, out, available)
+        }
+    )*};
 }
 
-/// `libdeflate_zlib_compress`.
-pub(crate) fn zlib(
-    call: &Call<Compress>,
-    compressor: *mut c_void,
-    data: *const c_void,
-    len: usize,
-    out: *mut c_void,
-    available: usize,
-) -> Outcome<usize> {
-    compress(call, Format::Zlib, compressor, data, len, out, available)
-}
-
-/// `libdeflate_deflate_compress`.
-pub(crate) fn raw(
-    call: &Call<Compress>,
-    compressor: *mut c_void,
-    data: *const c_void,
-    len: usize,
-    out: *mut c_void,
-    available: usize,
-) -> Outcome<usize> {
-    compress(call, Format::Raw, compressor, data, len, out, available)
+formats! {
+    gzip Gzip;
+    zlib Zlib;
+    raw Raw;
 }
 
 fn compress(
