@@ -11,7 +11,7 @@
 //! ```
 
 use crate::crowd::{Page, Reference, Tally, Transport};
-use crate::{Certificates, HarnessError, Preload, Site, WebOptions, WebServer};
+use crate::{Certificates, HarnessError, Preload, Server, Site, WebOptions, WebServer};
 use std::fmt;
 use std::path::PathBuf;
 use std::time::{Duration, Instant};
@@ -75,6 +75,24 @@ impl Workplace {
     /// When one of them cannot be made.
     pub fn new(dir: impl Into<PathBuf>) -> Result<Self, HarnessError> {
         Ok(Self { site: Site::standard()?, certificates: Certificates::in_dir(dir)? })
+    }
+
+    /// What the stock server answers, and then that server under `preload`.
+    ///
+    /// # Errors
+    /// When one of the two cannot be started or asked.
+    pub fn beside_stock(
+        &self,
+        server: WebServer,
+        options: &WebOptions,
+        preload: &Preload,
+    ) -> Result<(Reference, Server), HarnessError> {
+        let start = |preload| server.start(options, &self.site, &self.certificates, preload);
+        let reference = {
+            let stock = start(&Preload::Stock)?;
+            Reference::take(stock.ports().plain, &self.site, true)?
+        };
+        Ok((reference, start(preload)?))
     }
 }
 

@@ -3,7 +3,7 @@
 //! Clients make full handshakes, one after the other on each connection; beside them a *probe* asks
 //! for a small page over HTTP again and again. Its longest wait is how long the loop stood.
 
-use crate::crowd::{Connection, Crowd, Page, Reference, Tally, Transport};
+use crate::crowd::{Connection, Crowd, Page, Tally, Transport};
 use crate::matrix::Workplace;
 use crate::{HarnessError, Preload, Server, Shim, WebOptions, WebServer};
 use std::io;
@@ -37,10 +37,7 @@ impl Stall {
     /// When it cannot be started or asked.
     pub fn watch(server: WebServer, place: &Workplace) -> Result<Self, HarnessError> {
         let options = WebOptions::default();
-        let start =
-            |preload: &Preload| server.start(&options, &place.site, &place.certificates, preload);
-        let reference = Reference::take(start(&Preload::Stock)?.ports().plain, &place.site, true)?;
-        let server = start(&preload()?)?;
+        let (reference, server) = place.beside_stock(server, &options, &preload()?)?;
         let small = reference.pages().iter().min_by_key(|page| page.size);
         let small = small.ok_or_else(|| HarnessError::new("the site", "has no page"))?;
         let (connections, requests) = LOAD;

@@ -1,6 +1,6 @@
 //! Clients that go away at the worst moment harm nobody but themselves.
 
-use interlude_test_apps::crowd::{Connection, Crowd, Reference, Transport};
+use interlude_test_apps::crowd::{Connection, Crowd, Transport};
 use interlude_test_apps::matrix::Workplace;
 use interlude_test_apps::{Preload, Seeded, Server, WebOptions, WebServer};
 use std::io::Write;
@@ -14,12 +14,8 @@ const PATIENCE: Duration = Duration::from_secs(30);
 /// server must have let go of every connection.
 fn survives_aborts(server: WebServer, mode: &str) {
     let place = Workplace::new(concat!(env!("CARGO_TARGET_TMPDIR"), "/certificates")).unwrap();
-    let options = WebOptions::default();
-    let start =
-        |preload| server.start(&options, &place.site, &place.certificates, &preload).unwrap();
-    let stock = start(Preload::Stock);
-    let reference = Reference::take(stock.ports().plain, &place.site, true).unwrap();
-    let server = start(Preload::of_mode_with_every_job(mode).unwrap());
+    let preload = Preload::of_mode_with_every_job(mode).unwrap();
+    let (reference, server) = place.beside_stock(server, &WebOptions::default(), &preload).unwrap();
     let ports = server.ports();
     // Once, so that whatever the server opens for good is open.
     let first = Crowd::new(Transport::tls13(), 8, 80).run(ports.tls, &reference);

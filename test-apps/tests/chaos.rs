@@ -1,7 +1,7 @@
 //! Whatever an engine does, a client sees what the stock server would have sent: stock nginx and
 //! lighttpd over the `chaos` engine.
 
-use interlude_test_apps::crowd::{Crowd, Reference, Transport};
+use interlude_test_apps::crowd::{Crowd, Transport};
 use interlude_test_apps::matrix::Workplace;
 use interlude_test_apps::{Preload, Server, Shim, WebOptions, WebServer};
 use std::time::Duration;
@@ -29,12 +29,8 @@ fn shares(shim: Shim, names: &[&str], percent: u32) -> Shim {
 /// A server after that many full handshakes with as many answers, all of them right.
 fn after_load(server: WebServer, shim: Shim, clients: usize, requests: usize) -> Server {
     let place = Workplace::new(concat!(env!("CARGO_TARGET_TMPDIR"), "/certificates")).unwrap();
-    let options = WebOptions::default();
-    let start =
-        |preload| server.start(&options, &place.site, &place.certificates, &preload).unwrap();
-    let stock = start(Preload::Stock);
-    let reference = Reference::take(stock.ports().plain, &place.site, true).unwrap();
-    let server = start(Preload::Shim(shim));
+    let (options, preload) = (WebOptions::default(), Preload::Shim(shim));
+    let (reference, server) = place.beside_stock(server, &options, &preload).unwrap();
     for transport in [Transport::tls13(), Transport::tls12()] {
         let crowd = Crowd { keep_alive: false, ..Crowd::new(transport, clients, requests / 2) };
         let tally = crowd.run(server.ports().tls, &reference);

@@ -1,7 +1,7 @@
 //! Stock nginx over the engine `device`: whatever an emulated device takes and when, a client sees what the
 //! stock server would have sent.
 
-use interlude_test_apps::crowd::{Crowd, Reference, Transport};
+use interlude_test_apps::crowd::{Crowd, Transport};
 use interlude_test_apps::matrix::Workplace;
 use interlude_test_apps::{Preload, Server, Shim, WebOptions, WebServer};
 use std::io::Write;
@@ -42,13 +42,8 @@ fn shim(mode: &str, description: &str) -> Shim {
 /// nginx after the load, all answers being right, and at rest. What was submitted has come back.
 fn after_load(shim: Shim) -> Server {
     let place = Workplace::new(concat!(env!("CARGO_TARGET_TMPDIR"), "/certificates")).unwrap();
-    let options = WebOptions::default();
-    let start = |preload| {
-        WebServer::Nginx.start(&options, &place.site, &place.certificates, &preload).unwrap()
-    };
-    let stock = start(Preload::Stock);
-    let reference = Reference::take(stock.ports().plain, &place.site, true).unwrap();
-    let server = start(Preload::Shim(shim));
+    let (options, preload) = (WebOptions::default(), Preload::Shim(shim));
+    let (reference, server) = place.beside_stock(WebServer::Nginx, &options, &preload).unwrap();
     let (clients, requests) = LOAD;
     for transport in [Transport::tls13(), Transport::tls12()] {
         let crowd = Crowd { keep_alive: false, ..Crowd::new(transport, clients, requests) };

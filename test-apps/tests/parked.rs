@@ -1,7 +1,7 @@
 //! What the statistics page must tell of a real server: in coroutine mode its heavy calls were
 //! parked and came back, in the other modes they ran as the mode says.
 
-use interlude_test_apps::crowd::{Crowd, Hello, Reference, Transport};
+use interlude_test_apps::crowd::{Crowd, Hello, Transport};
 use interlude_test_apps::matrix::Workplace;
 use interlude_test_apps::{Preload, Server, WebOptions, WebServer};
 use std::io::Write;
@@ -17,12 +17,7 @@ fn after_load(server: WebServer, mode: &str) -> Server {
 
 fn loaded(server: WebServer, preload: &Preload) -> Server {
     let place = Workplace::new(concat!(env!("CARGO_TARGET_TMPDIR"), "/certificates")).unwrap();
-    let options = WebOptions::default();
-    let start =
-        |preload| server.start(&options, &place.site, &place.certificates, preload).unwrap();
-    let stock = start(&Preload::Stock);
-    let reference = Reference::take(stock.ports().plain, &place.site, true).unwrap();
-    let server = start(preload);
+    let (reference, server) = place.beside_stock(server, &WebOptions::default(), preload).unwrap();
     let crowd = Crowd { keep_alive: false, ..Crowd::new(Transport::tls13(), 12, 120) };
     let tally = crowd.run(server.ports().tls, &reference);
     assert!(tally.clean(), "{tally}");

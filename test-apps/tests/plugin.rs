@@ -1,7 +1,7 @@
 //! Stock nginx over the engine `plugin`: whatever a plugin does or says, a client sees what the stock server
 //! would have sent.
 
-use interlude_test_apps::crowd::{Crowd, Reference, Transport};
+use interlude_test_apps::crowd::{Crowd, Transport};
 use interlude_test_apps::matrix::Workplace;
 use interlude_test_apps::{Preload, Server, Shim, WebOptions, WebServer};
 use std::process::Command;
@@ -26,14 +26,9 @@ fn shim(mode: &str, plugin: &str, deadline: u32) -> Shim {
 /// nginx after the load, all answers being right, and at rest.
 fn after_load(shim: Shim) -> Server {
     let place = Workplace::new(concat!(env!("CARGO_TARGET_TMPDIR"), "/certificates")).unwrap();
-    let options = WebOptions::default();
-    let start = |preload| {
-        WebServer::Nginx.start(&options, &place.site, &place.certificates, &preload).unwrap()
-    };
-    let stock = start(Preload::Stock);
-    let reference = Reference::take(stock.ports().plain, &place.site, true).unwrap();
+    let (options, preload) = (WebOptions::default(), Preload::Shim(shim));
+    let (reference, server) = place.beside_stock(WebServer::Nginx, &options, &preload).unwrap();
     let reference = reference.whoever_compresses().unwrap();
-    let server = start(Preload::Shim(shim));
     let (clients, requests) = LOAD;
     let crowd = Crowd::new(Transport::Plain, clients, requests);
     let tally = crowd.run(server.ports().plain, &reference);

@@ -11,7 +11,7 @@ mod helpers;
 mod keys;
 
 use interlude_offload::simd_availability;
-use interlude_test_apps::crowd::{Crowd, Reference, Transport};
+use interlude_test_apps::crowd::{Crowd, Transport};
 use interlude_test_apps::matrix::Workplace;
 use interlude_test_apps::{KeyKind, Preload, Server, Shim, WebOptions, WebServer};
 use std::time::Duration;
@@ -45,12 +45,8 @@ fn rested(server: &Server) {
 fn after_load(server: WebServer, key: KeyKind, mode: &str, transports: &[Transport]) -> Server {
     let place = place();
     let options = WebOptions { key, ..WebOptions::default() };
-    let start =
-        |preload| server.start(&options, &place.site, &place.certificates, &preload).unwrap();
-    let stock = start(Preload::Stock);
-    let reference = Reference::take(stock.ports().plain, &place.site, true).unwrap();
     let shim = Shim::find().unwrap().mode(mode).with("INTERLUDE_ENGINE", "simd");
-    let server = start(Preload::Shim(shim));
+    let (reference, server) = place.beside_stock(server, &options, &Preload::Shim(shim)).unwrap();
     let (clients, requests) = LOAD;
     for transport in transports {
         let crowd = Crowd { keep_alive: false, ..Crowd::new(transport.clone(), clients, requests) };
