@@ -36,6 +36,7 @@ mod preload;
 pub mod process;
 pub mod program;
 mod redis;
+pub mod restarts;
 mod seeded;
 mod server;
 mod site;

@@ -7,6 +7,7 @@
 use clap::Parser;
 use interlude_test_apps::growth::Growth;
 use interlude_test_apps::matrix::{Case, MODES, Outcome, Workplace};
+use interlude_test_apps::restarts::Restarts;
 use interlude_test_apps::stall::{self, Stall};
 use interlude_test_apps::{HarnessError, WebServer};
 use std::path::PathBuf;
@@ -51,6 +52,16 @@ struct Options {
     /// Measure how long each server's loop stands when its engine comes to hang for good.
     #[arg(long, conflicts_with_all = ["requests", "only", "selection", "list", "growth", "aborts"])]
     stall: bool,
+    /// Have each server read its files again under load, in coroutine mode, so many times.
+    #[arg(
+        long,
+        value_name = "TIMES",
+        num_args = 0..=1,
+        default_missing_value = "200",
+        value_parser = clap::value_parser!(u32).range(1..),
+        conflicts_with_all = ["requests", "only", "selection", "list", "growth", "aborts", "stall"]
+    )]
+    reloads: Option<u32>,
     /// Print the cases and run none.
     #[arg(long)]
     list: bool,
@@ -70,10 +81,11 @@ fn main() -> ExitCode {
         cases.iter().for_each(|case| println!("{case}"));
         return ExitCode::SUCCESS;
     }
-    let result = match (options.growth.is_some() || options.aborts.is_some(), options.stall) {
-        (true, _) => watch(&options),
-        (false, true) => stall(&options),
-        (false, false) => run(&options, &cases),
+    let result = match &options {
+        Options { growth: Some(_), .. } | Options { aborts: Some(_), .. } => watch(&options),
+        Options { stall: true, .. } => stall(&options),
+        Options { reloads: Some(times), .. } => reload(&options, *times as usize),
+        _ => run(&options, &cases),
     };
     match result {
         Ok(0) => ExitCode::SUCCESS,
@@ -175,6 +187,26 @@ fn stall(options: &Options) -> Result<usize, HarnessError> {
         println!("{name:<9} {before:>10.1?} {after:>10.1?} {:>10.1?}  {tally}", stall::DEADLINE);
         let stands = after > stall::DEADLINE + Duration::from_millis(10);
         failed += usize::from(stands || !tally.clean());
+    }
+    Ok(failed)
+}
+
+/// Restarts each server; returns for how many something failed.
+fn reload(options: &Options, times: usize) -> Result<usize, HarnessError> {
+    let (place, _dir) = workplace(options)?;
+    println!("server     reloads  requests");
+    let mut failed = 0;
+    for server in WebServer::ALL {
+        let tell = |time| {
+            if time % 20 == 0 {
+                eprintln!("e2e: {} was reloaded {time} times", server.name());
+            }
+        };
+        let Restarts { done, tally, alarms } =
+            Restarts::of(server, "coroutine", times, &place, tell)?;
+        println!("{:<9} {done:>8}  {tally}", server.name());
+        tally.failed.iter().chain(&alarms).for_each(|line| println!("    {line}"));
+        failed += usize::from(!tally.clean() || !alarms.is_empty());
     }
     Ok(failed)
 }

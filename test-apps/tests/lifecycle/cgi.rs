@@ -1,7 +1,8 @@
 //! Programs that a server executes in the midst of its work.
 
-use crate::{PATIENCE, place, publishes, under_load};
+use crate::{PATIENCE, place, publishes};
 use interlude_test_apps::crowd::{Connection, Reference, Transport};
+use interlude_test_apps::restarts::under_load;
 use interlude_test_apps::{Lighttpd, Preload, Server, WebOptions, program};
 use std::fs;
 

@@ -9,11 +9,9 @@ mod reloads;
 mod upgrade;
 mod workers;
 
-use interlude_test_apps::crowd::{Crowd, Reference, Tally, Transport};
+use interlude_test_apps::crowd::Reference;
 use interlude_test_apps::matrix::Workplace;
 use interlude_test_apps::{Preload, Server, WebOptions, WebServer};
-use std::sync::atomic::{AtomicBool, Ordering};
-use std::thread;
 use std::time::Duration;
 
 pub(crate) const PATIENCE: Duration = Duration::from_secs(30);
@@ -34,57 +32,15 @@ pub(crate) fn start(
     place: &Workplace,
 ) -> (Server, Reference) {
     let options = WebOptions { workers, ..WebOptions::default() };
-    let start = |preload| server.start(&options, &place.site, &place.certificates, &preload);
-    let stock = start(Preload::Stock).unwrap();
-    let reference = Reference::take(stock.ports().plain, &place.site, true).unwrap();
-    (start(Preload::of_mode_with_every_job(mode).unwrap()).unwrap(), reference)
+    let preload = Preload::of_mode_with_every_job(mode).unwrap();
+    let (reference, server) = place.beside_stock(server, &options, &preload).unwrap();
+    (server, reference)
 }
 
 /// To one process, which has not been waited for, or is none of ours.
 pub(crate) fn signal(pid: u32, number: i32) {
     // SAFETY: kill(2) touches no memory.
     unsafe { libc::kill(pid.cast_signed(), number) };
-}
-
-/// Loads the server with small crowds, one after the other, while `act` runs.
-pub(crate) fn under_load(server: &Server, reference: &Reference, act: impl FnOnce()) -> Tally {
-    let done = AtomicBool::new(false);
-    let ports = server.ports();
-    thread::scope(|scope| {
-        let clients: Vec<_> = [
-            (Transport::Plain, ports.plain, true),
-            (Transport::tls13(), ports.tls, true),
-            (Transport::tls12(), ports.tls, false),
-        ]
-        .into_iter()
-        .map(|(transport, port, keep_alive)| {
-            let crowd = Crowd { keep_alive, may_close_idle: true, ..Crowd::new(transport, 8, 100) };
-            let done = &done;
-            scope.spawn(move || {
-                let mut tally = Tally::default();
-                while !done.load(Ordering::Relaxed) {
-                    tally.add(crowd.run(port, reference));
-                }
-                tally
-            })
-        })
-        .collect();
-        // Also when `act` panics: the clients must not go on for ever.
-        let stop = Stop(&done);
-        act();
-        drop(stop);
-        let mut tally = Tally::default();
-        clients.into_iter().for_each(|client| tally.add(client.join().unwrap()));
-        tally
-    })
-}
-
-struct Stop<'a>(&'a AtomicBool);
-
-impl Drop for Stop<'_> {
-    fn drop(&mut self) {
-        self.0.store(true, Ordering::Relaxed);
-    }
 }
 
 /// The same tests for each mode: a test's name, the function that is given the mode, and what comes

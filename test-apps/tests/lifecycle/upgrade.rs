@@ -2,7 +2,8 @@
 //! (One that is not in the background ignores `USR2`.)
 
 use crate::daemon::Daemon;
-use crate::{PATIENCE, publishes, signal, under_load};
+use crate::{PATIENCE, publishes, signal};
+use interlude_test_apps::restarts::under_load;
 use interlude_test_apps::{Preload, WebServer, stats, usage::Status, wait};
 use std::fs;
 

@@ -1,7 +1,8 @@
 //! nginx's workers: several, without root, killed.
 
-use crate::{PATIENCE, place, publishes, signal, start, under_load};
+use crate::{PATIENCE, place, publishes, signal, start};
 use interlude_test_apps::crowd::{Crowd, Reference, Transport};
+use interlude_test_apps::restarts::under_load;
 use interlude_test_apps::{Nginx, Preload, WebOptions, WebServer, stats};
 use std::time::Duration;
 
