@@ -180,6 +180,18 @@ pub(crate) fn kept() -> impl Iterator<Item = RawFd> {
     KEPT.iter().map(|slot| slot.load(Ordering::Acquire)).filter(|fd| *fd >= 0)
 }
 
+/// In a child after fork: closes its copies of the shim's own fds, whichever thread of the parent had them.
+pub(crate) fn close_kept() {
+    for slot in &KEPT {
+        let fd = slot.swap(-1, Ordering::AcqRel);
+        if fd >= 0 {
+            unmark(fd);
+            // SAFETY: the child's copy of an fd that only an engine of the parent's used.
+            unsafe { libc::close(fd) };
+        }
+    }
+}
+
 /// The instance of that number, if it was made through a hook.
 pub(crate) fn of(fd: RawFd) -> Option<Arc<Epoll>> {
     registry().iter().find(|(known, _)| *known == fd).map(|(_, epoll)| Arc::clone(epoll))

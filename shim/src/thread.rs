@@ -202,13 +202,9 @@ impl Thread {
         context::local().set_in_event(false);
         self.delivery.borrow_mut().clear();
         if let Some(engine) = self.engine.borrow_mut().take() {
-            for fd in engine.fds() {
-                epolls::give_up(fd);
-                // SAFETY: the child's copy of an fd that only the engine used.
-                unsafe { libc::close(fd) };
-            }
-            // Its helper threads do not exist here, and its locks may be held by one of them. One with
-            // lanes and no helpers has neither, and the parent's secrets.
+            // Its fds are closed ([`epolls::close_kept`]). Its helper threads do not exist here, and its
+            // locks may be held by one of them. One with lanes and no helpers has neither, and the
+            // parent's secrets.
             if !engine.capabilities().has_lanes || engine.wake_fd().is_some() {
                 std::mem::forget(engine);
             }

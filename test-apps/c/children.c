@@ -7,9 +7,12 @@
  *   inside the handler of a signal forks, in the midst of the event; the child does heavy work where
  *          the event goes on, and answers `alone`, or `helped` where it has other threads by then
  *   ids    no child: sets its user to what it is, which glibc has every thread do
+ *   fds    forks while another thread has done heavy work in a loop of its own; the child answers `mine` where
+ *          every eventfd that it has is one of this program's
  */
 #include "conversation.h"
 #include <dirent.h>
+#include <pthread.h>
 #include <sys/wait.h>
 
 static volatile sig_atomic_t forked = -1;
@@ -25,6 +28,32 @@ static int works_in_a_loop(struct conn *c)
 		close(fd);
 	}
 	return close(epfd) == 0 && ok;
+}
+
+/* A thread with a loop of its own, and what it waits at: before the fork, and for the end. */
+static pthread_barrier_t worked, done;
+
+static void *another(void *data)
+{
+	works_in_a_loop(data);
+	pthread_barrier_wait(&worked);
+	pthread_barrier_wait(&done);
+	return NULL;
+}
+
+static int own = -1;
+
+static int eventfds(void)
+{
+	char target[64];
+	int count = 0;
+	for (int fd = 0; fd < 256; fd++) {
+		char link[32];
+		snprintf(link, sizeof(link), "/proc/self/fd/%d", fd);
+		ssize_t n = readlink(link, target, sizeof(target) - 1);
+		count += n > 0 && memmem(target, n, "[eventfd]", 9) != NULL;
+	}
+	return count;
 }
 
 static int ended_well(pid_t pid)
@@ -55,6 +84,25 @@ static void vforks(struct conn *c)
 		_exit(1);
 	}
 	conn_answer(c, ended_well(pid) ? "child" : "failed");
+}
+
+static void counts(struct conn *c)
+{
+	struct conn theirs = {0};
+	pthread_t thread;
+	pthread_barrier_init(&worked, NULL, 2);
+	pthread_barrier_init(&done, NULL, 2);
+	pthread_create(&thread, NULL, another, &theirs);
+	pthread_barrier_wait(&worked);
+	pid_t pid = fork();
+	if (pid == 0) {
+		conn_answer(c, eventfds() == own ? "mine" : "others");
+		_exit(0);
+	}
+	if (!ended_well(pid))
+		conn_answer(c, "failed");
+	pthread_barrier_wait(&done);
+	pthread_join(thread, NULL);
 }
 
 static void closes(struct conn *c)
@@ -114,6 +162,8 @@ static void happened(int epfd, void *data)
 		made = vforks;
 	if (n == MESSAGE && memcmp(command, "closes ", 7) == 0)
 		made = closes;
+	if (n == MESSAGE && memcmp(command, "fds ", 4) == 0)
+		made = counts;
 	if (n == MESSAGE && memcmp(command, "inside ", 7) == 0)
 		made = forks_in_a_handler;
 	if (made && conn_read(c) == 1)
@@ -126,6 +176,8 @@ static void happened(int epfd, void *data)
 
 static void accepted(int epfd, int fd)
 {
+	if (own < 0)
+		own = eventfds();
 	watch(epfd, fd, EPOLLIN, conn_new(fd));
 }
 

@@ -28,6 +28,7 @@ pub(crate) fn fork(call: &Call<Fork>) -> Outcome<pid_t> {
     let (child, error) = epolls::across_fork(fork, |(child, _)| *child == 0);
     if child == 0 {
         page::after_fork();
+        epolls::close_kept();
         if let Some(thread) = context::thread() {
             thread.after_fork();
         }

@@ -88,3 +88,14 @@ fn a_child_that_a_handler_forks_in_an_event_works_alone() {
         app.stop();
     }
 }
+
+/// Of engines of all threads of the parent, of which the child has but one.
+#[test]
+fn a_child_has_no_descriptor_of_its_parent_s_engines() {
+    for mode in ["stock", "coroutine"] {
+        let app = start(&preload(mode));
+        let outcome = Conversation::open(app.port(), 1).ask("fds", "mine", 3);
+        assert_eq!(outcome, Outcome { right: 3, ..Outcome::default() }, "{mode}");
+        app.stop();
+    }
+}
