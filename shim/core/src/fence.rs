@@ -155,6 +155,11 @@ pub struct Fence {
     moved: i64,
     /// May clocks move on, beside parked coroutines?
     moves: bool,
+    /// Does the running coroutine go on after a park? What it had seen before may be older than what was
+    /// shown since the last announcement.
+    resumed: bool,
+    /// Has such a one seen time pass, since the last announcement?
+    jumped: bool,
     /// Has a coroutine parked since the last announcement, and when did its turn begin?
     frozen: Option<i64>,
     /// The limit of the monotonic clock for a server that reads clocks without our seeing it.
@@ -181,6 +186,8 @@ impl Default for Fence {
             woke: 0,
             moved: 0,
             moves: false,
+            resumed: false,
+            jumped: false,
             frozen: None,
             unseen: None,
             due: None,
@@ -209,9 +216,15 @@ impl Fence {
         self.moves = false;
     }
 
-    /// Another coroutine goes on.
-    pub fn goes_on(&mut self) {
+    /// A parked coroutine goes on.
+    pub fn resumes(&mut self) {
+        self.goes_on();
+        self.resumed = true;
+    }
+
+    fn goes_on(&mut self) {
         self.moves = false;
+        self.resumed = false;
         self.stuck = 0;
         self.free = false;
     }
@@ -255,6 +268,7 @@ impl Fence {
             self.of(clock).limit = limit;
         }
         self.epoch += 1;
+        self.jumped = false;
         self.frozen = None;
         let some = timeout.filter(|timeout| !timeout.is_zero());
         self.unseen = some.map(|timeout| Clock::Monotonic.limit(self.woke, timeout));
@@ -276,14 +290,18 @@ impl Fence {
         now: impl FnOnce() -> i64,
     ) -> i64 {
         let value = if beside { self.beside(clock, real, now) } else { real };
-        let (epoch, turn) = (self.epoch, self.turn);
+        let (epoch, turn, resumed) = (self.epoch, self.turn, self.resumed);
         let shown = self.of(clock);
+        // It may have set a timer, before it was parked, by what the clock showed then.
+        let jumps =
+            resumed && shown.epoch > 0 && down(shown.last, MILLISECOND) < down(value, MILLISECOND);
         if shown.epoch != epoch {
             shown.first = value;
             shown.epoch = epoch;
         }
         shown.turn = turn;
         shown.last = value;
+        self.jumped |= jumps;
         value
     }
 
@@ -336,6 +354,7 @@ impl Fence {
                     && down(shown.first, MILLISECOND) < down(shown.last, MILLISECOND))
         };
         self.turn <= FIRST
+            || self.jumped
             || self.clocks.iter().any(reached)
             || (!self.is_seen() && self.unseen.is_some_and(|limit| now() >= limit))
     }

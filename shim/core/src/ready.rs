@@ -212,6 +212,8 @@ impl Ready {
             || !claims.rules().linked_fds
             || !claims.links().is_connected(fd)
             || claims.is_busy(fd)
+            // Its file is another one than the number has by now.
+            || interest.token(fd) != Some(token)
             // An event of such is the only one.
             || interest.is_once(fd);
         if is_whole {

@@ -188,6 +188,25 @@ fn a_turn_that_has_seen_time_pass_parks_alone() {
 }
 
 #[test]
+fn whoever_sees_time_pass_after_a_park_parks_alone() {
+    let mut bench = Bench::at(0);
+    bench.see(Clock::Monotonic);
+    bench.announce(Some(500)).turn();
+    bench.see(Clock::Monotonic);
+    bench.park().announce(Some(500)).pass(1).turn();
+    bench.announce(Some(500));
+    // Nobody else is parked any more.
+    bench.beside = false;
+    bench.fence.resumes();
+    assert_eq!(bench.see(Clock::Monotonic), 1);
+    bench.park();
+    assert!(bench.is_due(), "it may have set a timer for 1, before it was parked");
+    bench.beside = false;
+    bench.announce(Some(500)).turn();
+    assert!(!bench.is_reached());
+}
+
+#[test]
 fn no_time_at_all_lets_clocks_stand_for_milliseconds_and_no_longer() {
     let mut bench = Bench::at(0);
     bench.see(Clock::Monotonic);
@@ -363,7 +382,7 @@ impl Model {
     /// A parked turn goes on, sets perhaps a timer, and ends.
     fn resume(&mut self, sets: bool) {
         self.parked -= 1;
-        self.bench.fence.goes_on();
+        self.bench.fence.resumes();
         if sets {
             self.timers.push(self.cached + self.server.unit.max(MILLISECOND));
         }

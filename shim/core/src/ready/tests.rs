@@ -78,3 +78,19 @@ fn a_second_part_that_nobody_wants_any_more_is_no_stale_event() {
     server.interest.remove(PEER);
     assert_eq!((server.next(), server.pick.stale), (vec![], 0));
 }
+
+/// A duplicate keeps the file open whose number is a connection's to a peer by now.
+#[test]
+fn an_orphan_s_event_is_whole_whatever_has_its_number() {
+    let mut server = Loop::with(BOTH | ONESHOT, 0);
+    let token = server.interest.token(PEER).unwrap();
+    server.interest.closed(PEER);
+    server.claims.closed(PEER);
+    server.claims.begin([]);
+    server.claims.connected(PEER);
+    server.claims.end(false);
+    let fetch = server.interest.fetch();
+    server.ready = Ready::default();
+    server.ready.push(token, BOTH, fetch);
+    assert_eq!((server.next(), server.next()), (vec![BOTH], vec![]));
+}

@@ -75,6 +75,23 @@ impl Machine {
             Action::Unlock(lock) => self.unlock(co, *lock),
             Action::Alone => self.alone(co),
             Action::Wait(max) => self.wait_inside(co, *max),
+            Action::Timer(millis) => {
+                self.timers.set(*millis);
+                Ok(())
+            }
+            Action::Pass(micros) => {
+                self.timers.pass(*micros);
+                Ok(())
+            }
+            Action::Look => {
+                let beside = self.is_fenced();
+                self.timers.look(beside);
+                Ok(())
+            }
+            Action::More => {
+                self.timers.has_more();
+                Ok(())
+            }
             Action::World(index, change) => {
                 self.change(*index, *change);
                 Ok(())
@@ -94,7 +111,7 @@ impl Machine {
             self.ledger.saw("stray job");
             return Ok(());
         }
-        if compresses && self.claims.is_anonymous() {
+        if compresses && (self.claims.is_anonymous() || self.timers.may_run()) {
             return Ok(());
         }
         if compresses {
@@ -104,6 +121,7 @@ impl Machine {
     }
 
     fn touch(&mut self, co: &mut Coroutine, fd: i32) -> Done {
+        self.timers.acts();
         let is_connection = self.claims.links().is_connection(Fd(fd));
         if self.claims.is_owned(Fd(fd)) && is_connection {
             self.must_wait(co, Want::Fd(Fd(fd)))?;
@@ -180,6 +198,7 @@ impl Machine {
     /// `epoll_ctl`: the server must get the answer that the kernel alone would give.
     pub(crate) fn control(&mut self, control: Option<Control>) -> Done {
         let Some(control) = control else { return Ok(()) };
+        self.timers.acts();
         let fd = control.fd();
         let key = self.files.file(fd).map(|file| (file, fd));
         if let Some(registration) = key.and_then(|key| self.stock.registration(key)) {

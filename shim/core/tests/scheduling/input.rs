@@ -23,6 +23,8 @@ pub(crate) enum Happening {
     Complete(u8),
     /// The loop's next wait is on another instance, for once.
     OtherInstance,
+    /// So many microseconds pass.
+    Pass(u32),
     /// The world, to the nth fd.
     World(u8, Change),
 }
@@ -67,8 +69,14 @@ fn happening() -> impl Strategy<Value = Happening> {
         }),
         4 => any::<u8>().prop_map(Happening::Complete),
         1 => Just(Happening::OtherInstance),
+        4 => micros().prop_map(Happening::Pass),
         8 => (any::<u8>(), change()).prop_map(|(index, change)| Happening::World(index, change)),
     ]
+}
+
+/// From a moment to longer than any grace.
+fn micros() -> impl Strategy<Value = u32> {
+    prop_oneof![3 => 1u32..3_000, 1 => 3_000u32..80_000]
 }
 
 fn change() -> impl Strategy<Value = Change> {
@@ -134,6 +142,7 @@ fn script() -> impl Strategy<Value = Vec<Action>> {
         4 => region().prop_map(|region| vec![Action::Use(region)]),
         8 => locking(),
         1 => Just(vec![Action::Alone]),
+        6 => timing().prop_map(|action| vec![action]),
         1 => (1usize..4).prop_map(|max| vec![Action::Wait(max)]),
         4 => (any::<u8>(), change()).prop_map(|(index, change)| {
             vec![Action::World(index, change)]
@@ -150,6 +159,15 @@ fn io() -> impl Strategy<Value = Action> {
         3 => target().prop_map(|target| Action::Write(target, u32::MAX)),
         4 => prop::option::weighted(0.9, mask()).prop_map(Action::Accept),
         2 => prop::option::weighted(0.9, mask()).prop_map(Action::Connect),
+    ]
+}
+
+fn timing() -> impl Strategy<Value = Action> {
+    prop_oneof![
+        4 => (1u8..20).prop_map(Action::Timer),
+        2 => micros().prop_map(Action::Pass),
+        1 => Just(Action::Look),
+        1 => Just(Action::More),
     ]
 }
 

@@ -100,10 +100,12 @@ impl Ledger {
         if event.fd != number {
             return Err(Violation::Stale(format!("{event:?} is of {number:?}")));
         }
-        let mut all = self.fetched.iter().enumerate().rev();
-        // After a nested wait there may be two; either may be this one.
+        // After a nested wait there may be two, and where a second part waits; either may be this one.
         let is_it = |f: &Fetched| f.serial == registration.serial && event.flags & !f.flags == 0;
-        let Some((index, found)) = all.find(|(_, f)| is_it(f)).map(|(i, f)| (i, *f)) else {
+        let is_whole = |f: &Fetched| is_it(f) && event.flags == f.flags;
+        let index = self.fetched.iter().rposition(is_whole);
+        let index = index.or_else(|| self.fetched.iter().rposition(is_it));
+        let Some((index, found)) = index.and_then(|i| Some((i, *self.fetched.get(i)?))) else {
             return Err(Violation::Invented(format!("{event:?}: the kernel did not report it")));
         };
         self.fetched.remove(index);

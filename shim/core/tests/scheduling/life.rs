@@ -25,6 +25,8 @@ impl Machine {
             let actions = self.tape.take().into_iter();
             coroutine.steps.extend(actions.map(|action| Step { action, event: None }));
         }
+        let beside = self.is_fenced();
+        self.timers.begin(beside);
         self.run(coroutine)
     }
 
@@ -34,6 +36,7 @@ impl Machine {
             return Err(Violation::Muddled(format!("coroutine {} is not parked", id.0)));
         };
         self.claims.resume(id);
+        self.timers.resumes();
         coroutine.has_parked = true;
         coroutine.forced = answer == Answer::Forced;
         self.run(coroutine)
@@ -62,6 +65,7 @@ impl Machine {
         let mine = coroutine.owns.iter().filter(|(fd, o)| self.files.opening(*fd) == Some(*o));
         let mine: Vec<Fd> = mine.map(|(fd, _)| Fd(*fd)).collect();
         let published = self.claims.park(id);
+        self.timers.parked(self.parked.is_empty());
         if published.iter().filter(|fd| fd.0 >= 0).ne(&mine) {
             return Err(Violation::Muddled(format!("{mine:?} published as {published:?}")));
         }
@@ -92,6 +96,7 @@ impl Machine {
 
     /// Held fds that are busy no more are asked for again.
     pub(crate) fn release_held(&mut self) -> Result<(), Violation> {
+        self.look_at_clock();
         for operation in self.ready.release(&mut self.interest, &self.claims) {
             self.ledger.saw("released");
             self.apply(operation)?;
@@ -109,6 +114,9 @@ impl Machine {
         }
         coroutine.objects.iter().for_each(|object| self.claims.left(*object));
         self.claims.begin([]);
+        if self.timers.end(self.parked.len())? > 0 {
+            self.ledger.saw("timer");
+        }
         if coroutine.has_parked || self.ready.held_len() > 0 {
             self.release_held()?;
         }

@@ -17,6 +17,7 @@ use crate::kernel::{Control, Epoll, Key, Reported};
 use crate::ledger::Ledger;
 use crate::server::{Coroutine, Tape};
 use crate::stock::Stock;
+use crate::timers::Timers;
 use crate::truth::Truth;
 use crate::violation::Violation;
 
@@ -63,8 +64,16 @@ pub(crate) enum Turn {
 pub(crate) struct Setting {
     /// The rules in force.
     pub(crate) rules: Rules,
+    /// Are its timers kept from running beside parked coroutines (C5)?
+    pub(crate) timers: bool,
     /// Does the server take things in an order, so that nobody ever waits in a circle?
     pub(crate) orderly: bool,
+}
+
+impl Default for Setting {
+    fn default() -> Self {
+        Self { rules: Rules::default(), timers: true, orderly: false }
+    }
 }
 
 /// A server on the core, on the modelled kernel.
@@ -82,6 +91,7 @@ pub(crate) struct Machine {
     pub(crate) parked: BTreeMap<CoroutineId, Parked>,
     pub(crate) tape: Tape,
     pub(crate) truth: Truth,
+    pub(crate) timers: Timers,
     /// From now on, every event is dealt with to its end.
     pub(crate) polite: bool,
     pick: Pick,
@@ -105,6 +115,7 @@ impl Machine {
             parked: BTreeMap::new(),
             tape,
             truth: Truth::default(),
+            timers: Timers::new(setting.timers),
             polite: false,
             pick: Pick::default(),
             go: VecDeque::new(),
@@ -155,9 +166,10 @@ impl Machine {
             self.resume(id, answer)?;
             return Ok(Turn::Busy);
         }
-        if self.is_draining() {
+        if self.is_draining() || self.timer_is_due() {
             return self.drain();
         }
+        self.timers.delivers();
         if self.deliver(max)? {
             return Ok(Turn::Busy);
         }
@@ -175,10 +187,33 @@ impl Machine {
             return Ok(Turn::Busy);
         }
         self.check_idle()?;
-        if timer {
+        // Beside parked coroutines its timers wait, and it for them, but where it does not sleep at all.
+        let is_alone = self.parked.is_empty() || !self.setting.timers;
+        if timer && (is_alone || self.timers.hurries()) {
+            if !self.timers.hurries() {
+                self.timers.sleep();
+            }
             self.begin(Vec::new())?;
         }
         Ok(Turn::Slept)
+    }
+
+    fn timer_is_due(&self) -> bool {
+        !self.parked.is_empty() && self.timers.are_due(!self.ready.is_empty())
+    }
+
+    /// Do the server's clocks stand, so that nobody is to be accepted?
+    pub(crate) fn look_at_clock(&mut self) {
+        let late = !self.parked.is_empty() && self.timers.are_late();
+        if late {
+            self.ledger.saw("late");
+        }
+        self.claims.set_late(late);
+    }
+
+    /// Does the clock show the server less than it would by itself?
+    pub(crate) fn is_fenced(&self) -> bool {
+        !self.parked.is_empty() || !self.ready.is_empty()
     }
 
     fn is_draining(&self) -> bool {
@@ -186,6 +221,10 @@ impl Machine {
     }
 
     fn drain(&mut self) -> Result<Turn, Violation> {
+        self.timers.drain();
+        if self.timer_is_due() {
+            self.ledger.saw("drained for a timer");
+        }
         if self.in_flight() > 0 {
             return Ok(Turn::Slept);
         }
@@ -226,6 +265,7 @@ impl Machine {
         if self.ready.is_empty() {
             return Ok(false);
         }
+        self.look_at_clock();
         let (events, only_stale) = self.pick(max, false)?;
         if events.is_empty() && !only_stale {
             return Ok(false);
@@ -250,6 +290,10 @@ impl Machine {
         }
         for event in &pick.events {
             let (key, fetched) = self.ledger.delivered(*event, &self.stock)?;
+            // It may have been held when it was fetched: a listener's, while the clocks were late.
+            if let Some(registration) = self.stock.registration(key) {
+                self.ledger.hold_ends(registration.serial);
+            }
             self.stock.delivered(key, fetched)?;
             self.check_unowned(event.fd)?;
             self.check_unlinked(event.fd)?;
@@ -362,7 +406,9 @@ impl Machine {
 
     /// May the events of a registration wait for a parked coroutine?
     pub(crate) fn is_held_back(&self, key: Key) -> bool {
-        self.files.file(key.1) == Some(key.0) && self.claims.is_busy(Fd(key.1))
+        // A listener that was held since the clocks were late is asked for when the next coroutine ends.
+        let is_held = !self.parked.is_empty() && self.ready.held().any(|fd| fd.0 == key.1);
+        self.files.file(key.1) == Some(key.0) && (is_held || self.claims.is_busy(Fd(key.1)))
     }
 
     /// Tells the kernel. In this model every close is seen, so nothing can be refused.

@@ -3,7 +3,6 @@
 use std::collections::BTreeMap;
 
 use interlude_core::Fd;
-use interlude_core::claims::Rules;
 use proptest::strategy::{Strategy, ValueTree};
 use proptest::test_runner::{Config, FileFailurePersistence, TestCaseError, TestError, TestRunner};
 
@@ -20,8 +19,7 @@ use crate::violation::Violation;
 const LAST_TURNS: usize = 2000;
 
 /// Plays a case to its end, and says what was seen.
-pub(crate) fn play(case: &Case, rules: Rules, orderly: bool) -> Result<Seen, Violation> {
-    let setting = Setting { rules, orderly };
+pub(crate) fn play(case: &Case, setting: Setting) -> Result<Seen, Violation> {
     let mut machine = Machine::new(setting, Tape::new(case.scripts.clone()));
     start(&mut machine, case)?;
     for happening in &case.happenings {
@@ -31,6 +29,7 @@ pub(crate) fn play(case: &Case, rules: Rules, orderly: bool) -> Result<Seen, Vio
             }
             Happening::Complete(index) => machine.complete((*index).into()),
             Happening::OtherInstance => machine.leave_instance()?,
+            Happening::Pass(micros) => machine.timers.pass(*micros),
             Happening::World(index, change) => machine.change(*index, *change),
         }
     }
@@ -92,13 +91,9 @@ pub(crate) fn runner(cases: u32) -> TestRunner {
 }
 
 /// Plays that many cases; the first that fails, made small, is the error.
-pub(crate) fn play_all(
-    runner: &mut TestRunner,
-    rules: Rules,
-    orderly: bool,
-) -> Result<(), TestError<Case>> {
+pub(crate) fn play_all(runner: &mut TestRunner, setting: Setting) -> Result<(), TestError<Case>> {
     runner.run(&case(), |case| {
-        play(&case, rules, orderly)
+        play(&case, setting)
             .map(|_| ())
             .map_err(|violation| TestCaseError::fail(violation.to_string()))
     })
@@ -114,10 +109,10 @@ pub(crate) fn assert_holds(result: Result<(), TestError<Case>>) {
 }
 
 /// Plays the same cases every time, and counts what is violated in them.
-pub(crate) fn violations(rules: Rules, cases: u32) -> BTreeMap<&'static str, usize> {
+pub(crate) fn violations(setting: Setting, cases: u32) -> BTreeMap<&'static str, usize> {
     let mut found = BTreeMap::new();
     for case in same_cases(cases) {
-        if let Err(violation) = play(&case, rules, true) {
+        if let Err(violation) = play(&case, setting) {
             *found.entry(violation.rule()).or_default() += 1;
         }
     }
@@ -128,7 +123,7 @@ pub(crate) fn violations(rules: Rules, cases: u32) -> BTreeMap<&'static str, usi
 pub(crate) fn sightings(cases: u32) -> Seen {
     let mut seen = Seen::new();
     for case in same_cases(cases) {
-        for (what, count) in play(&case, Rules::default(), false).unwrap_or_default() {
+        for (what, count) in play(&case, Setting::default()).unwrap_or_default() {
             *seen.entry(what).or_default() += count;
         }
     }

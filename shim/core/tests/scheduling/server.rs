@@ -63,6 +63,14 @@ pub(crate) enum Action {
     Alone,
     /// `epoll_wait`, for at most so many events.
     Wait(usize),
+    /// It sets a timer, in milliseconds.
+    Timer(u8),
+    /// It takes so long, in microseconds.
+    Pass(u32),
+    /// It reads the clock.
+    Look,
+    /// It puts off something to its next turn.
+    More,
     /// Meanwhile, outside.
     World(u8, Change),
     /// Whatever its event asks for, to the end: reads all, fills what there is room for, closes.

@@ -15,10 +15,16 @@ pub(crate) enum Violation {
     Stale(String),
     /// Two live coroutines use connections that work together.
     LinkedFds(String),
+    /// A timer of the server's ran beside a parked coroutine.
+    Timer(String),
     /// Two live coroutines use one fd.
     SharedFd(String),
-    /// Two coroutines are inside one lock, object or region.
-    Shared(String),
+    /// Two coroutines are inside one lock.
+    SharedLock(String),
+    /// Two are inside one object.
+    SharedObject(String),
+    /// Two use one region.
+    SharedRegion(String),
     /// The kernel is asked again and again, for nothing.
     Spins(String),
     /// A coroutine stays parked, or has to be forced though nobody made a cycle.
@@ -43,7 +49,10 @@ impl Violation {
             Self::Stale(text) => ("C7 stale", text),
             Self::SharedFd(text) => ("C1 shared fd", text),
             Self::LinkedFds(text) => ("C2 linked fds", text),
-            Self::Shared(text) => ("C3 shared", text),
+            Self::Timer(text) => ("C5 timer", text),
+            Self::SharedLock(text) => ("C3 shared lock", text),
+            Self::SharedObject(text) => ("C4 shared object", text),
+            Self::SharedRegion(text) => ("C8 shared region", text),
             Self::Spins(text) => ("spins", text),
             Self::Endless(text) => ("endless", text),
             Self::Answer(text) => ("answer", text),

@@ -39,6 +39,8 @@ impl Machine {
         }
         let events = self.events_inside(max)?;
         self.ledger.saw("nested");
+        let beside = self.is_fenced();
+        self.timers.look(beside);
         co.nested += 1;
         let mut steps = Vec::new();
         for event in &events {

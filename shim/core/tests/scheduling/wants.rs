@@ -12,6 +12,18 @@ use crate::violation::Violation;
 /// Regions start at multiples of this.
 pub(crate) const BLOCK: usize = 10;
 
+/// Two coroutines have it.
+fn shared(want: &Want) -> Violation {
+    let text = format!("{want:?}");
+    match want {
+        Want::Lock(..) => Violation::SharedLock(text),
+        Want::Object(_) => Violation::SharedObject(text),
+        Want::Region(_) => Violation::SharedRegion(text),
+        Want::Fd(_) => Violation::SharedFd(text),
+        Want::Alone => Violation::Muddled(text),
+    }
+}
+
 impl Machine {
     /// `wait_for`: does a parked coroutine have it, and is there a way to wait?
     pub(crate) fn must_wait(&self, co: &Coroutine, want: Want) -> Done {
@@ -24,7 +36,7 @@ impl Machine {
         }
         match (self.claims.parked_len() > 0 && conflicts, is_taken) {
             (true, _) => Err(Stop::Want(want)),
-            (false, true) => Err(Violation::Shared(format!("{want:?}")).into()),
+            (false, true) => Err(shared(&want).into()),
             (false, false) => Ok(()),
         }
     }

@@ -40,7 +40,7 @@ impl Scheduler<'_> {
         claims.resume(id);
         claims.goes_on();
         drop(claims);
-        self.thread.fence.borrow_mut().goes_on();
+        self.thread.fence.borrow_mut().resumes();
         self.thread.backlog.set(!self.ready.is_empty());
         if let Waiting::Loop(call) = waiting {
             let puts_off = self.puts_off(&call);
