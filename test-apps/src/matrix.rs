@@ -25,6 +25,16 @@ mod wrk;
 /// The modes that are compared: the server alone, then the shim in each of its modes.
 pub const MODES: [&str; 6] = ["stock", "off", "inline", "block", "spin", "coroutine"];
 
+/// What engines have answered, by their counters.
+const ENGINES: [&str; 6] = [
+    "engine.inline.completed",
+    "engine.cores.completed",
+    "engine.simd.completed",
+    "engine.onnx.completed",
+    "engine.device.completed",
+    "engine.plugin.completed",
+];
+
 /// What travels between the client and the server.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub enum Traffic {
@@ -66,6 +76,8 @@ pub struct Workplace {
     pub site: Site,
     /// The certificates.
     pub certificates: Certificates,
+    /// A file of settings of the library's, besides those of each case; those win.
+    pub config: Option<PathBuf>,
 }
 
 impl Workplace {
@@ -74,7 +86,7 @@ impl Workplace {
     /// # Errors
     /// When one of them cannot be made.
     pub fn new(dir: impl Into<PathBuf>) -> Result<Self, HarnessError> {
-        Ok(Self { site: Site::standard()?, certificates: Certificates::in_dir(dir)? })
+        Ok(Self { site: Site::standard()?, certificates: Certificates::in_dir(dir)?, config: None })
     }
 
     /// What the stock server answers, and then that server under `preload`.
@@ -105,6 +117,8 @@ pub struct Outcome {
     pub events: u64,
     /// Coroutines that it parked.
     pub parked: u64,
+    /// Jobs that an engine was given, and has answered.
+    pub jobs: u64,
     /// How long the load took.
     pub duration: Duration,
 }
@@ -121,24 +135,25 @@ impl Case {
             keep_alive: self.keep_alive,
             ..WebOptions::default()
         };
-        let start =
-            |preload| self.server.start(&options, &place.site, &place.certificates, preload);
-        let reference = {
-            let stock = start(&Preload::Stock)?;
-            Reference::take(stock.ports().plain, &place.site, true)?
-        };
+        let preload = Preload::of_mode_with_every_job(self.mode)?.with_config(&place.config);
+        let (reference, mut server) = place.beside_stock(self.server, &options, &preload)?;
         if reference.pages().iter().any(Page::compressed) != self.gzip {
             return Err(HarnessError::new(self, "stock does not compress as asked for"));
         }
-        let mut server = start(&Preload::of_mode_with_every_job(self.mode)?)?;
+        // Others may compress by them than zlib.
+        let reference = match place.config {
+            Some(_) => reference.whoever_compresses()?,
+            None => reference,
+        };
         let began = Instant::now();
         let mut tally = self.drive(&server, requests, &reference)?;
         let duration = began.elapsed();
         self.inspect(&server, &mut tally);
         let (events, parked) =
             (server.counter("event.delivered"), server.counter("coroutine.parked"));
+        let jobs = ENGINES.iter().map(|engine| server.counter(engine)).sum();
         drive::quit(&mut server, &mut tally);
-        Ok(Outcome { tally, events, parked, duration })
+        Ok(Outcome { tally, events, parked, jobs, duration })
     }
 
     /// The transport of the crowd, and whether the port is the TLS one.

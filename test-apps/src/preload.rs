@@ -118,6 +118,17 @@ impl Preload {
         })
     }
 
+    /// With the library's settings in `file`, if there is one; what is set besides wins.
+    #[must_use]
+    pub fn with_config(self, file: &Option<PathBuf>) -> Self {
+        match (self, file) {
+            (Self::Shim(shim), Some(file)) => {
+                Self::Shim(shim.with("INTERLUDE_CONFIG", file.display()))
+            }
+            (preload, _) => preload,
+        }
+    }
+
     /// Sets the environment of a server's command. What this process itself was started with is
     /// taken out first: a stock server must be stock under any caller.
     pub fn apply(&self, command: &mut Command) {

@@ -62,6 +62,10 @@ struct Options {
         conflicts_with_all = ["requests", "only", "selection", "list", "growth", "aborts", "stall"]
     )]
     reloads: Option<u32>,
+    /// A TOML file of the library's settings, an engine's for instance; a case's own mode wins. Compressed
+    /// bodies are compared by what is in them.
+    #[arg(long, value_name = "FILE")]
+    config: Option<PathBuf>,
     /// Print the cases and run none.
     #[arg(long)]
     list: bool,
@@ -118,8 +122,8 @@ fn cases(options: &Options) -> Vec<Case> {
 fn run(options: &Options, cases: &[Case]) -> Result<usize, HarnessError> {
     let (place, _dir) = workplace(options)?;
     println!(
-        "server   mode      traffic  body  connection con    requests      MB    events    parked \
-         seconds  failures"
+        "server   mode      traffic  body  connection con    requests      MB    events    parked      \
+         jobs seconds  failures"
     );
     let mut failed = 0;
     for case in cases {
@@ -141,7 +145,9 @@ fn run(options: &Options, cases: &[Case]) -> Result<usize, HarnessError> {
 fn workplace(options: &Options) -> Result<(Workplace, TempDir), HarnessError> {
     let temporary = tempfile::tempdir().map_err(|e| HarnessError::new("certificates", e))?;
     let dir = options.certificates.clone().unwrap_or_else(|| temporary.path().to_path_buf());
-    Ok((Workplace::new(dir)?, temporary))
+    let config = options.config.as_ref().map(std::path::absolute).transpose();
+    let config = config.map_err(|e| HarnessError::new("--config", e))?;
+    Ok((Workplace { config, ..Workplace::new(dir)? }, temporary))
 }
 
 /// Watches each server; returns how many grew or answered wrongly.
@@ -214,11 +220,12 @@ fn reload(options: &Options, times: usize) -> Result<usize, HarnessError> {
 fn print(case: &Case, outcome: &Outcome) {
     let tally = &outcome.tally;
     println!(
-        "{case} {:>11} {:>7} {:>9} {:>9} {:>7.1} {:>9}",
+        "{case} {:>11} {:>7} {:>9} {:>9} {:>9} {:>7.1} {:>9}",
         tally.requests,
         tally.bytes / 1_000_000,
         outcome.events,
         outcome.parked,
+        outcome.jobs,
         outcome.duration.as_secs_f64(),
         tally.failures
     );

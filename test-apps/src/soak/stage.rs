@@ -48,7 +48,7 @@ struct Cast<'a> {
 impl Stage {
     /// Starts all servers, each front first as a stock one, which gives the references.
     pub(super) fn set(soak: &Soak, place: &Workplace) -> Result<Self, HarnessError> {
-        let Workplace { site, certificates } = place;
+        let Workplace { site, certificates, .. } = place;
         let behind = WebOptions { gzip: None, extra: BEHIND.to_owned(), ..WebOptions::default() };
         let behind = Nginx::files(&behind, site, certificates).start(&Preload::Stock)?;
         let port = behind.ports().plain.to_string();
