@@ -1,4 +1,4 @@
-//! How far it is, on stderr: a bar on a terminal, else a line for each pass.
+//! How far it is, on stderr: a bar on a terminal, else a line for each pass over everything.
 
 use std::time::Duration;
 
@@ -16,9 +16,9 @@ impl Progress {
     }
 
     /// A pass over everything begins.
-    pub(super) fn pass(&self, number: u32) {
+    pub(super) fn pass(&self, name: &str) {
         if self.0.is_hidden() {
-            eprintln!("calibrate: pass {number}");
+            eprintln!("calibrate: {name}");
         }
     }
 
