@@ -137,7 +137,9 @@ fn cores_are_calibrated() {
     let names = names.map(|name| format!("cores-{name}"));
     assert_figures(&fixture.path("figures"), &names.each_ref().map(String::as_str), "cores: ");
     let page = fs::read_to_string(fixture.path("policy.md")).unwrap();
-    for line in ["# When a job is worth it", "### cores", "| derive | p256 | 32 |", &policy] {
+    let figure = "(figures/cores-compress-latency.svg)";
+    for line in ["# When a job is worth it", "### cores", "| derive | p256 | 32 |", figure, &policy]
+    {
         assert!(page.contains(line), "{line}");
     }
 }

@@ -13,14 +13,16 @@ use interlude_offload::JobKind;
 
 /// All figures of all engines.
 pub(super) fn charts(calibration: &Calibration) -> Vec<Chart> {
-    let of_engine = |of: &Of| {
-        let buffers = JobKind::ALL.into_iter().filter(|kind| kind.compresses());
-        let mut charts: Vec<Chart> = buffers.flat_map(|kind| by_size(of, kind)).collect();
-        charts.push(by_algorithm(of));
-        charts
-    };
-    let charts = calibration.engines.iter().flat_map(of_engine);
-    charts.filter(|chart| !chart.series.is_empty()).collect()
+    calibration.engines.iter().flat_map(of_engine).collect()
+}
+
+/// Those of one.
+pub(super) fn of_engine(of: &Of) -> Vec<Chart> {
+    let buffers = JobKind::ALL.into_iter().filter(|kind| kind.compresses());
+    let mut charts: Vec<Chart> = buffers.flat_map(|kind| by_size(of, kind)).collect();
+    charts.push(by_algorithm(of));
+    charts.retain(|chart| !chart.series.is_empty());
+    charts
 }
 
 /// What of a point is shown, in microseconds, and how it is called.

@@ -1,14 +1,16 @@
 //! `docs/policy.md`: how to calibrate, what the file means, and what was measured.
 
-use super::{Calibration, Of, policy, report};
+use super::{Args, Calibration, Of, curves, policy, report};
 use std::fmt::Write;
+use std::path::Path;
 
-/// The page.
-pub(super) fn text(calibration: &Calibration) -> String {
-    let Calibration { machine, day, seconds, level, engines, .. } = calibration;
+/// The page. Where the figures lie in a folder beside it, it shows them.
+pub(super) fn text(args: &Args, calibration: &Calibration) -> String {
+    let Calibration { machine, day, level, engines, .. } = calibration;
+    let command = command(args);
     let mut page = format!(
         "# When a job is worth it\n\n\
-         Written by `interlude calibrate --seconds {seconds} --level {level} --docs docs/policy.md`; do not edit it.\n\n\
+         Written by `{command}`; do not edit it.\n\n\
          Machine: {machine}, {day}. Compressions at level {level}, by zlib's `deflate` (`deflate`) and libdeflate\n\
          (`compress`). Where others use the machine, too, the times are theirs in part.\n\n\
          ## How to calibrate\n\n\
@@ -46,8 +48,12 @@ pub(super) fn text(calibration: &Calibration) -> String {
          noise. Where algorithms have keys of one size (P-256, Curve25519), all of them count.\n\n\
          ## What was measured\n",
     );
+    let folder = args.docs.as_ref().and_then(|page| page.parent()).and_then(|beside| {
+        let folder = args.figures.as_ref()?.strip_prefix(beside).ok()?;
+        Some(folder).filter(|folder| folder.is_relative())
+    });
     for of in engines {
-        engine(&mut page, of);
+        engine(&mut page, of, folder);
     }
     for (engine, why) in &calibration.missing {
         let _ = write!(page, "\n{engine}: not here: {why}\n");
@@ -55,11 +61,38 @@ pub(super) fn text(calibration: &Calibration) -> String {
     page
 }
 
-fn engine(page: &mut String, of: &Of) {
+/// As it was given, but for what the tables do not depend on.
+fn command(args: &Args) -> String {
+    let mut command = "interlude calibrate".to_owned();
+    let mut option = |name: &str, value: &dyn std::fmt::Display| {
+        let _ = write!(command, " --{name} {value}");
+    };
+    args.engine.iter().for_each(|engine| option("engine", engine));
+    args.config.iter().for_each(|config| option("config", config));
+    args.settings.iter().for_each(|setting| option("set", setting));
+    for (name, list) in [("kinds", args.kinds.join(",")), ("sizes", args.listed_sizes())] {
+        if !list.is_empty() {
+            option(name, &list);
+        }
+    }
+    option("seconds", &args.seconds);
+    option("level", &args.level);
+    args.docs.iter().for_each(|docs| option("docs", &docs.display()));
+    args.figures.iter().for_each(|figures| option("figures", &figures.display()));
+    command
+}
+
+fn engine(page: &mut String, of: &Of, figures: Option<&Path>) {
     let _ = write!(page, "\n### {}\n\n", of.engine.name());
     let _ = writeln!(page, "{}\n", report::head(of));
     table(page, &report::crossovers(of));
     page.push('\n');
+    if let Some(folder) = figures {
+        for chart in curves::of_engine(of) {
+            let file = folder.join(format!("{}.svg", chart.name));
+            let _ = writeln!(page, "![{}]({})\n", chart.title, file.display());
+        }
+    }
     table(page, &report::points(of));
 }
 

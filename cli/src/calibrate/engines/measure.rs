@@ -154,9 +154,10 @@ impl Bench<'_> {
             repeat(&mut times.latency, || self.alone(case))?;
             repeat(&mut times.setup, || self.set_up(case, jobs))
         };
-        all().map_err(|why| {
+        all().or_else(|why| {
+            interrupt::check()?;
             let Case { kind, data, bytes, .. } = case;
-            Failure::not_so(format!("{} {data}, {bytes} bytes: {why}", kind.name()))
+            Err(Failure::not_so(format!("{} {data}, {bytes} bytes: {why}", kind.name())))
         })
     }
 
@@ -254,7 +255,7 @@ fn repeat(
 /// Between two looks at an engine that has been at it since then.
 fn wait(since: Instant) -> Result<(), Trouble> {
     let waited = since.elapsed();
-    if waited > PATIENCE {
+    if waited > PATIENCE || interrupt::requested() {
         return Err(NO_RESULTS);
     }
     if waited < ALONE {

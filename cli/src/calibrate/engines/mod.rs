@@ -107,7 +107,7 @@ pub(super) fn run(args: &Args) -> Result<ExitCode, Failure> {
         curves::charts(&calibration).iter().try_for_each(|chart| folder.write(chart))?;
     }
     write_file(args.write.as_ref(), || policy::text(&calibration))?;
-    write_file(args.docs.as_ref(), || docs::text(&calibration))?;
+    write_file(args.docs.as_ref(), || docs::text(args, &calibration))?;
     if args.json {
         return output::print_json(&report::json(&calibration));
     }
@@ -149,6 +149,10 @@ fn one(seconds: u32, engine: Subject, wanted: &Wanted, settings: &Settings) -> R
 }
 
 impl Args {
+    fn listed_sizes(&self) -> String {
+        self.sizes.iter().map(ToString::to_string).collect::<Vec<_>>().join(",")
+    }
+
     fn wanted(&self) -> Result<Wanted, Failure> {
         let all = || JobKind::ALL.into_iter().filter(|kind| *kind != JobKind::Infer);
         let of = |name: &String| {
