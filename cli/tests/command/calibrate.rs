@@ -207,6 +207,9 @@ fn an_engine_that_is_missing_is_one_line() {
     let no_file = ["calibrate", "--engine", "plugin", "--set", "plugin.path=/no-such-file.so"];
     let line = one_line(&interlude(None, &no_file), 1);
     assert!(line.starts_with("interlude: plugin: ") && line.contains("/no-such-file.so"), "{line}");
+    let no_keys = ["calibrate", "--engine", "device", "--kinds", "sign,keygen"];
+    let line = one_line(&interlude(None, &no_keys), 1);
+    assert_eq!(line, "interlude: device: it does no such jobs\n");
     // Of all engines those are measured that there are.
     let args = ["calibrate", "--seconds", "1", "--json", "--kinds", "keygen"];
     let output = interlude(None, &args);
@@ -217,5 +220,7 @@ fn an_engine_that_is_missing_is_one_line() {
         list.map(|of| of["engine"].as_str().unwrap().to_owned()).collect()
     };
     assert!(names("engines").contains(&"cores".to_owned()));
-    assert!(names("missing").contains(&"plugin".to_owned()));
+    let missing = names("missing");
+    assert!(["plugin", "device"].iter().all(|name| missing.iter().any(|it| it == name)));
+    assert_eq!(missing.len() + names("engines").len(), 4);
 }

@@ -274,6 +274,19 @@ mod tests {
         }
     }
 
+    #[test]
+    fn a_job_for_which_there_was_no_room_has_no_results() {
+        let buffer = || Buffer { level: 1, input: vec![7; 512], output: Vec::new() };
+        let mut zlib = Zlib { buffer: buffer(), stream: Stream::open(1) };
+        let mut call = zlib.call().unwrap();
+        call.run();
+        assert!(!zlib.finish(call));
+        let mut libdeflate = Libdeflate { buffer: buffer(), compressor: Compressor::new(1) };
+        let mut call = libdeflate.call().unwrap();
+        call.run();
+        assert!(!libdeflate.finish(call));
+    }
+
     /// An emulated device is taught by one job, and the next one has its results.
     #[test]
     fn a_whole_buffer_is_remembered_by_its_bytes() {

@@ -56,7 +56,7 @@ pub(super) fn text(args: &Args, calibration: &Calibration) -> String {
         engine(&mut page, of, folder);
     }
     for (engine, why) in &calibration.missing {
-        let _ = write!(page, "\n{engine}: not here: {why}\n");
+        let _ = write!(page, "\n{engine}: not measured: {why}\n");
     }
     page
 }

@@ -3,7 +3,7 @@
 //! In place and as jobs they are what `bench crypto` has of OpenSSL: with the context that a TLS library makes for
 //! each. Sizes are those of the keys.
 
-use super::subject::{Case, Measurable, Subject, Wanted};
+use super::subject::{Case, Measurable, Subject};
 use crate::failure::Failure;
 use interlude_offload::{Call, Curve, EcKey, JobKind, Lane, Operation, RsaKey, RsaParts, Secret};
 use openssl::bn::{BigNumContext, BigNumRef};
@@ -29,8 +29,8 @@ const MODULI: [(u32, &str); 3] = [(2048, "rsa2048"), (3072, "rsa3072"), (4096, "
 const CURVE: usize = 32;
 
 /// All that an engine may be given; `lanes`: as what a lane computes.
-pub(super) fn cases(wanted: &Wanted, lanes: bool) -> Result<Vec<Case>, Failure> {
-    made(&wanted.kinds, lanes).map_err(|problem| Failure::not_so(format!("no keys: {problem}")))
+pub(super) fn cases(kinds: &[JobKind], lanes: bool) -> Result<Vec<Case>, Failure> {
+    made(kinds, lanes).map_err(|problem| Failure::not_so(format!("no keys: {problem}")))
 }
 
 fn made(kinds: &[JobKind], lanes: bool) -> Result<Vec<Case>, Problem> {
@@ -268,8 +268,7 @@ mod tests {
     #[test]
     fn what_is_wanted_is_made_and_can_be_done() {
         let of = |kinds: &[JobKind], lanes| {
-            let wanted = Wanted { kinds: kinds.to_vec(), sizes: Vec::new(), level: 1 };
-            let mut cases = cases(&wanted, lanes).unwrap();
+            let mut cases = cases(kinds, lanes).unwrap();
             assert!(cases.iter_mut().all(|case| case.subject.ready() && case.subject.in_place()));
             cases.iter().map(|case| (case.kind, case.data, case.bytes)).collect::<Vec<_>>()
         };

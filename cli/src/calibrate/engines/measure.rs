@@ -75,6 +75,15 @@ struct Times {
     latency: Vec<f64>,
 }
 
+impl Times {
+    /// A park and a resume, which take so long, belong to each set-up.
+    fn point(&self, bytes: usize, switch: f64) -> Point {
+        let of = |times: &[f64]| median(times.iter().copied());
+        let (inline, setup, latency) = (of(&self.inline), of(&self.setup), of(&self.latency));
+        Point { bytes, inline, setup: setup + switch, latency }
+    }
+}
+
 /// Measures all cases for as long as `time`, and each at least once.
 pub(super) fn take(
     engine: &mut dyn Engine,
@@ -104,12 +113,9 @@ pub(super) fn take(
             progress.show(begun.elapsed());
         }
     }
-    let points = cases.iter().zip(&times).map(|(case, times)| {
-        let of = |times: &[f64]| median(times.iter().copied());
-        let (bytes, setup) = (case.bytes, of(&times.setup) + switch);
-        let point = Point { bytes, inline: of(&times.inline), setup, latency: of(&times.latency) };
-        (case.kind, case.data, point)
-    });
+    let points = cases.iter().zip(&times);
+    let points =
+        points.map(|(case, times)| (case.kind, case.data, times.point(case.bytes, switch)));
     let (jobs, behind) = (bench.next, bench.behind);
     Ok(Measured { curves: curves(points), passes, switch, jobs, behind })
 }
@@ -217,9 +223,8 @@ impl Bench<'_> {
                 wait(begun)?;
             }
         }
-        if self.done.drain(..).any(Completion::is_declined) {
-            return Err(NO_RESULTS);
-        }
+        // Of one that was declined there are no results, either.
+        self.done.clear();
         let (landed, is_done) =
             watch.time(|| flights.into_iter().all(|flight| case.subject.land(flight)));
         self.behind += self.engine.take_behind();

@@ -81,7 +81,7 @@ struct Calibration {
     seconds: u32,
     level: u8,
     engines: Vec<Of>,
-    /// Engines that this machine does not have, and why.
+    /// Engines that were not measured, and why.
     missing: Vec<(&'static str, String)>,
 }
 
@@ -127,25 +127,45 @@ fn calibrate(
         },
         None => Subject::here(settings),
     };
-    let engines = here.into_iter().map(|engine| one(args.seconds, engine, wanted, settings));
+    let mut missing: Vec<_> =
+        missing.into_iter().map(|(engine, why)| (engine.name(), why)).collect();
+    let mut engines = Vec::new();
+    for engine in here {
+        match one(args.seconds, engine, wanted, settings)? {
+            Some(of) => engines.push(of),
+            None => missing.push((engine.name(), "it does no such jobs".to_owned())),
+        }
+    }
+    if let ([], Some((engine, why))) = (&engines[..], missing.first()) {
+        return Err(Failure::not_so(format!("{engine}: {why}")));
+    }
     Ok(Calibration {
         machine: machine::processor(),
         day: machine::today(),
         seconds: args.seconds,
         level: args.level,
-        engines: engines.collect::<Result<_, _>>()?,
-        missing: missing.into_iter().map(|(engine, why)| (engine.name(), why)).collect(),
+        engines,
+        missing,
     })
 }
 
-fn one(seconds: u32, engine: Subject, wanted: &Wanted, settings: &Settings) -> Result<Of, Failure> {
+/// `None`: it does nothing of what is wanted.
+fn one(
+    seconds: u32,
+    engine: Subject,
+    wanted: &Wanted,
+    settings: &Settings,
+) -> Result<Option<Of>, Failure> {
     let mut opened = engine.open(settings)?;
     let mut cases = engine.cases(&*opened.engine, wanted)?;
+    if cases.is_empty() {
+        return Ok(None);
+    }
     let time = Duration::from_secs(seconds.into());
     let measured = measure::take(&mut *opened.engine, &mut cases, time, engine.name())
         .map_err(|failure| failure.within(engine.name()))?;
     let crossovers = crossover::all(&measured.curves);
-    Ok(Of { engine, remark: opened.remark.take(), measured, crossovers })
+    Ok(Some(Of { engine, remark: opened.remark.take(), measured, crossovers }))
 }
 
 impl Args {

@@ -18,7 +18,7 @@ pub(super) fn text(calibration: &Calibration) -> String {
         lines(&mut text, &points(of));
     }
     for (engine, why) in missing {
-        let _ = writeln!(text, "\n{engine}: not here: {why}");
+        let _ = writeln!(text, "\n{engine}: not measured: {why}");
     }
     text.push('\n');
     text.push_str(&legend());

@@ -1,8 +1,8 @@
 //! Every point is measured, by engines that do their jobs; one that does not is no engine to be measured.
 
 use super::*;
-use crate::calibrate::engines::buffers;
 use crate::calibrate::engines::subject::Wanted;
+use crate::calibrate::engines::{buffers, keys};
 use interlude_offload::{Capabilities, Inline, Refused};
 
 /// As `Inline`, but one that refuses, forgets to run its jobs, or declines them.
@@ -65,8 +65,7 @@ fn every_point_of_every_curve_is_measured() {
         assert_eq!(sizes, [64, 128, 256]);
         for point in points {
             assert!(point.inline > 0.0 && point.latency > 0.0, "{point:?}");
-            // The switch is part of it.
-            assert!(point.setup >= measured.switch && measured.switch > 0.0, "{point:?}");
+            assert!(point.setup > measured.switch && measured.switch > 0.0, "{point:?}");
         }
     }
     // At least one of each measurement, and the first one.
@@ -75,12 +74,43 @@ fn every_point_of_every_curve_is_measured() {
 }
 
 #[test]
+fn a_point_is_of_medians_and_set_up_has_the_switch_in_it() {
+    let times = Times {
+        inline: vec![3.0, 1.0, 2.0],
+        setup: vec![10.0, 900.0, 20.0],
+        latency: vec![5.0, 7.0],
+    };
+    let expected = Point { bytes: 64, inline: 2.0, setup: 120.0, latency: 6.0 };
+    assert_eq!(times.point(64, 100.0), expected);
+}
+
+fn bench(engine: &mut Lazy) -> Bench<'_> {
+    Bench { engine, watch: Watch::new(), next: 0, behind: 0, done: Vec::new() }
+}
+
+fn lazy(way: Way) -> Lazy {
+    Lazy { inline: Inline::default(), way, tickets: Vec::new() }
+}
+
+#[test]
 fn a_job_that_is_not_done_is_not_measured() {
-    let cases = [(Way::Refuses, REFUSED), (Way::Forgets, NO_RESULTS), (Way::Declines, NO_RESULTS)];
-    for (way, why) in cases {
-        let mut engine = Lazy { inline: Inline::default(), way, tickets: Vec::new() };
+    for (way, why) in [(Way::Refuses, REFUSED), (Way::Forgets, NO_RESULTS)] {
+        let mut engine = lazy(way);
         let failure = take(&mut engine, &mut small(), Duration::ZERO, "test").unwrap_err();
-        assert!(failure.parts().1.ends_with(why), "{failure:?}");
-        assert_eq!(failure.parts().0, 1);
+        let expected = format!("deflate html, 64 bytes: {why}");
+        assert_eq!(failure.parts(), (1, expected.as_str()));
+        let [case, ..] = &mut small()[..] else { panic!("no case") };
+        assert_eq!(bench(&mut lazy(way)).alone(case), Err(why));
+        assert_eq!(bench(&mut lazy(way)).set_up(case, 1), Err(why));
     }
+}
+
+/// As the library does with it: the submitter makes the call in place. That is how long it takes, and no set-up.
+#[test]
+fn a_job_that_is_declined_takes_what_the_call_in_place_takes() {
+    let mut made = keys::cases(&[JobKind::Keygen], false).unwrap();
+    let [case, ..] = &mut made[..] else { panic!("no case") };
+    let mut engine = lazy(Way::Declines);
+    assert!(bench(&mut engine).alone(case).unwrap() > 0.0);
+    assert_eq!(bench(&mut engine).set_up(case, 2), Err(NO_RESULTS));
 }
