@@ -6,6 +6,7 @@ use plotters::coord::Shift;
 use plotters::coord::ranged1d::{DefaultFormatting, KeyPointHint};
 use plotters::coord::types::RangedCoordf64;
 use plotters::prelude::*;
+use plotters::style::text_anchor::{HPos, Pos, VPos};
 use plotters::style::{FontStyle, register_font};
 use std::ops::Range;
 use std::sync::OnceLock;
@@ -25,8 +26,9 @@ const COLOURS: [RGBColor; 8] = [
 /// Room above the highest value, of the whole axis: for the names of the series.
 const HEADROOM: f64 = 0.25;
 
-/// In the names below an axis, if they stand beside each other.
-const MOST_LETTERS: usize = 88;
+/// From one line of a name to the next, and from an axis to the first, in pixels.
+const LINE: i32 = 16;
+const GAP: i32 = 8;
 
 /// plotters knows no letters but those that it is given.
 pub(super) fn has_letters() -> Result<(), &'static str> {
@@ -52,14 +54,7 @@ fn on<B: DrawingBackend>(area: &DrawingArea<B, Shift>, chart: &Chart) -> Result<
     let y = chart.y.range(values(|point| point.1));
     let above = y.1 + (y.1 - y.0) * HEADROOM;
     let mut builder = ChartBuilder::on(area);
-    // Names that have no room beside each other stand upright.
-    let letters = chart.x.letters();
-    let (below, turn) = if letters <= MOST_LETTERS {
-        (52, FontTransform::None)
-    } else {
-        (150, FontTransform::Rotate90)
-    };
-    builder.margin(16).margin_right(36).x_label_area_size(below).y_label_area_size(76);
+    builder.margin(16).margin_right(36).x_label_area_size(60).y_label_area_size(76);
     builder.caption(&chart.title, (LETTERS, 17));
     let mut context = builder
         .build_cartesian_2d(
@@ -74,8 +69,7 @@ fn on<B: DrawingBackend>(area: &DrawingArea<B, Shift>, chart: &Chart) -> Result<
         .y_desc(&chart.y.label)
         .x_label_formatter(&|place| chart.x.words(*place))
         .y_label_formatter(&|place| chart.y.words(*place))
-        .x_label_style((LETTERS, 14).into_font().transform(turn))
-        .y_label_style((LETTERS, 14))
+        .label_style((LETTERS, 14))
         .axis_desc_style((LETTERS, 15))
         .draw()
         .map_err(in_words)?;
@@ -104,6 +98,14 @@ fn on<B: DrawingBackend>(area: &DrawingArea<B, Shift>, chart: &Chart) -> Result<
                 let drawn = context.draw_series(crosses).map_err(in_words)?;
                 drawn.label(name).legend(move |(x, y)| Cross::new((x + 10, y), 6, line));
             }
+        }
+    }
+    let style = (LETTERS, 14).into_font().color(&BLACK).pos(Pos::new(HPos::Center, VPos::Top));
+    for (place, name) in chart.x.names().iter().enumerate() {
+        let (x, axis) = context.backend_coord(&(place as f64, y.0));
+        for (line, word) in (0..).zip(name.split(' ')) {
+            let at = (x, axis + GAP + line * LINE);
+            area.draw(&Text::new(word, at, style.clone())).map_err(in_words)?;
         }
     }
     context

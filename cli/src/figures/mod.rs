@@ -163,6 +163,20 @@ mod tests {
     }
 
     #[test]
+    fn names_stand_below_their_points_a_word_a_line() {
+        draw::has_letters().unwrap();
+        let names = ["sign rsa2048", "derive"].map(str::to_owned).to_vec();
+        let x = Axis { label: String::new(), scale: Scale::Names(names) };
+        let points = vec![(0.0, 1.0), (1.0, 2.0)];
+        let series = vec![Series { name: "here".to_owned(), mark: Mark::Dot, points }];
+        let text = String::from_utf8(svg(&Chart { x, series, ..example() }).unwrap()).unwrap();
+        let lines: Vec<&str> = text.lines().map(str::trim).collect();
+        for word in ["sign", "rsa2048", "derive"] {
+            assert!(lines.contains(&word), "{word} is not in {text}");
+        }
+    }
+
+    #[test]
     fn a_chart_without_points_has_no_file() {
         let folder = tempfile::tempdir().unwrap();
         let mut chart = example();

@@ -11,8 +11,9 @@ pub(super) fn text(args: &Args, calibration: &Calibration) -> String {
     let mut page = format!(
         "# When a job is worth it\n\n\
          Written by `{command}`; do not edit it.\n\n\
-         Machine: {machine}, {day}. Compressions at level {level}, by zlib's `deflate` (`deflate`) and libdeflate\n\
-         (`compress`). Where others use the machine, too, the times are theirs in part.\n\n\
+         Machine: {machine}, {day}.\n\
+         Compressions at level {level}, by zlib's `deflate` (`deflate`) and libdeflate (`compress`). Where others use the\n\
+         machine, too, the times are theirs in part.\n\n\
          ## How to calibrate\n\n\
          ```sh\n\
          interlude calibrate                                     # all engines that this machine has\n\
@@ -41,11 +42,13 @@ pub(super) fn text(args: &Args, calibration: &Calibration) -> String {
          Below `batch_from` a job of a server of class `batch` runs in place, below `latency_from` one of class\n\
          `latency`; `\"never\"`: it always does. Kinds are those of the counters (`interlude stats`). Sizes are bytes of\n\
          input; for keys, bytes of the key: 256 for RSA with 2048 bits, 32 on P-256 and Curve25519.\n\n\
-         Set-up is what the *submitter's* CPU pays. That of the helper threads is not in it: `cores` moves work to\n\
-         other CPUs, and where the server wants these, too, nothing is gained by that.\n\n\
+         Set-up is what the *submitter's* CPU pays for a job. That of the helper threads is not in it: `cores` moves work\n\
+         to other CPUs, and where the server wants these, too, nothing is gained by that. Nor is what a server's loop\n\
+         does besides when something parks: one more turn, events held and asked for again.\n\n\
          Both are the least size from which on the engine is worth it for *each* kind of data that was measured: where\n\
-         set-up (`batch_from`), or latency (`latency_from`), takes at most nine tenths of the time in place. One size that is lost between two that are won is taken for\n\
-         noise. Where algorithms have keys of one size (P-256, Curve25519), all of them count.\n\n\
+         set-up (`batch_from`), or latency (`latency_from`), takes at most nine tenths of the time in place. One size\n\
+         that is lost between two that are won is taken for noise. Where algorithms have keys of one size (P-256,\n\
+         Curve25519), all of them count.\n\n\
          ## What was measured\n",
     );
     let folder = args.docs.as_ref().and_then(|page| page.parent()).and_then(|beside| {

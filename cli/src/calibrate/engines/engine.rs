@@ -16,7 +16,7 @@ use std::fs;
 
 /// An engine that can be calibrated.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Subject {
+pub(super) enum Candidate {
     Cores,
     Simd,
     Device,
@@ -53,7 +53,7 @@ impl Drop for Opened {
     }
 }
 
-impl Subject {
+impl Candidate {
     const ALL: [Self; 4] = [Self::Cores, Self::Simd, Self::Device, Self::Plugin];
 
     /// As in the settings.
@@ -68,8 +68,8 @@ impl Subject {
 
     /// The one of that name.
     pub(super) fn named(name: &str) -> Result<Self, Failure> {
-        if let Some(subject) = Self::ALL.into_iter().find(|subject| subject.name() == name) {
-            return Ok(subject);
+        if let Some(candidate) = Self::ALL.into_iter().find(|candidate| candidate.name() == name) {
+            return Ok(candidate);
         }
         let other = OTHERS.iter().find(|(known, _)| *known == name);
         let why = other.map_or("there is no such engine", |(_, why)| why);
@@ -81,10 +81,10 @@ impl Subject {
     /// Those that this machine has, and of the others why it has them not.
     pub(super) fn here(settings: &Settings) -> (Vec<Self>, Vec<(Self, String)>) {
         let (mut here, mut missing) = (Vec::new(), Vec::new());
-        for subject in Self::ALL {
-            match subject.is_missing(settings) {
-                None => here.push(subject),
-                Some(why) => missing.push((subject, why)),
+        for candidate in Self::ALL {
+            match candidate.is_missing(settings) {
+                None => here.push(candidate),
+                Some(why) => missing.push((candidate, why)),
             }
         }
         (here, missing)

@@ -31,8 +31,9 @@ const SLICE: usize = 3072;
 /// Of one case, each measurement is made so many times in a pass, or for so long.
 const REPEATS: usize = 9;
 const LONGEST: Duration = Duration::from_millis(2);
-/// For so long a thread that waits for its job has its CPU for itself.
-const ALONE: Duration = Duration::from_micros(100);
+/// For so long a thread that waits for its job keeps its CPU: where a helper has another one, and where it has not.
+const ALONE: Duration = Duration::from_millis(20);
+const TOGETHER: Duration = Duration::from_micros(100);
 /// What is not done by then never will be.
 const PATIENCE: Duration = Duration::from_secs(60);
 /// Jobs that fill a pass.
@@ -96,7 +97,7 @@ pub(super) fn take(
         return Err(Failure::not_so("no stack for the scheduler"));
     }
     let switch = median(switches.into_iter());
-    let mut bench = Bench { engine, watch: Watch::new(), next: 0, behind: 0, done: Vec::new() };
+    let mut bench = Bench::new(engine);
     let mut times: Vec<Times> = cases.iter().map(|_| Times::default()).collect();
     let (begun, progress) = (Instant::now(), Progress::over(time));
     let mut passes = 0;
@@ -137,6 +138,8 @@ fn curves(points: impl Iterator<Item = (JobKind, &'static str, Point)>) -> Vec<C
 struct Bench<'a> {
     engine: &'a mut dyn Engine,
     watch: Watch,
+    /// So long it keeps its CPU while it waits.
+    alone: Duration,
     next: u64,
     behind: u64,
     done: Vec<Completion>,
@@ -149,7 +152,14 @@ const NO_RESULTS: Trouble = "the engine has not done a job";
 const REFUSED: Trouble = "the engine refused a job";
 const FAILED: Trouble = "the call failed in place";
 
-impl Bench<'_> {
+impl<'a> Bench<'a> {
+    fn new(engine: &'a mut dyn Engine) -> Self {
+        // To ask for the number takes longer than many a job.
+        let has_another = thread::available_parallelism().is_ok_and(|cpus| cpus.get() > 1);
+        let alone = if has_another { ALONE } else { TOGETHER };
+        Self { engine, watch: Watch::new(), alone, next: 0, behind: 0, done: Vec::new() }
+    }
+
     /// Each measurement of one case, a few times.
     fn measure(&mut self, case: &mut Case, times: &mut Times) -> Result<(), Failure> {
         let jobs = if self.engine.capabilities().has_lanes { LANES } else { 1 };
@@ -187,7 +197,7 @@ impl Bench<'_> {
         // There will be no other.
         self.engine.flush();
         while self.engine.poll(1, &mut self.done) == 0 {
-            wait(begun)?;
+            self.wait(begun)?;
         }
         let is_declined = self.done.drain(..).any(Completion::is_declined);
         let is_done = if is_declined {
@@ -220,7 +230,7 @@ impl Bench<'_> {
             if found > 0 {
                 spent += looked;
             } else {
-                wait(begun)?;
+                self.wait(begun)?;
             }
         }
         // Of one that was declined there are no results, either.
@@ -229,6 +239,20 @@ impl Bench<'_> {
             watch.time(|| flights.into_iter().all(|flight| case.subject.land(flight)));
         self.behind += self.engine.take_behind();
         if is_done { Ok((spent + landed) / jobs as f64) } else { Err(NO_RESULTS) }
+    }
+
+    /// Between two looks at an engine that has been at it since then.
+    fn wait(&self, since: Instant) -> Result<(), Trouble> {
+        let waited = since.elapsed();
+        if waited > PATIENCE || interrupt::requested() {
+            return Err(NO_RESULTS);
+        }
+        if waited < self.alone {
+            hint::spin_loop();
+        } else {
+            thread::yield_now();
+        }
+        Ok(())
     }
 
     fn submit(&mut self, case: &mut Case) -> Result<Flight, Trouble> {
@@ -253,21 +277,6 @@ fn repeat(
         if begun.elapsed() > LONGEST {
             break;
         }
-    }
-    Ok(())
-}
-
-/// Between two looks at an engine that has been at it since then.
-fn wait(since: Instant) -> Result<(), Trouble> {
-    let waited = since.elapsed();
-    if waited > PATIENCE || interrupt::requested() {
-        return Err(NO_RESULTS);
-    }
-    if waited < ALONE {
-        hint::spin_loop();
-    } else {
-        // There may be one CPU only, and a helper that wants it.
-        thread::yield_now();
     }
     Ok(())
 }

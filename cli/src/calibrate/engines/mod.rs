@@ -25,7 +25,7 @@ use crate::failure::Failure;
 use crate::figures::Folder;
 use crate::{output, variables};
 use crossover::Crossover;
-use engine::Subject;
+use engine::Candidate;
 use interlude_offload::JobKind;
 use interlude_settings::Settings;
 use measure::Measured;
@@ -87,7 +87,7 @@ struct Calibration {
 
 /// And of one.
 struct Of {
-    engine: Subject,
+    engine: Candidate,
     /// That it is emulated, where it is.
     remark: Option<String>,
     measured: Measured,
@@ -96,7 +96,7 @@ struct Of {
 
 /// Measures, and prints what came of it.
 pub(super) fn run(args: &Args) -> Result<ExitCode, Failure> {
-    let asked = args.engine.as_deref().map(Subject::named).transpose()?;
+    let asked = args.engine.as_deref().map(Candidate::named).transpose()?;
     let wanted = args.wanted()?;
     let settings = variables::loaded(args.config.as_deref(), &args.settings)?;
     check_file(args.write.as_ref())?;
@@ -116,7 +116,7 @@ pub(super) fn run(args: &Args) -> Result<ExitCode, Failure> {
 
 fn calibrate(
     args: &Args,
-    asked: Option<Subject>,
+    asked: Option<Candidate>,
     wanted: &Wanted,
     settings: &Settings,
 ) -> Result<Calibration, Failure> {
@@ -125,7 +125,7 @@ fn calibrate(
             Some(why) => return Err(Failure::not_so(format!("{}: {why}", engine.name()))),
             None => (vec![engine], Vec::new()),
         },
-        None => Subject::here(settings),
+        None => Candidate::here(settings),
     };
     let mut missing: Vec<_> =
         missing.into_iter().map(|(engine, why)| (engine.name(), why)).collect();
@@ -152,7 +152,7 @@ fn calibrate(
 /// `None`: it does nothing of what is wanted.
 fn one(
     seconds: u32,
-    engine: Subject,
+    engine: Candidate,
     wanted: &Wanted,
     settings: &Settings,
 ) -> Result<Option<Of>, Failure> {

@@ -84,10 +84,6 @@ fn a_point_is_of_medians_and_set_up_has_the_switch_in_it() {
     assert_eq!(times.point(64, 100.0), expected);
 }
 
-fn bench(engine: &mut Lazy) -> Bench<'_> {
-    Bench { engine, watch: Watch::new(), next: 0, behind: 0, done: Vec::new() }
-}
-
 fn lazy(way: Way) -> Lazy {
     Lazy { inline: Inline::default(), way, tickets: Vec::new() }
 }
@@ -100,8 +96,8 @@ fn a_job_that_is_not_done_is_not_measured() {
         let expected = format!("deflate html, 64 bytes: {why}");
         assert_eq!(failure.parts(), (1, expected.as_str()));
         let [case, ..] = &mut small()[..] else { panic!("no case") };
-        assert_eq!(bench(&mut lazy(way)).alone(case), Err(why));
-        assert_eq!(bench(&mut lazy(way)).set_up(case, 1), Err(why));
+        assert_eq!(Bench::new(&mut lazy(way)).alone(case), Err(why));
+        assert_eq!(Bench::new(&mut lazy(way)).set_up(case, 1), Err(why));
     }
 }
 
@@ -111,6 +107,6 @@ fn a_job_that_is_declined_takes_what_the_call_in_place_takes() {
     let mut made = keys::cases(&[JobKind::Keygen], false).unwrap();
     let [case, ..] = &mut made[..] else { panic!("no case") };
     let mut engine = lazy(Way::Declines);
-    assert!(bench(&mut engine).alone(case).unwrap() > 0.0);
-    assert_eq!(bench(&mut engine).set_up(case, 2), Err(NO_RESULTS));
+    assert!(Bench::new(&mut engine).alone(case).unwrap() > 0.0);
+    assert_eq!(Bench::new(&mut engine).set_up(case, 2), Err(NO_RESULTS));
 }
