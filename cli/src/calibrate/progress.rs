@@ -17,13 +17,14 @@ impl Progress {
     /// For so long.
     pub(super) fn over(time: Duration) -> Self {
         let bar = ProgressBar::new(millis(time));
-        let style = ProgressStyle::with_template("calibrate [{bar:40}] {percent:>3} %");
+        let style = ProgressStyle::with_template("calibrate [{bar:40}] {percent:>3} %  {msg}");
         let bar = bar.with_style(style.unwrap_or_else(|_| ProgressStyle::default_bar()));
         Self { bar, next: Cell::new(Instant::now()) }
     }
 
     /// A pass over everything begins.
     pub(super) fn pass(&self, name: &str) {
+        self.bar.set_message(name.to_owned());
         let now = Instant::now();
         if self.bar.is_hidden() && now >= self.next.get() {
             self.next.set(now + Duration::from_secs(1));
