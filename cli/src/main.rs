@@ -18,6 +18,7 @@ mod check;
 mod elf;
 mod executable;
 mod failure;
+mod figures;
 mod hooks;
 mod library;
 mod matrix;

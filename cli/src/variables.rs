@@ -3,9 +3,9 @@
 //! The list itself is `interlude_settings::VARIABLES`; nothing of it is repeated here.
 
 use crate::failure::Failure;
-use interlude_settings::{EMBEDDED, VARIABLES, Variable};
+use interlude_settings::{EMBEDDED, Settings, VARIABLES, Variable};
 use std::fmt::Write;
-use std::path;
+use std::{env, fs, path};
 
 /// Every variable with its setting, for `--help`.
 pub(crate) fn help() -> String {
@@ -38,6 +38,20 @@ pub(crate) fn assignment(text: &str) -> Result<(&'static str, String), Failure> 
             Err(Failure::usage(format!("--set {text}: no such key; there are {known}")))
         }
     }
+}
+
+/// The settings that a program would get: of the command line, else of the environment, else of the file.
+pub(crate) fn loaded(config: Option<&str>, settings: &[String]) -> Result<Settings, Failure> {
+    let given = settings.iter().map(|setting| assignment(setting));
+    let given: Vec<(&str, String)> = given.collect::<Result<_, _>>()?;
+    let variable = |name: &str| {
+        let last = given.iter().rev().find(|(known, _)| *known == name);
+        let config = config.filter(|_| name == "INTERLUDE_CONFIG").map(str::to_owned);
+        let inherited = || Some(env::var_os(name)?.to_string_lossy().into_owned());
+        last.map(|(_, value)| value.clone()).or(config).or_else(inherited)
+    };
+    Settings::load(variable, |path| fs::read_to_string(path))
+        .map_err(|error| Failure::usage(error.to_string()))
 }
 
 /// The setting that may be a path.

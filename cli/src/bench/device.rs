@@ -4,12 +4,13 @@
 //! ```text
 //! mode (what serves) x workload (what is asked) --client--> Sample --> Outcome, ratios to software
 //!        `--> sweep: async by polling interval, by dequeue batch; a request by size and kind of input
-//!                                        report: beside the thesis's figures
+//!                                        report, figures: beside the thesis's
 //! ```
 //!
 //! Must not: show a figure without the word *emulated*, or one that the emulation decides without saying so.
 
 mod client;
+mod figures;
 mod mode;
 mod report;
 mod sweep;
@@ -20,6 +21,7 @@ use super::placement::Placement;
 use super::sample::Sample;
 use super::{interrupt, options};
 use crate::failure::Failure;
+use crate::figures::Folder;
 use crate::output;
 use client::{Asks, Expected};
 use interlude_device::{Description, Operation};
@@ -29,6 +31,7 @@ use interlude_test_apps::HarnessError;
 use interlude_test_apps::objects::Corpora;
 use mode::{MODES, Mode, SOFTWARE};
 use serde_json::{Map, Value, json};
+use std::path::PathBuf;
 use std::process::ExitCode;
 use std::time::{Duration, Instant};
 use sweep::Sweeps;
@@ -65,6 +68,9 @@ pub(crate) struct Args {
     /// No sweeps, and no latency by size
     #[arg(long)]
     no_sweeps: bool,
+    /// Draw everything into this folder, as PNG and SVG
+    #[arg(long, value_name = "DIR")]
+    figures: Option<PathBuf>,
     /// CPUs of the server instead of the one chosen
     #[arg(long, value_name = "LIST", value_delimiter = ',')]
     server_cpus: Vec<usize>,
@@ -97,9 +103,14 @@ pub(crate) fn run(args: &Args) -> Result<ExitCode, Failure> {
         deadline: args.quick.then(|| Instant::now() + QUICK),
     };
     let device = description()?;
+    let folder = args.figures.as_deref().map(Folder::open).transpose()?;
     let (rounds, series) = bench.rounds(&modes, args.rounds.unwrap_or(rounds))?;
     let sweeps = if args.no_sweeps { Sweeps::default() } else { Sweeps::measure(&bench)? };
     let outcome = Outcome::against(SOFTWARE, "device", bench.params(rounds), &series, &RATIOS);
+    if let Some(folder) = folder {
+        let charts = figures::charts(&outcome, &sweeps, &device);
+        charts.iter().try_for_each(|chart| folder.write(chart))?;
+    }
     if args.json {
         return output::print_json(&json(&outcome, &sweeps));
     }

@@ -1,115 +1,65 @@
-//! `interlude calibrate`: which compressor does which of zlib's levels, by what each puts out and takes.
+//! `interlude calibrate`: what there is to choose between, measured on this machine.
 //!
 //! ```text
-//! corpus ──> measure ──> rule ──> report: table, JSON, docs/compression.md
-//!              │            └──> exit code 1: the table in the library breaks its rule of sizes
-//!              └── the library's own ISA-L and libdeflate, the system's zlib
+//! calibrate            engines:  in place or by an engine, by kind and size of job ──> a policy for `run`
+//! calibrate compress   compress: who does which of zlib's levels                   ──> docs/compression.md
 //! ```
 //!
-//! Must not: change the table that is compiled into the library; speeds of one machine at one time choose
-//! it, and a person looks at them first.
+//! Must not: change anything by itself. What was measured is printed, and written where it was asked for.
 
-mod corpus;
-mod docs;
-mod measure;
+mod compress;
+mod engines;
+mod machine;
 mod progress;
-mod report;
-mod rule;
 
 use crate::bench::interrupt;
 use crate::failure::Failure;
-use crate::output;
-use interlude_deflate::Policy;
-use measure::Measured;
-use std::fs::OpenOptions;
+use std::fs::{self, OpenOptions};
 use std::io;
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
-use std::time::Duration;
 
-/// Measure compressors on this machine.
+/// Measure engines, or compressors, on this machine.
+///
+/// Without a command: for each kind of job, from which size on an engine is worth it.
 #[derive(clap::Args)]
+#[command(args_conflicts_with_subcommands = true)]
 pub(crate) struct Args {
     #[command(subcommand)]
-    what: What,
+    what: Option<What>,
+    #[command(flatten)]
+    engines: engines::Args,
 }
 
 #[derive(clap::Subcommand)]
 enum What {
-    Compress(Compress),
-}
-
-/// zlib's levels beside ISA-L's and libdeflate's: sizes, speeds, and the fastest for each policy.
-///
-/// The data is made up by the project, the same in every run. Ends with code 1 where a choice of the
-/// library's own table puts out more than its policy allows.
-#[derive(clap::Args)]
-struct Compress {
-    /// Seconds that all measurements take together, at least one pass over everything
-    #[arg(long, value_name = "N", default_value_t = 30)]
-    #[arg(value_parser = clap::value_parser!(u32).range(1..=3600))]
-    seconds: u32,
-    /// Write the tables to this file, as Markdown
-    #[arg(long, value_name = "FILE")]
-    docs: Option<PathBuf>,
-    /// One JSON object on stdout, and nothing else
-    #[arg(long)]
-    json: bool,
+    Compress(compress::Args),
 }
 
 /// Measures, and prints what came of it.
 pub(crate) fn run(args: &Args) -> Result<ExitCode, Failure> {
     interrupt::watch()?;
-    let What::Compress(args) = &args.what;
-    if let Some(path) = &args.docs {
-        // Better now than when everything is measured.
-        let file = OpenOptions::new().create(true).append(true).open(path);
-        file.map_err(|error| cannot_write(path, &error))?;
+    match &args.what {
+        Some(What::Compress(args)) => compress::run(args),
+        None => engines::run(&args.engines),
     }
-    let measured = Measured::take(corpus::all(), Duration::from_secs(args.seconds.into()))?;
-    let rows = rule::rows(&measured, Policy::choose);
-    if let Some(path) = &args.docs {
-        let page = docs::text(&measured, &rows, args.seconds);
-        std::fs::write(path, page).map_err(|error| cannot_write(path, &error))?;
-    }
-    if args.json {
-        output::print_json(&report::json(&measured, &rows))?;
-    } else {
-        output::print(&report::text(&measured, &rows))?;
-    }
-    match rows.iter().find_map(rule::Row::broken) {
-        Some(line) => Err(Failure::not_so(line)),
-        None => Ok(ExitCode::SUCCESS),
-    }
+}
+
+/// An error where that file cannot be written: better now than when everything is measured.
+fn check_file(path: Option<&PathBuf>) -> Result<(), Failure> {
+    let Some(path) = path else { return Ok(()) };
+    let was_there = path.exists();
+    let file = OpenOptions::new().create(true).append(true).open(path);
+    // What is broken off later leaves what was there, and nothing else.
+    file.and_then(|_| if was_there { Ok(()) } else { fs::remove_file(path) })
+        .map_err(|error| cannot_write(path, &error))
+}
+
+fn write_file(path: Option<&PathBuf>, text: impl FnOnce() -> String) -> Result<(), Failure> {
+    let Some(path) = path else { return Ok(()) };
+    fs::write(path, text()).map_err(|error| cannot_write(path, &error))
 }
 
 fn cannot_write(path: &Path, error: &io::Error) -> Failure {
     Failure::usage(format!("cannot write {}: {error}", path.display()))
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-    use measure::Subject;
-
-    /// Sizes are the same on every machine and in every run.
-    #[test]
-    fn no_choice_of_the_librarys_breaks_its_rule_of_sizes() {
-        let mut subjects: Vec<Subject> = (1..=9).map(Subject::zlib).collect();
-        for (policy, ..) in rule::POLICIES {
-            for level in 1..=9u8 {
-                let choice = policy.choose(level.into());
-                for compressor in [choice.pieces, choice.whole] {
-                    let subject = Subject::of(compressor, level);
-                    if !subjects.contains(&subject) {
-                        subjects.push(subject);
-                    }
-                }
-            }
-        }
-        let rows = rule::rows(&Measured::sizes(corpus::all(), &subjects), Policy::choose);
-        assert_eq!(rows.len(), 3 * 2 * 9);
-        let broken: Vec<String> = rows.iter().filter_map(rule::Row::broken).collect();
-        assert!(broken.is_empty(), "{}", broken.join("\n"));
-    }
 }

@@ -5,6 +5,7 @@ use crate::fixture::{Fixture, command, text};
 use interlude_test_apps::process::Process;
 use interlude_test_apps::wait;
 use std::fs::{self, File};
+use std::path::Path;
 use std::time::Duration;
 
 const PATIENCE: Duration = Duration::from_secs(60);
@@ -93,12 +94,36 @@ fn each_mode_of_bench_device_answers_right_and_uses_the_device_as_it_says() {
     }
 }
 
+/// Three of each workload, two of each sweep, and latency by size; each as PNG and SVG.
+fn figures(folder: &Path) {
+    let mut names: Vec<String> = fs::read_dir(folder)
+        .unwrap()
+        .map(|entry| entry.unwrap().file_name().into_string().unwrap())
+        .collect();
+    names.sort();
+    assert_eq!(names.len(), 2 * (3 * 3 + 2 * 2 + 1), "{names:?}");
+    for name in names {
+        let bytes = fs::read(folder.join(&name)).unwrap();
+        if name.ends_with(".svg") {
+            let svg = text(&bytes);
+            assert!(svg.trim_end().ends_with("</svg>"), "{name}");
+            assert!(svg.contains("(BlueField-2, off-chip, emulated)"), "{name}");
+        } else {
+            assert!(bytes.starts_with(b"\x89PNG"), "{name}");
+        }
+    }
+}
+
 #[test]
 fn bench_device_sweeps_and_says_in_each_table_what_is_emulated() {
     let args = ["bench", "device", "--time", "20", "--rounds", "1", "--modes", "async"];
-    let output = command(&[&args[..], &["--json"]].concat()).output().unwrap();
+    let fixture = Fixture::new();
+    let folder = fixture.path("figures");
+    let mut with_figures = command(&[&args[..], &["--json", "--figures"]].concat());
+    let output = with_figures.arg(&folder).output().unwrap();
     assert!(output.status.success(), "{}", text(&output.stderr));
     let outcome: serde_json::Value = serde_json::from_slice(&output.stdout).unwrap();
+    figures(&folder);
     let members = |name: &str| outcome[name].as_array().unwrap();
     for (name, count, key) in [("polling", 7, "poll_interval_us"), ("dequeue", 6, "dequeue")] {
         assert_eq!(members(name).len(), count);

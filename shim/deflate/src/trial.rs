@@ -1,7 +1,8 @@
 //! One input through one compressor, in the way in which a stream that was taken over would be: for
 //! calibrations.
 //!
-//! Whatever compresses, zlib initialises and ends a stream for it, as it does for those that are taken over.
+//! Whatever compresses, zlib initialises and ends a stream for it, as it does for those that are taken over. A
+//! [`Stream`] is zlib's alone, of which nothing but its calls of `deflate` is to be measured.
 //!
 //! Must not: be used where a stream is compressed for an application.
 
@@ -109,13 +110,29 @@ fn in_pieces(way: Way, input: &[u8], output: &mut [u8]) -> Option<usize> {
     }
 }
 
-/// A stream of zlib's own.
-struct Stream {
+/// A stream of the system's zlib, raw deflate, for one input after the other.
+pub struct Stream {
     zlib: Originals,
     stream: Box<ZStream>,
 }
 
+// SAFETY: zlib binds a stream to no thread; its buffers are named for one call only, and it is used
+// through `&mut`.
+unsafe impl Send for Stream {}
+
 impl Stream {
+    /// A stream at zlib's `level`; `None` where there is no zlib.
+    #[must_use]
+    pub fn open(level: u8) -> Option<Self> {
+        Self::new(Originals::find(find)?, level.into())
+    }
+
+    /// As it was when it was opened; false where zlib does not want to.
+    pub fn reset(&mut self) -> bool {
+        // SAFETY: a stream that was initialised.
+        unsafe { (self.zlib.reset)(&raw mut *self.stream) == zlib::OK }
+    }
+
     fn new(zlib: Originals, level: c_int) -> Option<Self> {
         let mut stream = Box::new(ZStream::zeroed());
         let (bits, size) = (-c_int::from(WINDOW_BITS), size_of::<ZStream>() as c_int);
@@ -126,7 +143,9 @@ impl Stream {
         (made == zlib::OK).then_some(Self { zlib, stream })
     }
 
-    fn finish(&mut self, input: &[u8], output: &mut [u8]) -> Option<usize> {
+    /// All of the input by one call, which ends the stream; returns the bytes put out, `None` where there is
+    /// not room enough.
+    pub fn finish(&mut self, input: &[u8], output: &mut [u8]) -> Option<usize> {
         self.stream.next_in = input.as_ptr();
         self.stream.avail_in = c_uint::try_from(input.len()).ok()?;
         self.stream.next_out = output.as_mut_ptr();

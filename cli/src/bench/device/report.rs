@@ -15,12 +15,12 @@ use interlude_device::Description;
 use std::fmt::Write;
 
 /// What the thesis has of a mode; 0: nothing. A range is its two ends.
-struct Thesis {
+pub(super) struct Thesis {
     mode: &'static str,
-    per_second: f64,
-    to_software: (f64, f64),
-    p50_us: f64,
-    p90_us: f64,
+    pub(super) per_second: f64,
+    pub(super) to_software: (f64, f64),
+    pub(super) p50_us: f64,
+    pub(super) p90_us: f64,
 }
 
 const NOTHING: Thesis =
@@ -61,7 +61,7 @@ const fn ratio(mode: &'static str, least: f64, most: f64) -> Thesis {
 }
 
 impl Thesis {
-    fn of(workload: &Workload, mode: &str) -> &'static Self {
+    pub(super) fn of(workload: &Workload, mode: &str) -> &'static Self {
         let all = match workload.name {
             name if name == CACHE1.name => &CACHE1_THESIS,
             name if name == FEED1.name => &FEED1_THESIS,
@@ -148,7 +148,7 @@ fn value(outcome: &Outcome, mode: &str, key: &str) -> Option<f64> {
     outcome.variants.iter().find(|(name, _)| name == mode)?.1.value(key)
 }
 
-fn to_software(outcome: &Outcome, mode: &str, key: &str) -> Option<f64> {
+pub(super) fn to_software(outcome: &Outcome, mode: &str, key: &str) -> Option<f64> {
     if mode == SOFTWARE {
         return Some(1.0);
     }

@@ -168,7 +168,7 @@ fn mean(values: impl ExactSizeIterator<Item = f64>) -> f64 {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::calibrate::corpus::Input;
+    use crate::calibrate::compress::corpus::Input;
     use interlude_deflate::Compressor::{Isal, Libdeflate, Zlib};
 
     /// Two kinds of two sizes, the second of which is no whole buffer, and one that does not compress. zlib

@@ -4,6 +4,7 @@ use super::corpus::{KINDS, SIZES};
 use super::measure::{Measured, subjects};
 use super::report;
 use super::rule::Row;
+use crate::calibrate::machine;
 use std::fmt::Write;
 
 /// The page.
@@ -23,7 +24,7 @@ pub(super) fn text(measured: &Measured, rows: &[Row], seconds: u32) -> String {
          (`balanced`); of each kind the mean over the sizes counts. A stream is *whole* where its first call brings all of it and ends it (at most 64 000 bytes\n\
          here), else it comes *in pieces*, and libdeflate cannot do it. Where another compressor was faster in\n\
          this run than the library's, the library's has its own gain over zlib behind it.\n\n```\n",
-        machine(),
+        machine::processor(),
         measured.zlib,
         measured.passes,
     );
@@ -58,13 +59,4 @@ pub(super) fn text(measured: &Measured, rows: &[Row], seconds: u32) -> String {
         }
     }
     page
-}
-
-/// The processor, as the kernel names it.
-fn machine() -> String {
-    let info = std::fs::read_to_string("/proc/cpuinfo").unwrap_or_default();
-    let name = info.lines().find_map(|line| line.strip_prefix("model name")?.split_once(':'));
-    let cpus = info.lines().filter(|line| line.starts_with("processor")).count();
-    let name = name.map_or("an unknown processor", |(_, name)| name.trim());
-    format!("{name}, {cpus} CPUs")
 }

@@ -4,8 +4,8 @@
 //! the times of one cell the shortest counts, which others on the machine have disturbed least.
 
 use super::corpus::Input;
-use super::progress::Progress;
 use crate::bench::interrupt;
+use crate::calibrate::progress::Progress;
 use crate::failure::Failure;
 use interlude_deflate::Compressor;
 use interlude_deflate::isal;
@@ -86,7 +86,7 @@ impl Measured {
         let (begun, progress) = (Instant::now(), Progress::over(time));
         while measured.passes == 0 || begun.elapsed() < time {
             measured.passes += 1;
-            progress.pass(measured.passes);
+            progress.pass(&format!("pass {}", measured.passes));
             measured.pass(&mut trial, || {
                 progress.show(begun.elapsed());
             })?;
