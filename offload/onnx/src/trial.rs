@@ -22,10 +22,17 @@ const PROOFS: u32 = 3;
 const PARK: Duration = Duration::from_micros(3);
 /// So many runs are measured before it is judged: one may have been interrupted by who knows whom.
 const SAMPLES: u32 = 3;
+/// Where it is known to lose with another number of rows, or was found to lose before, one is enough.
+const SAMPLES_IN_DOUBT: u32 = 1;
 /// It has to gain so much: a twentieth.
 const GAIN: u32 = 20;
 /// Requests that are served apart before it is tried again, at first and at most.
 const REST: (u32, u32) = (64, 8192);
+/// And so many times as many as could have been served in the time that was lost by trying: all trying costs
+/// a hundredth.
+const PAID_BACK: u32 = 100;
+/// At most.
+const LONGEST_REST: u32 = 1 << 20;
 /// After so many flushes in a row that found one request alone, the next ones do not wait for company.
 const LONELY: u32 = 16;
 /// For so many of them, at first and at most.
@@ -54,6 +61,8 @@ pub struct Trial {
     proofs: u32,
     together: u32,
     is_refuted: bool,
+    /// By how much trying has taken longer than each row alone, since the latest rest.
+    lost: Duration,
     lonely: u32,
     rest: u32,
     lonely_rest: u32,
@@ -91,11 +100,21 @@ impl Trial {
         if self.proofs < PROOFS || self.together >= AGAIN {
             return Way::Prove;
         }
-        let (Some(alone), class) = (self.alone, class(rows)) else { return Way::Together };
-        match self.among.get(class) {
-            Some(Among { row: Some(row), samples: SAMPLES.. }) if !gains(alone, *row) => Way::Apart,
+        match self.among.get(class(rows)) {
+            Some(among) if self.loses(among, self.samples()) => Way::Apart,
             _ => Way::Together,
         }
+    }
+
+    /// How often it is measured before it is judged.
+    fn samples(&self) -> u32 {
+        let is_doubted = self.rest > 0 || self.among.iter().any(|among| self.loses(among, SAMPLES));
+        if is_doubted { SAMPLES_IN_DOUBT } else { SAMPLES }
+    }
+
+    fn loses(&self, among: &Among, samples: u32) -> bool {
+        let measured = self.alone.zip(among.row).filter(|_| among.samples >= samples);
+        measured.is_some_and(|(alone, row)| !gains(alone, row))
     }
 
     /// A request with so many rows was run by itself, and took so long.
@@ -113,11 +132,16 @@ impl Trial {
         let gains = self.alone.zip(among.row).is_some_and(|(alone, row)| gains(alone, row));
         if among.samples >= SAMPLES && gains {
             self.rest = 0;
+            self.lost = Duration::ZERO;
         }
+        let apart = self.alone.map_or(time, |alone| alone * u32::try_from(rows).unwrap_or(1));
+        self.lost += time.saturating_sub(apart);
     }
 
-    /// They were run in both ways: were the results the same?
-    pub fn proved(&mut self, is_same: bool) {
+    /// So many rows were run in both ways: were the results the same?
+    pub fn proved(&mut self, rows: usize, is_same: bool) {
+        let apart = self.alone.unwrap_or_default() * u32::try_from(rows).unwrap_or(1);
+        self.lost += apart;
         self.proofs += 1;
         self.together = 0;
         self.is_refuted |= !is_same;
@@ -142,7 +166,10 @@ impl Trial {
         if let Some(among) = self.among.get_mut(class(rows)) {
             *among = Among::default();
         }
-        self.rest
+        let lost = std::mem::take(&mut self.lost).as_nanos();
+        let requests = self.alone.map_or(0, |alone| lost / alone.as_nanos().max(1));
+        let paid_back = u32::try_from(requests * u128::from(PAID_BACK)).unwrap_or(u32::MAX);
+        self.rest.max(paid_back.min(LONGEST_REST))
     }
 
     /// A flush found so many requests. For how many to come is it settled that they have no company?
@@ -179,7 +206,7 @@ mod tests {
         for _ in 0..PROOFS {
             assert_eq!(trial.way(4, 4), Way::Prove);
             trial.ran_alone(1, MICROS(100));
-            trial.proved(true);
+            trial.proved(4, true);
         }
         trial
     }
@@ -195,8 +222,8 @@ mod tests {
     #[test]
     fn results_that_depend_on_others_end_it_for_good() {
         let mut trial = Trial::default();
-        trial.proved(true);
-        trial.proved(false);
+        trial.proved(4, true);
+        trial.proved(4, false);
         assert!(trial.is_refuted());
         assert_eq!(trial.way(8, 8), Way::Apart);
     }
@@ -204,22 +231,95 @@ mod tests {
     #[test]
     fn what_loses_is_left_and_tried_again_ever_more_rarely() {
         let mut trial = proved();
+        // Once is not enough to know, at first.
+        for _ in 0..SAMPLES {
+            assert_eq!(trial.way(4, 4), Way::Together);
+            trial.ran_together(4, MICROS(390));
+        }
         let mut rests = Vec::new();
         for _ in 0..10 {
-            for _ in 0..SAMPLES {
-                assert_eq!(trial.way(4, 4), Way::Together);
-                trial.ran_together(4, MICROS(440));
-            }
             assert_eq!(trial.way(4, 4), Way::Apart);
             rests.push(trial.rests(4));
+            assert_eq!(trial.way(4, 4), Way::Together);
+            trial.ran_together(4, MICROS(390));
         }
-        assert_eq!(rests, [64, 128, 256, 512, 1024, 2048, 4096, 8192, 8192, 8192]);
+        // What was lost by the proofs is paid back first.
+        assert_eq!(rests[0], 3 * 4 * PAID_BACK);
+        assert_eq!(rests[1..], [128, 256, 512, 1024, 2048, 4096, 8192, 8192, 8192]);
         // Of another number of rows nothing is known.
         assert_eq!(trial.way(16, 16), Way::Together);
-        (0..SAMPLES).for_each(|_| trial.ran_together(4, MICROS(200)));
-        assert_eq!(trial.way(4, 4), Way::Together);
-        (0..SAMPLES).for_each(|_| trial.ran_together(4, MICROS(4400)));
+        (0..SAMPLES).for_each(|_| trial.ran_together(16, MICROS(16 * 50)));
+        assert_eq!(trial.way(16, 16), Way::Together);
+        (0..SAMPLES).for_each(|_| trial.ran_together(4, MICROS(390)));
         assert_eq!((trial.way(4, 4), trial.rests(4)), (Way::Apart, 64));
+    }
+
+    #[test]
+    fn the_dearer_a_trial_the_longer_the_rest() {
+        let mut trial = proved();
+        trial.rests(4);
+        trial.ran_together(16, MICROS(16 * 850));
+        assert_eq!((trial.way(16, 16), trial.rests(16)), (Way::Apart, 16 * 750));
+        trial.alone = Some(MICROS(1));
+        trial.ran_together(16, Duration::from_secs(1));
+        assert_eq!(trial.rests(16), LONGEST_REST);
+    }
+
+    /// A server of requests that take 100 us alone, of which so many wait at a time; so many rows together take so
+    /// many microseconds. Returns how many requests were served until the first rest, and what they all took,
+    /// in times of what they would have taken alone.
+    fn serve(mut waiting: impl FnMut(u32) -> u32, together: fn(u64) -> u64) -> (u32, f64) {
+        const REQUESTS: u32 = 20_000;
+        let mut trial = Trial::default();
+        let (mut served, mut took, mut first_rest) = (0, Duration::ZERO, None);
+        while served < REQUESTS {
+            let asked = waiting(served);
+            let (rows, mut taken) = (asked as usize, asked);
+            let mut run = |trial: &mut Trial, requests: u32| {
+                let time = MICROS(together(requests.into()));
+                trial.ran_together(requests as usize, time);
+                took += time;
+            };
+            match trial.way(rows, rows) {
+                Way::Together => run(&mut trial, asked),
+                Way::Prove => {
+                    taken = asked.min(4);
+                    (0..taken).for_each(|_| trial.ran_alone(1, MICROS(100)));
+                    run(&mut trial, taken);
+                    trial.proved(taken as usize, true);
+                    took += MICROS(100) * taken;
+                }
+                Way::Apart => {
+                    first_rest.get_or_insert(served);
+                    // Those that wait, and those that do not any more.
+                    taken += trial.rests(rows);
+                    taken = taken.min(REQUESTS - served);
+                    trial.ran_alone(1, MICROS(100));
+                    took += MICROS(100) * taken;
+                }
+            }
+            served += taken;
+        }
+        let apart = MICROS(100) * served;
+        (first_rest.unwrap_or(served), took.as_secs_f64() / apart.as_secs_f64())
+    }
+
+    #[test]
+    fn what_loses_is_known_within_a_hundred_requests_and_costs_a_fiftieth_at_most() {
+        let losing: [fn(u64) -> u64; 3] =
+            [|rows| 110 * rows, |rows| 150 * rows, |rows| 50 * rows + 50 * rows * rows];
+        for together in losing {
+            for connections in 2..=16 {
+                let (first_rest, times) = serve(|_| connections, together);
+                assert!(first_rest <= 100, "{connections}: after {first_rest}");
+                assert!(times <= 1.0 / 0.98, "{connections}: {times}");
+            }
+            let (first_rest, times) = serve(|served| 2 + served * 7 % 15, together);
+            assert!(first_rest <= 100 && times <= 1.0 / 0.98, "{first_rest}, {times}");
+        }
+        // And what gains is not given up.
+        let (first_rest, times) = serve(|served| 2 + served * 7 % 15, |rows| 50 + 40 * rows);
+        assert!(first_rest > 20_000 - 16 && times < 0.6, "{first_rest}, {times}");
     }
 
     #[test]
@@ -228,7 +328,7 @@ mod tests {
         for _ in 0..PROOFS {
             trial.ran_alone(1, MICROS(5));
             trial.ran_together(8, MICROS(8 * 3));
-            trial.proved(true);
+            trial.proved(4, true);
         }
         assert_eq!(trial.way(8, 8), Way::Apart);
     }
@@ -238,7 +338,7 @@ mod tests {
         let mut trial = proved();
         (0..AGAIN).for_each(|_| trial.ran_together(8, MICROS(400)));
         assert_eq!(trial.way(8, 8), Way::Prove);
-        trial.proved(true);
+        trial.proved(4, true);
         assert_eq!(trial.way(8, 8), Way::Together);
     }
 
