@@ -22,8 +22,8 @@ const PROOFS: u32 = 3;
 const PARK: Duration = Duration::from_micros(3);
 /// So many runs are measured before it is judged: one may have been interrupted by who knows whom.
 const SAMPLES: u32 = 3;
-/// Where it is known to lose with another number of rows, or was found to lose before, one is enough.
-const SAMPLES_IN_DOUBT: u32 = 1;
+/// Where it is known to lose with another number of rows, or was found to lose before, these are enough.
+const SAMPLES_IN_DOUBT: u32 = 2;
 /// It has to gain so much: a twentieth.
 const GAIN: u32 = 20;
 /// Requests that are served apart before it is tried again, at first and at most.
@@ -61,8 +61,8 @@ pub struct Trial {
     proofs: u32,
     together: u32,
     is_refuted: bool,
-    /// By how much trying has taken longer than each row alone, since the latest rest.
-    lost: Duration,
+    /// Rows that were run in both ways, since the latest rest.
+    doubled: usize,
     lonely: u32,
     rest: u32,
     lonely_rest: u32,
@@ -74,6 +74,8 @@ struct Among {
     row: Option<Duration>,
     /// How often.
     samples: u32,
+    /// Rows, since the latest rest.
+    tried: usize,
 }
 
 const CLASSES: usize = 8;
@@ -86,7 +88,8 @@ fn took(known: &mut Option<Duration>, now: Duration) {
     *known = Some(match *known {
         None => now,
         Some(before) if now < before => before - (before - now) / 2,
-        Some(before) => before + (now - before) / 16,
+        // (Whoever was interrupted may have taken ten times as long.)
+        Some(before) => before + (now - before).min(before) / 16,
     });
 }
 
@@ -127,21 +130,22 @@ impl Trial {
         let (row, class) = (time / u32::try_from(rows.max(1)).unwrap_or(1), class(rows));
         self.together += 1;
         let Some(among) = self.among.get_mut(class) else { return };
-        took(&mut among.row, row);
         among.samples += 1;
+        among.tried += rows;
+        match among.row {
+            Some(least) if among.samples <= SAMPLES => among.row = Some(least.min(row)),
+            _ => took(&mut among.row, row),
+        }
         let gains = self.alone.zip(among.row).is_some_and(|(alone, row)| gains(alone, row));
         if among.samples >= SAMPLES && gains {
             self.rest = 0;
-            self.lost = Duration::ZERO;
+            self.forget_costs();
         }
-        let apart = self.alone.map_or(time, |alone| alone * u32::try_from(rows).unwrap_or(1));
-        self.lost += time.saturating_sub(apart);
     }
 
     /// So many rows were run in both ways: were the results the same?
     pub fn proved(&mut self, rows: usize, is_same: bool) {
-        let apart = self.alone.unwrap_or_default() * u32::try_from(rows).unwrap_or(1);
-        self.lost += apart;
+        self.doubled += rows;
         self.proofs += 1;
         self.together = 0;
         self.is_refuted |= !is_same;
@@ -162,14 +166,29 @@ impl Trial {
     /// settled?
     pub fn rests(&mut self, rows: usize) -> u32 {
         self.rest = (self.rest * 2).clamp(REST.0, REST.1);
+        let paid_back = self.lost() * f64::from(PAID_BACK);
+        self.forget_costs();
         // What is so now will say nothing of then.
         if let Some(among) = self.among.get_mut(class(rows)) {
             *among = Among::default();
         }
-        let lost = std::mem::take(&mut self.lost).as_nanos();
-        let requests = self.alone.map_or(0, |alone| lost / alone.as_nanos().max(1));
-        let paid_back = u32::try_from(requests * u128::from(PAID_BACK)).unwrap_or(u32::MAX);
-        self.rest.max(paid_back.min(LONGEST_REST))
+        self.rest.max((paid_back as u32).min(LONGEST_REST))
+    }
+
+    /// By how much trying has taken longer than each row alone, since the latest rest, in rows alone. By what runs
+    /// take, not by what they took: some were interrupted.
+    fn lost(&self) -> f64 {
+        let Some(alone) = self.alone.filter(|alone| !alone.is_zero()) else { return 0.0 };
+        let lost = |among: &Among| {
+            let more = among.row.map_or(Duration::ZERO, |row| row.saturating_sub(alone));
+            more.div_duration_f64(alone) * among.tried as f64
+        };
+        self.among.iter().map(lost).sum::<f64>() + self.doubled as f64
+    }
+
+    fn forget_costs(&mut self) {
+        self.doubled = 0;
+        self.among.iter_mut().for_each(|among| among.tried = 0);
     }
 
     /// A flush found so many requests. For how many to come is it settled that they have no company?
@@ -240,8 +259,10 @@ mod tests {
         for _ in 0..10 {
             assert_eq!(trial.way(4, 4), Way::Apart);
             rests.push(trial.rests(4));
-            assert_eq!(trial.way(4, 4), Way::Together);
-            trial.ran_together(4, MICROS(390));
+            for _ in 0..SAMPLES_IN_DOUBT {
+                assert_eq!(trial.way(4, 4), Way::Together);
+                trial.ran_together(4, MICROS(390));
+            }
         }
         // What was lost by the proofs is paid back first.
         assert_eq!(rests[0], 3 * 4 * PAID_BACK);
@@ -255,13 +276,25 @@ mod tests {
     }
 
     #[test]
+    fn a_run_that_was_interrupted_ends_nothing() {
+        let mut trial = proved();
+        (0..SAMPLES).for_each(|_| trial.ran_together(4, MICROS(4 * 60)));
+        for _ in 0..4 {
+            trial.ran_together(4, MICROS(20_000));
+            assert_eq!(trial.way(4, 4), Way::Together);
+        }
+    }
+
+    #[test]
     fn the_dearer_a_trial_the_longer_the_rest() {
         let mut trial = proved();
         trial.rests(4);
+        // One was interrupted.
         trial.ran_together(16, MICROS(16 * 850));
-        assert_eq!((trial.way(16, 16), trial.rests(16)), (Way::Apart, 16 * 750));
+        trial.ran_together(16, MICROS(16 * 250));
+        assert_eq!((trial.way(16, 16), trial.rests(16)), (Way::Apart, 100 * 32 * 3 / 2));
         trial.alone = Some(MICROS(1));
-        trial.ran_together(16, Duration::from_secs(1));
+        (0..2).for_each(|_| trial.ran_together(16, Duration::from_secs(1)));
         assert_eq!(trial.rests(16), LONGEST_REST);
     }
 
