@@ -5,6 +5,7 @@
 mod answer;
 mod kind;
 mod model;
+pub mod order;
 mod reference;
 
 use std::io::{self, Write};

@@ -6,12 +6,13 @@
 
 use clap::Parser;
 use interlude_test_apps::growth::Growth;
+use interlude_test_apps::inference::order;
 use interlude_test_apps::matrix::{Case, MODES, Outcome, Workplace};
 use interlude_test_apps::stall::{self, Stall};
 use interlude_test_apps::{HarnessError, WebServer};
 use std::path::PathBuf;
 use std::process::ExitCode;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 use tempfile::TempDir;
 
 /// Compares stock nginx and lighttpd with the same servers under libinterlude.so.
@@ -51,6 +52,16 @@ struct Options {
     /// Measure how long each server's loop stands when its engine comes to hang for good.
     #[arg(long, conflicts_with_all = ["requests", "only", "selection", "list", "growth", "aborts"])]
     stall: bool,
+    /// Ask the inference server so many times over each engine that may bring its answers out of order.
+    #[arg(
+        long,
+        value_name = "REQUESTS",
+        num_args = 0..=1,
+        default_missing_value = "100000",
+        value_parser = clap::value_parser!(u32).range(16..),
+        conflicts_with_all = ["requests", "only", "selection", "list", "growth", "aborts", "stall"]
+    )]
+    infer: Option<u32>,
     /// Print the cases and run none.
     #[arg(long)]
     list: bool,
@@ -70,10 +81,11 @@ fn main() -> ExitCode {
         cases.iter().for_each(|case| println!("{case}"));
         return ExitCode::SUCCESS;
     }
-    let result = match (options.growth.is_some() || options.aborts.is_some(), options.stall) {
-        (true, _) => watch(&options),
-        (false, true) => stall(&options),
-        (false, false) => run(&options, &cases),
+    let result = match options.infer {
+        Some(requests) => infer(requests as usize),
+        None if options.growth.is_some() || options.aborts.is_some() => watch(&options),
+        None if options.stall => stall(&options),
+        None => run(&options, &cases),
     };
     match result {
         Ok(0) => ExitCode::SUCCESS,
@@ -175,6 +187,34 @@ fn stall(options: &Options) -> Result<usize, HarnessError> {
         println!("{name:<9} {before:>10.1?} {after:>10.1?} {:>10.1?}  {tally}", stall::DEADLINE);
         let stands = after > stall::DEADLINE + Duration::from_millis(10);
         failed += usize::from(stands || !tally.clean());
+    }
+    Ok(failed)
+}
+
+/// Asks over each engine; returns over how many of them an answer was not right.
+fn infer(requests: usize) -> Result<usize, HarnessError> {
+    println!("engine               requests    parked  together  redone  seconds");
+    let mut failed = 0;
+    for over in order::ALL {
+        let begun = Instant::now();
+        match over.watch(requests, &[]) {
+            Ok(seen) => {
+                let count = |name: &str| seen.counters.counter(name);
+                println!(
+                    "{:<18} {:>10} {:>9} {:>9} {:>7} {:>8.1}",
+                    over.name,
+                    seen.requests,
+                    count("coroutine.parked"),
+                    count("onnx.together"),
+                    count("engine.redone"),
+                    begun.elapsed().as_secs_f64()
+                );
+            }
+            Err(error) => {
+                println!("{:<18} {error}", over.name);
+                failed += 1;
+            }
+        }
     }
     Ok(failed)
 }

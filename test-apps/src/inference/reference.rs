@@ -87,25 +87,38 @@ impl Client<'_> {
     /// # Errors
     /// Where one of them is missing, out of order, or not as it would be alone.
     pub fn round(&mut self) -> Result<(), HarnessError> {
+        self.round_of(1)
+    }
+
+    /// So many requests on every connection, which do not wait for the answers to those before, and then every
+    /// answer.
+    ///
+    /// # Errors
+    /// As for [`Self::round`].
+    pub fn round_of(&mut self, requests: usize) -> Result<(), HarnessError> {
         self.round += 1;
         let Self { reference: &Reference { ref bodies, ref scores, .. }, round, .. } = *self;
-        let body = |number: usize| (round * 7 + number * 3) % bodies.len();
+        let body = |number: usize, request: usize| (round * 7 + number * 3 + request) % bodies.len();
         let failed = |number: usize, why: &dyn std::fmt::Display| {
             HarnessError::new(format!("round {round}, connection {number}"), why)
         };
-        for (number, (connection, _)) in self.threads.iter_mut().enumerate() {
-            let sent = connection.send(&Thread::request(&bodies[body(number)]));
-            sent.map_err(|error| failed(number, &error))?;
+        for request in 0..requests {
+            for (number, (connection, _)) in self.threads.iter_mut().enumerate() {
+                let sent = connection.send(&Thread::request(&bodies[body(number, request)]));
+                sent.map_err(|error| failed(number, &error))?;
+            }
         }
         for (number, (connection, thread)) in self.threads.iter_mut().enumerate() {
-            let answer = receive(connection).map_err(|error| failed(number, &error))?;
-            let body = body(number);
-            if !thread.is_next(&bodies[body], &answer) {
-                return Err(failed(number, &format!("out of order: {answer:?}")));
-            }
-            let difference = answer.difference(&scores[body]);
-            if difference > TOLERANCE {
-                return Err(failed(number, &format!("body {body} differs by {difference}")));
+            for request in 0..requests {
+                let answer = receive(connection).map_err(|error| failed(number, &error))?;
+                let body = body(number, request);
+                if !thread.is_next(&bodies[body], &answer) {
+                    return Err(failed(number, &format!("out of order: {answer:?}")));
+                }
+                let difference = answer.difference(&scores[body]);
+                if difference > TOLERANCE {
+                    return Err(failed(number, &format!("body {body} differs by {difference}")));
+                }
             }
         }
         Ok(())
