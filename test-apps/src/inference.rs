@@ -60,7 +60,11 @@ impl ModelFile {
         };
         let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("../third-party/models");
         let file = folder.join(name);
-        if file.is_file() { Ok(Self::Fetched(file)) } else { Err(HarnessError::new(kind.name(), why)) }
+        if file.is_file() {
+            Ok(Self::Fetched(file))
+        } else {
+            Err(HarnessError::new(kind.name(), why))
+        }
     }
 
     /// One that is built here.

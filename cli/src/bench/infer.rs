@@ -50,7 +50,8 @@ pub(crate) struct Args {
 /// Measures.
 pub(crate) fn run(args: &Args) -> Result<Outcome, Failure> {
     // One CPU for the server and its helpers, where not said otherwise: what is to be gained is the model's.
-    let has_helpers = args.health > 0 || args.common.last_set("onnx.threads").is_some_and(|n| n != "0");
+    let has_helpers =
+        args.health > 0 || args.common.last_set("onnx.threads").is_some_and(|n| n != "0");
     let plan = args.common.plan_of(has_helpers, &VARIANTS)?;
     let model = ModelFile::of(args.model).map_err(usage)?;
     let stock = inference::start(args.model, model.path(), &Preload::Stock, &[]).map_err(failed)?;

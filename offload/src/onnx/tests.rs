@@ -103,7 +103,8 @@ impl Bench {
         assert_eq!(self.runs(), [(Way::Prove, 2); 3]);
         assert_eq!(self.rows(), [1, 1, 2].repeat(3));
         assert!((0..6).all(|index| self.is_right(index)));
-        let slowly = |_| self.profile.with(|trial| trial.ran_alone(1, Duration::from_secs(1 << 10)));
+        let slowly =
+            |_| self.profile.with(|trial| trial.ran_alone(1, Duration::from_secs(1 << 10)));
         (0..1000).for_each(slowly);
         self.works.clear();
         self

@@ -112,6 +112,11 @@ impl Arguments {
                 Plan::Job(_) => self.in_place(original),
             };
         };
+        if self.rests() {
+            count(Bypass::Apart.counter());
+            count_job(JobKind::Infer, JobEvent::InPlace, 1);
+            return self.in_place(original);
+        }
         let (Some(views), Some(given)) = (self.views(api), self.given_outputs(api)) else {
             count(Bypass::Foreign.counter());
             count_job(JobKind::Infer, JobEvent::InPlace, 1);
@@ -123,6 +128,17 @@ impl Arguments {
         let status = self.answer_shared(api, original, views, &given);
         self.leave(&given);
         status
+    }
+
+    /// Is it known, before anything is looked at, that the call is best run in place? Where nobody is parked
+    /// there is nobody to be waited for, or who would have to wait.
+    fn rests(&self) -> bool {
+        let is_free = context::thread().is_some_and(|thread| {
+            let settings = thread.settings;
+            (settings.engine, settings.onnx.threads) == (EngineName::Onnx, 0)
+                && thread.parked.get() == 0
+        });
+        is_free && self.options.is_null() && sessions::rests(self.session)
     }
 
     fn answer_shared(

@@ -132,9 +132,8 @@ fn ints(name: &str, values: &[u64]) -> Message {
 /// `TensorProto`, of small numbers.
 fn weights(name: &str, shape: &[usize], seed: u64) -> Message {
     let mut seeded = Seeded::new(seed);
-    let numbers: Vec<f32> = (0..shape.iter().product())
-        .map(|_| seeded.below(2001) as f32 / 1e4 - 0.1)
-        .collect();
+    let numbers: Vec<f32> =
+        (0..shape.iter().product()).map(|_| seeded.below(2001) as f32 / 1e4 - 0.1).collect();
     floats(name, shape, &numbers)
 }
 

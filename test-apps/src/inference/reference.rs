@@ -98,7 +98,8 @@ impl Client<'_> {
     pub fn round_of(&mut self, requests: usize) -> Result<(), HarnessError> {
         self.round += 1;
         let Self { reference: &Reference { ref bodies, ref scores, .. }, round, .. } = *self;
-        let body = |number: usize, request: usize| (round * 7 + number * 3 + request) % bodies.len();
+        let body =
+            |number: usize, request: usize| (round * 7 + number * 3 + request) % bodies.len();
         let failed = |number: usize, why: &dyn std::fmt::Display| {
             HarnessError::new(format!("round {round}, connection {number}"), why)
         };

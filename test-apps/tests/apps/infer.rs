@@ -261,8 +261,7 @@ fn without_the_rule_of_own_fds_answers_are_out_of_order() {
     if !is_there() {
         return;
     }
-    let goes_wrong =
-        |_| order::CHAOS.watch(800, &[("INTERLUDE_RULES_OFF", "own_fd")]).is_err();
+    let goes_wrong = |_| order::CHAOS.watch(800, &[("INTERLUDE_RULES_OFF", "own_fd")]).is_err();
     assert!((0..10).any(goes_wrong), "8000 good answers: what is the rule for?");
 }
 
@@ -306,7 +305,10 @@ fn numbers_come_and_go_as_json_or_raw() {
         let scores = answer["scores"].as_array().unwrap().iter().filter_map(|score| score.as_f64());
         let pairs: Vec<_> = scores.zip(&raw.scores).collect();
         assert_eq!(pairs.len(), raw.scores.len());
-        assert!(pairs.iter().all(|(text, raw)| (text - f64::from(**raw)).abs() < 1e-6), "{pairs:?}");
+        assert!(
+            pairs.iter().all(|(text, raw)| (text - f64::from(**raw)).abs() < 1e-6),
+            "{pairs:?}"
+        );
         server.stop().unwrap();
     }
 }
@@ -321,9 +323,28 @@ fn what_is_no_request_is_refused_and_the_next_one_is_answered() {
     let server = inference::start(ModelKind::Tiny, model.path(), &preload, &[]).unwrap();
     let mut connection = open(server.port());
     let malformed: [&[u8]; 22] = [
-        b"", b"{", b"[", b"[]", b"[1", b"[1,]", b"[,1]", b"[1 2]", b"[1] x", b"{\"input\"}",
-        b"{\"input\": 1}", b"{\"input\": [1]", b"{\"output\": [1]}", b"[01]", b"[+1]", b"[1.]", b"[.5]",
-        b"[1e]", b"[nan]", b"[1e39]", b"[\"1\"]", b"[1\0]",
+        b"",
+        b"{",
+        b"[",
+        b"[]",
+        b"[1",
+        b"[1,]",
+        b"[,1]",
+        b"[1 2]",
+        b"[1] x",
+        b"{\"input\"}",
+        b"{\"input\": 1}",
+        b"{\"input\": [1]",
+        b"{\"output\": [1]}",
+        b"[01]",
+        b"[+1]",
+        b"[1.]",
+        b"[.5]",
+        b"[1e]",
+        b"[nan]",
+        b"[1e39]",
+        b"[\"1\"]",
+        b"[1\0]",
     ];
     for body in malformed {
         let (status, why) = ask(&mut connection, JSON, body);
