@@ -97,7 +97,8 @@ impl Client<'_> {
     /// As for [`Self::round`].
     pub fn round_of(&mut self, requests: usize) -> Result<(), HarnessError> {
         self.round += 1;
-        let Self { reference: &Reference { ref bodies, ref scores, .. }, round, .. } = *self;
+        let Reference { bodies, scores, .. } = self.reference;
+        let round = self.round;
         let body =
             |number: usize, request: usize| (round * 7 + number * 3 + request) % bodies.len();
         let failed = |number: usize, why: &dyn std::fmt::Display| {
