@@ -10,6 +10,7 @@
 #   scripts/e2e.sh --aborts [CONNECTIONS] the same over 100000 connections reset while parked
 #   scripts/e2e.sh --stall                how long a loop stands when its engine comes to hang
 #   scripts/e2e.sh --reloads [TIMES]      200 reloads of each server under load
+#   scripts/e2e.sh --infer [REQUESTS]     the inference server's answers and their order, 100000 an engine
 #   scripts/e2e.sh --help                 all options
 set -eu
 cd "$(dirname "$0")/.."

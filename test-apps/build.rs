@@ -74,7 +74,15 @@ const PROGRAMS: &[(&str, &[&str])] = &[
 
 /// Programs that are linked with ONNX Runtime, and their sources.
 const INFERRING: &[(&str, &[&str])] = &[
-    ("infer-server", &["infer-server/main.c", "infer-server/connection.c", "infer-server/model.c"]),
+    (
+        "infer-server",
+        &[
+            "infer-server/main.c",
+            "infer-server/connection.c",
+            "infer-server/json.c",
+            "infer-server/model.c",
+        ],
+    ),
     ("infer-calls", &["infer-calls/main.c"]),
 ];
 /// What they are linked with, in `third-party/onnxruntime`.

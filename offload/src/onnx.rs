@@ -12,17 +12,28 @@
 //! ([`Profile::rests`]).
 //!
 //! Runs are made on the submitter's own thread, where it calls `poll` and `flush`, on a stack that
-//! [`OnnxConfig::on_stack`] provides.
+//! [`OnnxConfig::on_stack`] provides. Or, where there are some, on helper threads (`helpers`): then what waits
+//! goes to one that is free, and is joined by others while none is; and what is better run by itself is, on
+//! one of them, too: it does not go back.
 //!
-//! Must not: take a job that is no [`Inference`], or one that cannot share a run; run anything in `submit`.
+//! Must not: take a job that is no [`Inference`], or, without helpers, one that cannot share a run; run anything in
+//! `submit`.
 
+mod helpers;
+mod run;
+
+use std::collections::VecDeque;
+use std::os::fd::RawFd;
 use std::panic::{AssertUnwindSafe, catch_unwind, resume_unwind};
 use std::sync::Arc;
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use interlude_onnx::{Batch, Inference, Profile, Way};
 
-use crate::{Begun, Call, Capabilities, Completion, Engine, Job, Refused, Work};
+use crate::cores::CoresPort;
+use crate::{Call, Capabilities, Completion, Engine, Job, Refused, Work};
+use helpers::Helpers;
+use run::{Made, make};
 
 /// Runs that may wait, of one kind, before a job is refused.
 const RUNS: usize = 64;
@@ -75,6 +86,10 @@ struct Group {
 pub struct Onnx {
     config: OnnxConfig,
     groups: Vec<Group>,
+    /// What is to be run by itself, by helpers.
+    alone: VecDeque<Job>,
+    /// Who makes the runs, if not the submitter's thread.
+    helpers: Option<Helpers>,
     batch: Batch,
     done: Vec<Completion>,
     runs: Vec<Run>,
@@ -84,8 +99,22 @@ impl Onnx {
     /// An engine with nothing to do.
     #[must_use]
     pub fn new(config: OnnxConfig) -> Self {
-        let (groups, done, runs) = (Vec::new(), Vec::new(), Vec::new());
-        Self { config, groups, batch: Batch::default(), done, runs }
+        Self {
+            config,
+            groups: Vec::new(),
+            alone: VecDeque::new(),
+            helpers: None,
+            batch: Batch::default(),
+            done: Vec::new(),
+            runs: Vec::new(),
+        }
+    }
+
+    /// As [`Self::new`], with helper threads that make the runs: those behind this port, which is nobody
+    /// else's.
+    #[must_use]
+    pub fn over(port: CoresPort, config: OnnxConfig) -> Self {
+        Self { helpers: Some(Helpers::new(port, config)), ..Self::new(config) }
     }
 
     /// The queue of a kind of request.
@@ -125,51 +154,52 @@ impl Onnx {
         }
         if way == Way::Apart && jobs.len() > 1 {
             profile.rest(profile.with(|trial| trial.rests(rows)));
-            self.runs.push(Run { way, requests: jobs.len(), is_refuted: false });
-            self.done.extend(jobs.iter().map(|job| Completion::declined(job.ticket)));
-            return;
         }
-        let made = catch_unwind(AssertUnwindSafe(|| self.run(&jobs, &profile, way)));
-        if let Err(panic) = made {
-            // Those who wait have an answer, whatever has become of the run.
-            self.done.extend(jobs.iter().map(|job| Completion::done(job.ticket)));
-            resume_unwind(panic);
+        match &mut self.helpers {
+            Some(_) if way == Way::Apart => {
+                self.alone.extend(jobs);
+                self.give_alone();
+            }
+            Some(helpers) => helpers.give(jobs, way),
+            None if way == Way::Apart && jobs.len() > 1 => {
+                self.runs.push(Run { way, requests: jobs.len(), is_refuted: false });
+                self.done.extend(jobs.iter().map(|job| Completion::declined(job.ticket)));
+            }
+            None => self.run(&jobs, way),
         }
     }
 
-    fn run(&mut self, jobs: &[Job], profile: &Profile, way: Way) {
-        let mut begun: Vec<(usize, Begun<'_, Inference>)> = jobs
-            .iter()
-            .enumerate()
-            .filter_map(|(index, job)| Some((index, work(job)?.begin()?)))
-            .collect();
-        let mut inferences: Vec<&mut Inference> =
-            begun.iter_mut().filter_map(|(_, begun)| begun.call()).collect();
-        let requests = inferences.len();
-        // Some may have been given up meanwhile.
-        let way = if requests < 2 { Way::Apart } else { way };
-        let was_refuted = profile.with(|trial| trial.is_refuted());
-        let since = Instant::now();
-        let (batch, tolerance) = (&mut self.batch, self.config.tolerance);
-        (self.config.on_stack)(&mut || batch.run(&mut inferences, way, tolerance));
-        let took = since.elapsed() / u32::try_from(requests.max(1)).unwrap_or(1);
-        let is_refuted = !was_refuted && profile.with(|trial| trial.is_refuted());
-        if requests > 0 {
-            self.runs.push(Run { way, requests, is_refuted });
+    /// What is to be run by itself, as far as helpers are to have it by now.
+    fn give_alone(&mut self) {
+        let Some(helpers) = &mut self.helpers else { return };
+        while !helpers.have_next()
+            && let Some(job) = self.alone.pop_front()
+        {
+            helpers.give(vec![job], Way::Apart);
         }
-        let mut is_run = vec![false; jobs.len()];
-        for (index, mut begun) in begun {
-            if begun.call().is_some_and(|call| call.has_results()) {
-                is_run[index] = true;
-                begun.done(took);
+    }
+
+    fn run(&mut self, jobs: &[Job], way: Way) {
+        let (config, batch) = (self.config, &mut self.batch);
+        match catch_unwind(AssertUnwindSafe(|| make(config, batch, jobs, way))) {
+            Ok(Made { run, answers }) => {
+                self.runs.extend(run);
+                self.done.extend(answers);
+            }
+            Err(panic) => {
+                // Those who wait have an answer, whatever has become of the run.
+                self.done.extend(jobs.iter().map(|job| Completion::done(job.ticket)));
+                resume_unwind(panic);
             }
         }
-        // What a run together could not give is no fault of anybody's: it is run in place.
-        let answers = jobs.iter().zip(is_run).map(|(job, is_run)| match is_run {
-            true => Completion::done(job.ticket),
-            false => Completion::declined(job.ticket),
-        });
-        self.done.extend(answers);
+    }
+
+    /// What helpers have done.
+    fn collect(&mut self) {
+        if let Some(helpers) = &mut self.helpers {
+            helpers.take(&mut self.done, &mut self.runs);
+        }
+        self.give_alone();
     }
 
     fn decline_all(&mut self) {
@@ -196,12 +226,18 @@ impl Engine for Onnx {
     }
 
     fn submit(&mut self, job: Job) -> Result<(), Refused> {
-        let profile = work(&job).and_then(|work| work.look(|call| call.profile().cloned()));
-        let Some(profile) = profile.flatten() else { return Err(Refused(job)) };
+        let company = work(&job).and_then(|work| work.look(|call| call.company().cloned()));
         let most = self.config.batch * RUNS;
-        match self.group(&profile) {
-            Some(group) if group.waiting.len() < most => {
-                group.waiting.push(job);
+        match company {
+            Some(Some(profile)) => match self.group(&profile) {
+                Some(group) if group.waiting.len() < most => {
+                    group.waiting.push(job);
+                    Ok(())
+                }
+                _ => Err(Refused(job)),
+            },
+            Some(None) if self.helpers.is_some() && self.alone.len() < most => {
+                self.alone.push_back(job);
                 Ok(())
             }
             _ => Err(Refused(job)),
@@ -209,6 +245,7 @@ impl Engine for Onnx {
     }
 
     fn poll(&mut self, max: usize, into: &mut Vec<Completion>) -> usize {
+        self.collect();
         self.run_full();
         let taken = max.min(self.done.len());
         into.extend(self.done.drain(..taken));
@@ -219,9 +256,24 @@ impl Engine for Onnx {
         self.done.len()
     }
 
+    fn wake_fd(&self) -> Option<RawFd> {
+        self.helpers.as_ref().and_then(Helpers::wake_fd)
+    }
+
+    fn arm(&mut self) -> bool {
+        self.done.is_empty() && self.helpers.as_mut().is_none_or(|helpers| helpers.port().arm())
+    }
+
+    fn disarm(&mut self) {
+        if let Some(helpers) = &mut self.helpers {
+            helpers.port().disarm();
+        }
+    }
+
     fn flush(&mut self) {
+        self.collect();
         // Those who have answers go on first, and may ask for more.
-        while self.done.is_empty() {
+        while self.done.is_empty() && !self.helpers.as_ref().is_some_and(Helpers::are_busy) {
             let most = self.groups.iter().enumerate().max_by_key(|(_, group)| group.waiting.len());
             match most {
                 Some((index, group)) if !group.waiting.is_empty() => self.serve(index),
@@ -235,7 +287,15 @@ impl Engine for Onnx {
     }
 
     /// Whoever sleeps has no company.
-    fn sleep(&mut self, _: Option<Duration>) {
+    fn sleep(&mut self, limit: Option<Duration>) {
         self.decline_all();
+        self.collect();
+        let has_answers = !self.done.is_empty();
+        if let Some(helpers) = self.helpers.as_mut().filter(|out| out.are_out() && !has_answers) {
+            helpers.port().sleep(limit);
+        }
     }
 }
+
+#[cfg(all(test, not(loom)))]
+mod tests;

@@ -255,11 +255,7 @@ fn make_engine(settings: &Settings) -> Option<Box<dyn Engine>> {
         EngineName::Cores => Some(Box::new(pool(settings).port().ok()?)),
         EngineName::Simd => Some(Box::new(or_say_why(open_lanes(settings))?)),
         EngineName::Plugin => Some(Box::new(open_plugin(settings)?)),
-        EngineName::Onnx => Some(Box::new(Onnx::new(OnnxConfig {
-            batch: settings.onnx.batch as usize,
-            tolerance: settings.onnx.tolerance_ppm as f32 / 1e6,
-            on_stack: on_roomy_stack,
-        }))),
+        EngineName::Onnx => Some(Box::new(put_together(settings))),
         EngineName::Device => Some(Box::new(emulate(settings)?)),
         EngineName::Chaos => {
             Some(Box::new(Chaos::new(chaos(settings), pool(settings).port().ok()?)))
@@ -273,6 +269,20 @@ fn open_lanes(settings: &Settings) -> Result<Simd, interlude_offload::Missing> {
     match port {
         Some(port) => Simd::open_over(port, lanes::random),
         None => Simd::open(lanes::random),
+    }
+}
+
+/// Without an fd for the wake-up, the runs are made in place.
+fn put_together(settings: &Settings) -> Onnx {
+    let config = OnnxConfig {
+        batch: settings.onnx.batch as usize,
+        tolerance: settings.onnx.tolerance_ppm as f32 / 1e6,
+        on_stack: on_roomy_stack,
+    };
+    let port = (settings.onnx.threads > 0).then(|| pool(settings).port().ok()).flatten();
+    match port {
+        Some(port) => Onnx::over(port, config),
+        None => Onnx::new(config),
     }
 }
 
@@ -400,6 +410,7 @@ fn pool(settings: &Settings) -> Cores {
 fn config(settings: &Settings) -> CoresConfig {
     let threads = match settings.engine {
         EngineName::Simd => settings.simd.threads,
+        EngineName::Onnx => settings.onnx.threads,
         _ => settings.cores.threads,
     };
     CoresConfig {

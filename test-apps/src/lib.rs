@@ -52,7 +52,7 @@ mod web_server;
 pub use app_server::AppServer;
 pub use certificates::{Certificate, Certificates, KeyKind};
 pub use error::HarnessError;
-pub use inference::{ModelKind, Scores, Thread as InferThread, TinyModel};
+pub use inference::{ModelFile, ModelKind, Scores, Thread as InferThread, TinyModel};
 pub use lighttpd::Lighttpd;
 pub use nginx::Nginx;
 pub use options::{Tls, WebOptions};

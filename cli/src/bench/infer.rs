@@ -1,4 +1,7 @@
 //! `bench infer`: an inference server that calls ONNX Runtime synchronously, one request at a time.
+//!
+//! For several numbers of connections everything is measured for one after the other; a line then stands for a variant
+//! and a number, and is compared with stock for the same number, in the same round.
 
 use super::infer_client::{self, Asks, Expected};
 use super::options::{Common, Plan};
@@ -7,9 +10,9 @@ use super::rounds::{Workload, compare};
 use super::sample::{Sample, key};
 use super::variant::{BATCHED, Variant};
 use crate::failure::Failure;
-use interlude_test_apps::{AppServer, HarnessError, ModelKind, Preload, inference};
+use interlude_test_apps::{AppServer, HarnessError, ModelFile, ModelKind, Preload, inference};
 use serde_json::{Map, Value, json};
-use std::path::PathBuf;
+use std::path::Path;
 
 /// What is compared with stock where nothing else is asked for.
 const VARIANTS: [&str; 4] = ["block", "spin", "coroutine", BATCHED];
@@ -24,16 +27,18 @@ const RUNS: [(&str, usize, usize); 5] = [
 
 /// Inferences, each asked for by one request of a keep-alive connection; every answer compared.
 ///
-/// The variant `batched` is mode coroutine with the engine onnx. Needs what scripts/setup.sh fetches.
+/// The variant `batched` is mode coroutine with the engine onnx. Needs what scripts/setup.sh fetches. The server has
+/// one CPU, and its helper threads share it; with --health, or with --set onnx.threads=N, it has another one
+/// for them, in every variant.
 #[derive(clap::Args)]
 pub(crate) struct Args {
-    /// silero-vad or minilm
+    /// silero-vad or minilm; or one that is built here: tiny, or pairs, for which batching loses
     #[arg(long, value_name = "NAME", default_value = "silero-vad")]
     model: ModelKind,
-    /// Connections, each with one request out at a time
-    #[arg(long, value_name = "N", default_value_t = 32)]
+    /// Connections, each with one request out at a time; several numbers are measured one after the other
+    #[arg(long, value_name = "LIST", value_delimiter = ',', default_value = "32")]
     #[arg(value_parser = clap::value_parser!(u32).range(1..=1024))]
-    connections: u32,
+    connections: Vec<u32>,
     /// GET /health so many times per second meanwhile, on eight connections of their own
     #[arg(long, value_name = "R", default_value_t = 0)]
     #[arg(value_parser = clap::value_parser!(u32).range(0..=10_000))]
@@ -45,19 +50,50 @@ pub(crate) struct Args {
 /// Measures.
 pub(crate) fn run(args: &Args) -> Result<Outcome, Failure> {
     // One CPU for the server and its helpers, where not said otherwise: what is to be gained is the model's.
-    let plan = args.common.plan_of(false, &VARIANTS)?;
-    let model = inference::model(args.model).map_err(usage)?;
-    let stock = inference::start(args.model, &model, &Preload::Stock, &[]).map_err(failed)?;
+    let has_helpers =
+        args.health > 0 || args.common.last_set("onnx.threads").is_some_and(|n| n != "0");
+    let plan = args.common.plan_of(has_helpers, &VARIANTS)?;
+    let model = ModelFile::of(args.model).map_err(usage)?;
+    let stock = inference::start(args.model, model.path(), &Preload::Stock, &[]).map_err(failed)?;
     let expected = Expected::ask(args.model, stock.port())?;
     stock.stop().map_err(failed)?;
-    compare(&Infer { args, plan: &plan, model, expected }, &plan)
+    let measured = args.connections.iter().map(|&connections| {
+        let (model, expected) = (model.path(), &expected);
+        compare(&Infer { args, plan: &plan, model, connections, expected }, &plan)
+    });
+    let outcomes: Vec<Outcome> = measured.collect::<Result<_, _>>()?;
+    Ok(together(outcomes, &args.connections))
+}
+
+/// One outcome of several, whose variants get their numbers of connections.
+fn together(outcomes: Vec<Outcome>, connections: &[u32]) -> Outcome {
+    let mut all = Outcome::of(Infer::NAME, Map::new(), &[], Infer::RATIOS);
+    let is_one = outcomes.len() == 1;
+    for (outcome, connections) in outcomes.into_iter().zip(connections) {
+        let name = |name: &str| match is_one {
+            true => name.to_owned(),
+            false => format!("{name} {connections}"),
+        };
+        let ratio = |ratio: &str| match ratio.split_once('/') {
+            Some((variant, base)) => format!("{}/{}", name(variant), name(base)),
+            None => name(ratio),
+        };
+        all.params.extend(outcome.params);
+        all.variants.extend(outcome.variants.into_iter().map(|(of, sample)| (name(&of), sample)));
+        all.ratios.extend(outcome.ratios.into_iter().map(|(of, values)| (ratio(&of), values)));
+    }
+    if !is_one {
+        all.params.insert("connections".to_owned(), json!(connections));
+    }
+    all
 }
 
 struct Infer<'a> {
     args: &'a Args,
     plan: &'a Plan,
-    model: PathBuf,
-    expected: Expected,
+    model: &'a Path,
+    connections: u32,
+    expected: &'a Expected,
 }
 
 impl Workload for Infer<'_> {
@@ -66,10 +102,10 @@ impl Workload for Infer<'_> {
         &[key::PER_SECOND, key::PER_SERVER_CPU_SECOND, key::P50_US, key::P99_US, "health_p99_us"];
 
     fn params(&self) -> Map<String, Value> {
-        let Args { model, connections, health, .. } = self.args;
+        let Args { model, health, .. } = self.args;
         let mut params = Map::from_iter([
             ("model".to_owned(), json!(model.name())),
-            ("connections".to_owned(), json!(connections)),
+            ("connections".to_owned(), json!(self.connections)),
             ("tolerance".to_owned(), json!(infer_client::TOLERANCE)),
         ]);
         if *health > 0 {
@@ -80,13 +116,13 @@ impl Workload for Infer<'_> {
 
     fn measure(&self, variant: &Variant) -> Result<Sample, Failure> {
         let cpus = &self.plan.placement.server;
-        let server = inference::start(self.args.model, &self.model, &variant.preload, cpus);
+        let server = inference::start(self.args.model, self.model, &variant.preload, cpus);
         let server = server.map_err(failed)?;
         let asks = Asks {
             port: server.port(),
-            connections: self.args.connections,
+            connections: self.connections,
             health: self.args.health,
-            expected: &self.expected,
+            expected: self.expected,
         };
         // What is found out about a session is found out at its beginning.
         asks.run(1, &self.plan.placement)?;
@@ -133,4 +169,45 @@ fn usage(error: HarnessError) -> Failure {
 
 fn failed(error: HarnessError) -> Failure {
     Failure::not_so(error.to_string())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::outcome::Series;
+    use super::*;
+
+    fn outcome(connections: u32, rates: [f64; 2]) -> Outcome {
+        let params = Map::from_iter([
+            ("model".to_owned(), json!("tiny")),
+            ("connections".to_owned(), json!(connections)),
+        ]);
+        let series = |(name, rate): (&str, f64)| Series {
+            name: name.to_owned(),
+            samples: vec![Sample::default().with(key::PER_SECOND, rate)],
+        };
+        let all = ["stock", BATCHED].into_iter().zip(rates).map(series);
+        Outcome::of("infer", params, &all.collect::<Vec<_>>(), &[key::PER_SECOND])
+    }
+
+    #[test]
+    fn each_number_of_connections_is_compared_with_stock_of_the_same_number() {
+        let outcomes = vec![outcome(1, [100.0, 98.0]), outcome(32, [110.0, 330.0])];
+        let json = together(outcomes, &[1, 32]).json();
+        assert_eq!(json["params"], json!({"model": "tiny", "connections": [1, 32]}));
+        let names: Vec<_> =
+            json["variants"].as_array().unwrap().iter().map(|variant| &variant["name"]).collect();
+        assert_eq!(names, ["stock 1", "batched 1", "stock 32", "batched 32"]);
+        let ratios = json!({
+            "batched 1/stock 1": {"per_second": 0.98},
+            "batched 32/stock 32": {"per_second": 3.0},
+        });
+        assert_eq!(json["ratios"], ratios);
+    }
+
+    #[test]
+    fn one_number_of_connections_is_not_in_the_names() {
+        let json = together(vec![outcome(32, [110.0, 330.0])], &[32]).json();
+        assert_eq!(json["params"]["connections"], 32);
+        assert_eq!(json["ratios"], json!({"batched/stock": {"per_second": 3.0}}));
+    }
 }

@@ -37,7 +37,7 @@ impl Expected {
         let ask = |sequence: u32| -> io::Result<Vec<(Vec<u8>, Scores)>> {
             let mut connection = Connection::open(&Transport::Plain, port, PATIENCE)?;
             let numbers = (0..LENGTH).map(|index| u64::from(sequence * LENGTH + index));
-            let bodies = numbers.map(|number| model.body(number, 0));
+            let bodies = numbers.map(|number| model.body(number));
             bodies
                 .map(|body| {
                     let scores = infer(&mut connection, &body)?;

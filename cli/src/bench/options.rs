@@ -17,11 +17,16 @@ const VARIANTS: [&str; 5] = ["off", "inline", "block", "spin", "coroutine"];
 /// The engine that has helper threads only where it is told so.
 const SIMD: &str = "simd";
 
-/// How many it is told to have, checked where the variants are made.
-fn simd_threads(settings: &[String]) -> &str {
+/// What a key is set to, checked where the variants are made.
+fn last_set<'a>(settings: &'a [String], key: &str) -> Option<&'a str> {
     let pairs = settings.iter().rev().filter_map(|setting| setting.split_once('='));
-    let mut threads = pairs.filter(|(key, _)| key.trim() == "simd.threads");
-    threads.next().map_or("0", |(_, value)| value.trim())
+    let mut values = pairs.filter(|(known, _)| known.trim() == key);
+    values.next().map(|(_, value)| value.trim())
+}
+
+/// How many it is told to have.
+fn simd_threads(settings: &[String]) -> &str {
+    last_set(settings, "simd.threads").unwrap_or("0")
 }
 
 /// The engine that is none of this machine's.
@@ -29,10 +34,8 @@ const DEVICE: &str = "device";
 
 /// What it emulates.
 pub(crate) fn emulated(settings: &[String]) -> String {
-    let pairs = settings.iter().rev().filter_map(|setting| setting.split_once('='));
-    let mut descriptions = pairs.filter(|(key, _)| key.trim() == "device.description");
     let default = Settings::default().device.description;
-    let description = descriptions.next().map_or(default, |(_, value)| value.trim().to_owned());
+    let description = last_set(settings, "device.description").map_or(default, str::to_owned);
     format!("{description} (emulated)")
 }
 
@@ -93,6 +96,11 @@ impl Common {
         self.plan_of(jobs, &VARIANTS)
     }
 
+    /// What `--set` says of a key.
+    pub(crate) fn last_set(&self, key: &str) -> Option<&str> {
+        last_set(&self.settings, key)
+    }
+
     /// As [`Self::plan`], with other variants where none are given.
     ///
     /// # Errors
@@ -104,7 +112,8 @@ impl Common {
         };
         let helpers = jobs
             && match self.engine.as_str() {
-                "inline" | "onnx" => false,
+                "inline" => false,
+                "onnx" => self.last_set("onnx.threads").is_some_and(|threads| threads != "0"),
                 SIMD => simd_threads(&self.settings) != "0",
                 _ => true,
             };

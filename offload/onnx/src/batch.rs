@@ -10,7 +10,7 @@
 //!
 //! Must not: decide that it is worth it.
 
-use std::time::{Duration, Instant};
+use std::time::Instant;
 
 use crate::buffer::Buffer;
 use crate::{Inference, Status, Tensor, Value, View, Way};
@@ -96,10 +96,10 @@ impl Batch {
             return;
         };
         let Some(axes) = profile.state().outputs.clone() else { return };
-        let made = self.one_run(inferences);
-        let split = made.and_then(|(outputs, took)| {
+        let begun = Instant::now();
+        let split = self.one_run(inferences).and_then(|outputs| {
             let split = split(inferences, &outputs, &axes).ok_or(Failed)?;
-            profile.with(|trial| trial.ran_together(rows(inferences), took));
+            profile.with(|trial| trial.ran_together(rows(inferences), begun.elapsed()));
             Ok(split)
         });
         match split {
@@ -122,16 +122,17 @@ impl Batch {
             // A run with a request that fails proves nothing.
             return;
         }
+        let begun = Instant::now();
         let is_same = match self.one_run(inferences) {
-            Ok((outputs, took)) => {
+            Ok(outputs) => {
                 let axes = inferences
                     .first()
                     .and_then(|first| row_axes(first, &outputs, rows(inferences)));
-                let is_same = axes.as_ref().is_some_and(|axes| {
-                    split(inferences, &outputs, axes).is_some_and(|split| {
-                        let mut pairs = inferences.iter().zip(&split);
-                        pairs.all(|(inference, values)| is_close(inference, values, tolerance))
-                    })
+                let split = axes.as_ref().and_then(|axes| split(inferences, &outputs, axes));
+                let took = begun.elapsed();
+                let is_same = split.is_some_and(|split| {
+                    let mut pairs = inferences.iter().zip(&split);
+                    pairs.all(|(inference, values)| is_close(inference, values, tolerance))
                 });
                 let mut state = profile.state();
                 // A model whose rows lie elsewhere each time is not one to be relied on.
@@ -143,14 +144,13 @@ impl Batch {
             }
             Err(Failed) => false,
         };
-        profile.with(|trial| trial.proved(is_same));
+        profile.with(|trial| trial.proved(rows(inferences), is_same));
     }
 
-    /// All of them in one run, and how long it took, with the gathering.
-    fn one_run(&mut self, inferences: &[&mut Inference]) -> Result<(Vec<Value>, Duration), Failed> {
+    /// All of them in one run.
+    fn one_run(&mut self, inferences: &[&mut Inference]) -> Result<Vec<Value>, Failed> {
         let first = inferences.first().ok_or(Failed)?;
         let profile = first.profile().ok_or(Failed)?;
-        let begun = Instant::now();
         let mut gathered = Vec::with_capacity(first.request().inputs().len());
         for (index, axis) in profile.axes().iter().enumerate() {
             gathered.push(match axis {
@@ -165,7 +165,7 @@ impl Batch {
             .collect();
         let made = first.request().run_over(&inputs);
         self.spare.extend(gathered.into_iter().flatten().map(|tensor| tensor.data));
-        Ok((made?, begun.elapsed()))
+        Ok(made?)
     }
 
     /// One input of all of them.
@@ -208,7 +208,9 @@ fn alone(inferences: &mut [&mut Inference]) {
         let begun = Instant::now();
         inference.run();
         let took = begun.elapsed();
-        if let Some(profile) = inference.profile() {
+        // A request that is refused is no run.
+        let is_run = matches!(inference.results, Some(Ok(_)));
+        if let Some(profile) = inference.profile().filter(|_| is_run) {
             profile.with(|trial| trial.ran_alone(inference.rows(), took));
         }
     }

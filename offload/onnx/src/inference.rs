@@ -124,6 +124,7 @@ pub struct Inference {
     request: Arc<Request>,
     /// What it can share a run with, and its own rows.
     shares: Option<(Arc<Profile>, usize)>,
+    is_alone: bool,
     pub(crate) results: Option<Result<Vec<Value>, Status>>,
 }
 
@@ -133,7 +134,13 @@ impl Inference {
     #[must_use]
     pub fn new(request: Arc<Request>, shares: Option<(Arc<Profile>, usize)>) -> Self {
         let shares = shares.filter(|_| request.options.is_null());
-        Self { request, shares, results: None }
+        Self { request, shares, is_alone: false, results: None }
+    }
+
+    /// As [`Self::new`], for a call that is not to share a run now; how long it takes is measured.
+    #[must_use]
+    pub fn alone(request: Arc<Request>, shares: Option<(Arc<Profile>, usize)>) -> Self {
+        Self { is_alone: true, ..Self::new(request, shares) }
     }
 
     /// Makes the call, alone.
@@ -149,6 +156,12 @@ impl Inference {
     #[must_use]
     pub fn profile(&self) -> Option<&Arc<Profile>> {
         self.shares.as_ref().map(|(profile, _)| profile)
+    }
+
+    /// The same, where it is to share a run.
+    #[must_use]
+    pub fn company(&self) -> Option<&Arc<Profile>> {
+        self.profile().filter(|_| !self.is_alone)
     }
 
     /// Its rows.

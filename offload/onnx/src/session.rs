@@ -3,8 +3,8 @@
 
 use std::collections::HashMap;
 use std::ffi::{CString, c_void};
-use std::sync::atomic::{AtomicBool, Ordering};
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
+use std::sync::{Arc, Mutex, OnceLock, PoisonError};
 
 use ort_sys::OrtSession;
 
@@ -42,6 +42,9 @@ impl SessionPtr {
 pub struct Session {
     inputs: Vec<(CString, Option<usize>)>,
     profiles: Mutex<HashMap<Vec<u8>, Arc<Profile>>>,
+    /// The first of them, and how many there are.
+    first: OnceLock<Arc<Profile>>,
+    known: AtomicUsize,
     is_released: AtomicBool,
 }
 
@@ -65,8 +68,24 @@ impl Session {
             .collect();
         let axes = axes(&dimensions).into_iter().map(|axis| axis.filter(|_| is_of_tensors));
         let inputs = names.into_iter().zip(axes).collect();
-        let (profiles, is_released) = (Mutex::default(), AtomicBool::new(false));
-        Ok(Self { inputs, profiles, is_released })
+        Ok(Self {
+            inputs,
+            profiles: Mutex::default(),
+            first: OnceLock::new(),
+            known: AtomicUsize::new(0),
+            is_released: AtomicBool::new(false),
+        })
+    }
+
+    /// Is a request, whatever it is, best run in place, so that it need not be looked at? It shares no run
+    /// with others', or is of the only kind that there is, which rests ([`Profile::rests`]).
+    #[must_use]
+    pub fn rests(&self) -> bool {
+        match self.known.load(Ordering::Acquire) {
+            0 => self.inputs.iter().all(|(_, axis)| axis.is_none()),
+            1 => self.first.get().is_some_and(|first| first.rests_unseen()),
+            _ => false,
+        }
     }
 
     /// Its owner frees it: nothing that is known of it is of use any more.
@@ -121,6 +140,8 @@ impl Session {
         }
         let profile = Arc::new(Profile::new(axes));
         profiles.insert(key, Arc::clone(&profile));
+        self.first.get_or_init(|| Arc::clone(&profile));
+        self.known.store(profiles.len(), Ordering::Release);
         Some((profile, rows))
     }
 }

@@ -22,10 +22,17 @@ const PROOFS: u32 = 3;
 const PARK: Duration = Duration::from_micros(3);
 /// So many runs are measured before it is judged: one may have been interrupted by who knows whom.
 const SAMPLES: u32 = 3;
+/// Where it is known to lose with another number of rows, or was found to lose before, these are enough.
+const SAMPLES_IN_DOUBT: u32 = 2;
 /// It has to gain so much: a twentieth.
 const GAIN: u32 = 20;
 /// Requests that are served apart before it is tried again, at first and at most.
 const REST: (u32, u32) = (64, 8192);
+/// And so many times as many as could have been served in the time that was lost by trying: all trying costs
+/// a hundredth.
+const PAID_BACK: u32 = 100;
+/// At most.
+const LONGEST_REST: u32 = 1 << 20;
 /// After so many flushes in a row that found one request alone, the next ones do not wait for company.
 const LONELY: u32 = 16;
 /// For so many of them, at first and at most.
@@ -54,6 +61,8 @@ pub struct Trial {
     proofs: u32,
     together: u32,
     is_refuted: bool,
+    /// Rows that were run in both ways, since the latest rest.
+    doubled: usize,
     lonely: u32,
     rest: u32,
     lonely_rest: u32,
@@ -65,6 +74,8 @@ struct Among {
     row: Option<Duration>,
     /// How often.
     samples: u32,
+    /// Rows, since the latest rest.
+    tried: usize,
 }
 
 const CLASSES: usize = 8;
@@ -77,7 +88,8 @@ fn took(known: &mut Option<Duration>, now: Duration) {
     *known = Some(match *known {
         None => now,
         Some(before) if now < before => before - (before - now) / 2,
-        Some(before) => before + (now - before) / 16,
+        // (Whoever was interrupted may have taken ten times as long.)
+        Some(before) => before + (now - before).min(before) / 16,
     });
 }
 
@@ -91,11 +103,21 @@ impl Trial {
         if self.proofs < PROOFS || self.together >= AGAIN {
             return Way::Prove;
         }
-        let (Some(alone), class) = (self.alone, class(rows)) else { return Way::Together };
-        match self.among.get(class) {
-            Some(Among { row: Some(row), samples: SAMPLES.. }) if !gains(alone, *row) => Way::Apart,
+        match self.among.get(class(rows)) {
+            Some(among) if self.loses(among, self.samples()) => Way::Apart,
             _ => Way::Together,
         }
+    }
+
+    /// How often it is measured before it is judged.
+    fn samples(&self) -> u32 {
+        let is_doubted = self.rest > 0 || self.among.iter().any(|among| self.loses(among, SAMPLES));
+        if is_doubted { SAMPLES_IN_DOUBT } else { SAMPLES }
+    }
+
+    fn loses(&self, among: &Among, samples: u32) -> bool {
+        let measured = self.alone.zip(among.row).filter(|_| among.samples >= samples);
+        measured.is_some_and(|(alone, row)| !gains(alone, row))
     }
 
     /// A request with so many rows was run by itself, and took so long.
@@ -108,16 +130,22 @@ impl Trial {
         let (row, class) = (time / u32::try_from(rows.max(1)).unwrap_or(1), class(rows));
         self.together += 1;
         let Some(among) = self.among.get_mut(class) else { return };
-        took(&mut among.row, row);
         among.samples += 1;
+        among.tried += rows;
+        match among.row {
+            Some(least) if among.samples <= SAMPLES => among.row = Some(least.min(row)),
+            _ => took(&mut among.row, row),
+        }
         let gains = self.alone.zip(among.row).is_some_and(|(alone, row)| gains(alone, row));
         if among.samples >= SAMPLES && gains {
             self.rest = 0;
+            self.forget_costs();
         }
     }
 
-    /// They were run in both ways: were the results the same?
-    pub fn proved(&mut self, is_same: bool) {
+    /// So many rows were run in both ways: were the results the same?
+    pub fn proved(&mut self, rows: usize, is_same: bool) {
+        self.doubled += rows;
         self.proofs += 1;
         self.together = 0;
         self.is_refuted |= !is_same;
@@ -138,11 +166,29 @@ impl Trial {
     /// settled?
     pub fn rests(&mut self, rows: usize) -> u32 {
         self.rest = (self.rest * 2).clamp(REST.0, REST.1);
+        let paid_back = self.lost() * f64::from(PAID_BACK);
+        self.forget_costs();
         // What is so now will say nothing of then.
         if let Some(among) = self.among.get_mut(class(rows)) {
             *among = Among::default();
         }
-        self.rest
+        self.rest.max((paid_back as u32).min(LONGEST_REST))
+    }
+
+    /// By how much trying has taken longer than each row alone, since the latest rest, in rows alone. By what runs
+    /// take, not by what they took: some were interrupted.
+    fn lost(&self) -> f64 {
+        let Some(alone) = self.alone.filter(|alone| !alone.is_zero()) else { return 0.0 };
+        let lost = |among: &Among| {
+            let more = among.row.map_or(Duration::ZERO, |row| row.saturating_sub(alone));
+            more.div_duration_f64(alone) * among.tried as f64
+        };
+        self.among.iter().map(lost).sum::<f64>() + self.doubled as f64
+    }
+
+    fn forget_costs(&mut self) {
+        self.doubled = 0;
+        self.among.iter_mut().for_each(|among| among.tried = 0);
     }
 
     /// A flush found so many requests. For how many to come is it settled that they have no company?
@@ -179,7 +225,7 @@ mod tests {
         for _ in 0..PROOFS {
             assert_eq!(trial.way(4, 4), Way::Prove);
             trial.ran_alone(1, MICROS(100));
-            trial.proved(true);
+            trial.proved(4, true);
         }
         trial
     }
@@ -195,8 +241,8 @@ mod tests {
     #[test]
     fn results_that_depend_on_others_end_it_for_good() {
         let mut trial = Trial::default();
-        trial.proved(true);
-        trial.proved(false);
+        trial.proved(4, true);
+        trial.proved(4, false);
         assert!(trial.is_refuted());
         assert_eq!(trial.way(8, 8), Way::Apart);
     }
@@ -204,22 +250,109 @@ mod tests {
     #[test]
     fn what_loses_is_left_and_tried_again_ever_more_rarely() {
         let mut trial = proved();
+        // Once is not enough to know, at first.
+        for _ in 0..SAMPLES {
+            assert_eq!(trial.way(4, 4), Way::Together);
+            trial.ran_together(4, MICROS(390));
+        }
         let mut rests = Vec::new();
         for _ in 0..10 {
-            for _ in 0..SAMPLES {
-                assert_eq!(trial.way(4, 4), Way::Together);
-                trial.ran_together(4, MICROS(440));
-            }
             assert_eq!(trial.way(4, 4), Way::Apart);
             rests.push(trial.rests(4));
+            for _ in 0..SAMPLES_IN_DOUBT {
+                assert_eq!(trial.way(4, 4), Way::Together);
+                trial.ran_together(4, MICROS(390));
+            }
         }
-        assert_eq!(rests, [64, 128, 256, 512, 1024, 2048, 4096, 8192, 8192, 8192]);
+        // What was lost by the proofs is paid back first.
+        assert_eq!(rests[0], 3 * 4 * PAID_BACK);
+        assert_eq!(rests[1..], [128, 256, 512, 1024, 2048, 4096, 8192, 8192, 8192]);
         // Of another number of rows nothing is known.
         assert_eq!(trial.way(16, 16), Way::Together);
-        (0..SAMPLES).for_each(|_| trial.ran_together(4, MICROS(200)));
-        assert_eq!(trial.way(4, 4), Way::Together);
-        (0..SAMPLES).for_each(|_| trial.ran_together(4, MICROS(4400)));
+        (0..SAMPLES).for_each(|_| trial.ran_together(16, MICROS(16 * 50)));
+        assert_eq!(trial.way(16, 16), Way::Together);
+        (0..SAMPLES).for_each(|_| trial.ran_together(4, MICROS(390)));
         assert_eq!((trial.way(4, 4), trial.rests(4)), (Way::Apart, 64));
+    }
+
+    #[test]
+    fn a_run_that_was_interrupted_ends_nothing() {
+        let mut trial = proved();
+        (0..SAMPLES).for_each(|_| trial.ran_together(4, MICROS(4 * 60)));
+        for _ in 0..4 {
+            trial.ran_together(4, MICROS(20_000));
+            assert_eq!(trial.way(4, 4), Way::Together);
+        }
+    }
+
+    #[test]
+    fn the_dearer_a_trial_the_longer_the_rest() {
+        let mut trial = proved();
+        trial.rests(4);
+        // One was interrupted.
+        trial.ran_together(16, MICROS(16 * 850));
+        trial.ran_together(16, MICROS(16 * 250));
+        assert_eq!((trial.way(16, 16), trial.rests(16)), (Way::Apart, 100 * 32 * 3 / 2));
+        trial.alone = Some(MICROS(1));
+        (0..2).for_each(|_| trial.ran_together(16, Duration::from_secs(1)));
+        assert_eq!(trial.rests(16), LONGEST_REST);
+    }
+
+    /// A server of requests that take 100 us alone, of which so many wait at a time; so many rows together take so
+    /// many microseconds. Returns how many requests were served until the first rest, and what they all took,
+    /// in times of what they would have taken alone.
+    fn serve(mut waiting: impl FnMut(u32) -> u32, together: fn(u64) -> u64) -> (u32, f64) {
+        const REQUESTS: u32 = 20_000;
+        let mut trial = Trial::default();
+        let (mut served, mut took, mut first_rest) = (0, Duration::ZERO, None);
+        while served < REQUESTS {
+            let asked = waiting(served);
+            let (rows, mut taken) = (asked as usize, asked);
+            let mut run = |trial: &mut Trial, requests: u32| {
+                let time = MICROS(together(requests.into()));
+                trial.ran_together(requests as usize, time);
+                took += time;
+            };
+            match trial.way(rows, rows) {
+                Way::Together => run(&mut trial, asked),
+                Way::Prove => {
+                    taken = asked.min(4);
+                    (0..taken).for_each(|_| trial.ran_alone(1, MICROS(100)));
+                    run(&mut trial, taken);
+                    trial.proved(taken as usize, true);
+                    took += MICROS(100) * taken;
+                }
+                Way::Apart => {
+                    first_rest.get_or_insert(served);
+                    // Those that wait, and those that do not any more.
+                    taken += trial.rests(rows);
+                    taken = taken.min(REQUESTS - served);
+                    trial.ran_alone(1, MICROS(100));
+                    took += MICROS(100) * taken;
+                }
+            }
+            served += taken;
+        }
+        let apart = MICROS(100) * served;
+        (first_rest.unwrap_or(served), took.as_secs_f64() / apart.as_secs_f64())
+    }
+
+    #[test]
+    fn what_loses_is_known_within_a_hundred_requests_and_costs_a_fiftieth_at_most() {
+        let losing: [fn(u64) -> u64; 3] =
+            [|rows| 110 * rows, |rows| 150 * rows, |rows| 50 * rows + 50 * rows * rows];
+        for together in losing {
+            for connections in 2..=16 {
+                let (first_rest, times) = serve(|_| connections, together);
+                assert!(first_rest <= 100, "{connections}: after {first_rest}");
+                assert!(times <= 1.0 / 0.98, "{connections}: {times}");
+            }
+            let (first_rest, times) = serve(|served| 2 + served * 7 % 15, together);
+            assert!(first_rest <= 100 && times <= 1.0 / 0.98, "{first_rest}, {times}");
+        }
+        // And what gains is not given up.
+        let (first_rest, times) = serve(|served| 2 + served * 7 % 15, |rows| 50 + 40 * rows);
+        assert!(first_rest > 20_000 - 16 && times < 0.6, "{first_rest}, {times}");
     }
 
     #[test]
@@ -228,7 +361,7 @@ mod tests {
         for _ in 0..PROOFS {
             trial.ran_alone(1, MICROS(5));
             trial.ran_together(8, MICROS(8 * 3));
-            trial.proved(true);
+            trial.proved(4, true);
         }
         assert_eq!(trial.way(8, 8), Way::Apart);
     }
@@ -238,7 +371,7 @@ mod tests {
         let mut trial = proved();
         (0..AGAIN).for_each(|_| trial.ran_together(8, MICROS(400)));
         assert_eq!(trial.way(8, 8), Way::Prove);
-        trial.proved(true);
+        trial.proved(4, true);
         assert_eq!(trial.way(8, 8), Way::Together);
     }
 

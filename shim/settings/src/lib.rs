@@ -237,6 +237,9 @@ impl Settings {
         if !(2..=1024).contains(&self.onnx.batch) {
             return Err(SettingsError::range("onnx.batch", self.onnx.batch, "2 to 1024"));
         }
+        if self.onnx.threads > 256 {
+            return Err(SettingsError::range("onnx.threads", self.onnx.threads, "0 to 256"));
+        }
         if self.onnx.tolerance_ppm > 1_000_000 {
             let (key, allowed) = ("onnx.tolerance_ppm", "0 to 1000000");
             return Err(SettingsError::range(key, self.onnx.tolerance_ppm, allowed));

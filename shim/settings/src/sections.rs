@@ -32,6 +32,9 @@ pub struct Simd {
 pub struct Onnx {
     /// Requests in one run, at most, 2 to 1024.
     pub batch: u32,
+    /// Helper threads that make the runs, 0 to 256, each as nice as `[cores]` says; 0: the server's own
+    /// thread makes them.
+    pub threads: u32,
     /// By how many millionths of an output's largest element a float may differ from what the request
     /// alone gives; a model that differs by more is never run for several at once.
     pub tolerance_ppm: u32,
@@ -183,7 +186,7 @@ impl Default for Onnx {
     fn default() -> Self {
         // More requests in a run gain little, and all wait for it. Kernels that add up in another order
         // differ by less.
-        Self { batch: 16, tolerance_ppm: 100 }
+        Self { batch: 16, threads: 0, tolerance_ppm: 100 }
     }
 }
 

@@ -31,6 +31,7 @@ fn errors_name_the_key_and_the_reason_in_one_line() {
         (&[("INTERLUDE_CORES_QUEUE", "0")], "", &["cores.queue", "1 to 65536"]),
         (&[("INTERLUDE_SIMD_THREADS", "257")], "", &["simd.threads", "0 to 256"]),
         (&[("INTERLUDE_ONNX_BATCH", "1")], "", &["onnx.batch", "2 to 1024"]),
+        (&[("INTERLUDE_ONNX_THREADS", "257")], "", &["onnx.threads", "0 to 256"]),
         (&[("INTERLUDE_CORES_NICE", "x")], "", &["INTERLUDE_CORES_NICE=x", "whole number"]),
         (&[("INTERLUDE_CONFIG", "x.toml")], "moed = 1", &["x.toml", "moed"]),
         (&[("INTERLUDE_CHECK", "some")], "", &["INTERLUDE_CHECK=some", "none, rsa or all"]),

@@ -67,6 +67,12 @@ pub const VARIABLES: &[Variable] = &[
         apply: |s, v| number(v).map(|n| s.onnx.batch = n),
     },
     Variable {
+        name: "INTERLUDE_ONNX_THREADS",
+        key: "onnx.threads",
+        help: "helper threads that make the runs of engine onnx; 0: the server's own does",
+        apply: |s, v| number(v).map(|n| s.onnx.threads = n),
+    },
+    Variable {
         name: "INTERLUDE_ONNX_TOLERANCE_PPM",
         key: "onnx.tolerance_ppm",
         help: "by how much results may differ for it, in millionths of the largest",

@@ -20,6 +20,7 @@ mod table;
 
 use std::ffi::c_void;
 use std::sync::Arc;
+use std::time::{Duration, Instant};
 
 use interlude_core::cost::Size;
 use interlude_offload::JobKind;
@@ -43,8 +44,16 @@ type Run = originals::OrtApi_Run::Function;
 /// What a call can share a run with, and its rows.
 type Shares = Option<(Arc<Profile>, usize)>;
 
-/// It is better run by itself, and at once.
-struct Apart;
+/// How a call becomes a job.
+enum Company {
+    /// With others, where the engine makes such runs.
+    Sought(Shares),
+    /// By itself, on a helper thread: how long it takes tells of its kind.
+    None(Shares),
+}
+
+/// It is better run by itself, and at once; how long it takes tells of its kind.
+struct Apart(Shares);
 
 type Release = originals::OrtApi_ReleaseValue::Function;
 
@@ -103,6 +112,11 @@ impl Arguments {
                 Plan::Job(_) => self.in_place(original),
             };
         };
+        if self.rests() {
+            count(Bypass::Apart.counter());
+            count_job(JobKind::Infer, JobEvent::InPlace, 1);
+            return self.in_place(original);
+        }
         let (Some(views), Some(given)) = (self.views(api), self.given_outputs(api)) else {
             count(Bypass::Foreign.counter());
             count_job(JobKind::Infer, JobEvent::InPlace, 1);
@@ -114,6 +128,17 @@ impl Arguments {
         let status = self.answer_shared(api, original, views, &given);
         self.leave(&given);
         status
+    }
+
+    /// Is it known, before anything is looked at, that the call is best run in place? Where nobody is parked
+    /// there is nobody to be waited for, or who would have to wait.
+    fn rests(&self) -> bool {
+        let is_free = context::thread().is_some_and(|thread| {
+            let settings = thread.settings;
+            (settings.engine, settings.onnx.threads) == (EngineName::Onnx, 0)
+                && thread.parked.get() == 0
+        });
+        is_free && self.options.is_null() && sessions::rests(self.session)
     }
 
     fn answer_shared(
@@ -128,15 +153,19 @@ impl Arguments {
         let plan = offload::plan(load);
         // Nothing of the caller's is waited for.
         let is_free = given.is_empty() || context::in_event().is_none();
-        let (plan, shares) = match plan {
-            Plan::Job(thread) => match self.shares(thread, api, load, &views) {
-                Ok(shares) => (Plan::Job(thread), shares),
-                Err(Apart) => (Plan::InPlace(Watch::of(thread, load)), None),
+        let (plan, company, known) = match plan {
+            Plan::Job(thread) => match self.company(thread, api, load, &views) {
+                Ok(company) => (Plan::Job(thread), company, None),
+                Err(Apart(known)) => {
+                    (Plan::InPlace(Watch::of(thread, load)), Company::Sought(None), known)
+                }
             },
-            plan => (plan, None),
+            plan => (plan, Company::Sought(None), None),
         };
         match plan {
-            Plan::InPlace(watch) if is_free => watch.over(|| self.in_place(original)),
+            Plan::InPlace(watch) if is_free => {
+                watch.over(|| measured(known, || self.in_place(original)))
+            }
             plan => {
                 // Before anything is waited for: what the others do meanwhile may use the same memory.
                 let request = self.copy(api, &views);
@@ -144,7 +173,7 @@ impl Arguments {
                 Self::claim_outputs(given);
                 match plan {
                     Plan::InPlace(watch) => watch.over(|| self.own(&request, original)),
-                    Plan::Job(thread) => self.job(thread, load, original, &request, shares),
+                    Plan::Job(thread) => self.job(thread, load, original, &request, company),
                 }
             }
         }
@@ -156,26 +185,32 @@ impl Arguments {
         Load { kind: JobKind::Infer, size, bytes }
     }
 
-    /// What the call can share a run with, where the engine makes such runs.
-    fn shares(
+    /// What the call is to share a run with, where the engine makes such runs.
+    fn company(
         &self,
         thread: &Thread,
         api: Api,
         load: Load,
         views: &[View<'_>],
-    ) -> Result<Shares, Apart> {
+    ) -> Result<Company, Apart> {
         if thread.settings.engine != EngineName::Onnx {
-            return Ok(None);
+            return Ok(Company::Sought(None));
         }
         let shares = sessions::profile(api, self.session, &self.names(), views);
-        let is_apart =
-            !self.options.is_null() || shares.as_ref().is_none_or(|(profile, _)| profile.rests());
-        if is_apart {
-            count(Bypass::Apart.counter());
-            count_job(load.kind, JobEvent::InPlace, 1);
-            return Err(Apart);
+        let has_options = !self.options.is_null();
+        match shares {
+            Some((profile, rows)) if !has_options && !profile.rests() => {
+                Ok(Company::Sought(Some((profile, rows))))
+            }
+            shares if thread.settings.onnx.threads > 0 && !is_short(thread, load) => {
+                Ok(Company::None(shares))
+            }
+            shares => {
+                count(Bypass::Apart.counter());
+                count_job(load.kind, JobEvent::InPlace, 1);
+                Err(Apart(shares.filter(|_| !has_options)))
+            }
         }
-        Ok(shares)
     }
 
     fn copy(&self, api: Api, views: &[View<'_>]) -> Arc<Request> {
@@ -192,9 +227,12 @@ impl Arguments {
         load: Load,
         original: Run,
         request: &Arc<Request>,
-        shares: Shares,
+        company: Company,
     ) -> *mut c_void {
-        let job = Inference::new(Arc::clone(request), shares);
+        let job = match company {
+            Company::Sought(shares) => Inference::new(Arc::clone(request), shares),
+            Company::None(shares) => Inference::alone(Arc::clone(request), shares),
+        };
         let done = offload::carry_out(thread, load, job);
         let in_place = || Watch::of(thread, load).over(|| self.own(request, original));
         let Some(mut done) = done else { return in_place() };
@@ -249,6 +287,24 @@ impl Arguments {
             Err(status) => status.into_raw(),
         }
     }
+}
+
+/// Does a call take less than a helper thread is worth?
+fn is_short(thread: &Thread, load: Load) -> bool {
+    let least = Duration::from_micros(thread.settings.jobs.min_us.into());
+    let estimate = thread.costs.borrow().estimate(load.kind.index(), load.size);
+    estimate.is_some_and(|estimate| estimate < least)
+}
+
+/// Makes a call that could have shared a run, and tells its kind how long it took, unless it failed.
+fn measured(shares: Shares, call: impl FnOnce() -> *mut c_void) -> *mut c_void {
+    let Some((profile, rows)) = shares else { return call() };
+    let begun = Instant::now();
+    let status = call();
+    if status.is_null() {
+        profile.with(|trial| trial.ran_alone(rows, begun.elapsed()));
+    }
+    status
 }
 
 fn are_close(one: &[Value], other: &[Value], tolerance: f32) -> bool {

@@ -8,6 +8,7 @@
 #include <strings.h>
 #include <unistd.h>
 
+#include "json.h"
 #include "model.h"
 
 enum {
@@ -37,7 +38,7 @@ struct request {
 	char method[8], path[64];
 	const char *body;
 	size_t body_len, len;
-	int keep, raw;
+	int keep, raw, json;
 };
 
 struct connection *connection_open(int fd)
@@ -108,6 +109,8 @@ static int parse(char *in, size_t in_len, struct request *request)
 			request->keep = request->keep && strncasecmp(value, "close", 5) != 0;
 		else if ((value = header(line + 2, "accept")))
 			request->raw = strncasecmp(value, "application/octet-stream", 24) == 0;
+		else if ((value = header(line + 2, "content-type")))
+			request->json = strncasecmp(value, "application/json", 16) == 0;
 		else if (header(line + 2, "transfer-encoding"))
 			words = 0;
 	}
@@ -163,16 +166,32 @@ static void answer_json(struct connection *to, const float *scores, int count)
 	answer(to, 200, "application/json", body, (size_t)len);
 }
 
+/* Numbers of a request in JSON, as the model takes them. For all connections: used up before the model runs. */
+static const void *numbers_of(const struct request *request, size_t *bytes)
+{
+	static double numbers[MOST_NUMBERS];
+	static int64_t body[MOST_NUMBERS];
+	int count = json_numbers(request->body, request->body_len, numbers, MOST_NUMBERS);
+	*bytes = count > 0 ? model_body(numbers, count, body) : 0;
+	return *bytes ? body : NULL;
+}
+
 static void infer(struct connection *of, const struct request *request)
 {
 	struct running *running = &of->running;
 	float scores[MOST_SCORES];
 	const char *why;
 	int ours;
+	const void *body = request->body;
+	size_t bytes = request->body_len;
+	if (request->json && !(body = numbers_of(request, &bytes))) {
+		complain(of, 400, "the body is not {\"input\": [numbers]}, or not of numbers that the model takes");
+		return;
+	}
 	/* What is known before the call, and what is made of its result: both belong to this request. */
 	uint64_t sequence = running->sequence + 1;
 	uint64_t digest = mix(running->digest, request->body, request->body_len);
-	int count = model_run(request->body, request->body_len, &running->memory, scores, &why, &ours);
+	int count = model_run(body, bytes, &running->memory, scores, &why, &ours);
 	if (count < 1) {
 		complain(of, ours ? 500 : 400, why);
 		return;

@@ -3,8 +3,9 @@
  * HTTP; each request is answered by one synchronous call of ONNX Runtime's C API. It knows nothing of
  * Interlude, and nothing here waits for several requests to put them into one run.
  *
- *   POST /infer   the body: a raw tensor, little-endian, as --kind says; the answer: the scores, and what
- *                 the connection remembers. JSON, or raw with "Accept: application/octet-stream".
+ *   POST /infer   the body: a raw tensor, little-endian, as --kind says, or with "Content-Type: application/json"
+ *                 {"input": [the same numbers]}; the answer: the scores, and what the connection remembers. JSON,
+ *                 or raw with "Accept: application/octet-stream".
  *   GET /health   "ok".
  */
 #include "../loop.h"

@@ -230,6 +230,23 @@ static int run_minilm(const void *body, size_t bytes, float *scores)
 	return made;
 }
 
+size_t model_body(const double *numbers, int count, void *body)
+{
+	for (int i = 0; i < count; i++) {
+		if (kind == MINILM) {
+			/* Up to there every whole number is one. */
+			if (fabs(numbers[i]) > 9007199254740992.0 || numbers[i] != floor(numbers[i]))
+				return 0;
+			((int64_t *)body)[i] = (int64_t)numbers[i];
+		} else {
+			((float *)body)[i] = (float)numbers[i];
+			if (!isfinite(((float *)body)[i]))
+				return 0;
+		}
+	}
+	return (size_t)count * (kind == MINILM ? sizeof(int64_t) : sizeof(float));
+}
+
 int model_run(const void *body, size_t bytes, struct memory *memory, float *scores, const char **why,
 	      int *ours)
 {

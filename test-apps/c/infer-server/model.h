@@ -35,6 +35,12 @@ int kind_of(const char *name, enum kind *kind);
 void model_load(enum kind kind, const char *path, int threads);
 
 /*
+ * Numbers as a request's body has them for the model, where there is room for MOST_NUMBERS. Returns how many
+ * bytes that is, or 0 if one of them is none that the model can be given.
+ */
+size_t model_body(const double *numbers, int count, void *body);
+
+/*
  * Runs the model on a request's body. Returns how many scores there are, or -1 with a word on why: the
  * body is not for this model (*ours is 0), or the runtime failed (*ours is 1).
  */

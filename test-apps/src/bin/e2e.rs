@@ -6,13 +6,14 @@
 
 use clap::Parser;
 use interlude_test_apps::growth::Growth;
+use interlude_test_apps::inference::order;
 use interlude_test_apps::matrix::{Case, MODES, Outcome, Workplace};
 use interlude_test_apps::restarts::Restarts;
 use interlude_test_apps::stall::{self, Stall};
 use interlude_test_apps::{HarnessError, WebServer};
 use std::path::PathBuf;
 use std::process::ExitCode;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 use tempfile::TempDir;
 
 /// Compares stock nginx and lighttpd with the same servers under libinterlude.so.
@@ -66,6 +67,16 @@ struct Options {
     /// bodies are compared by what is in them.
     #[arg(long, value_name = "FILE")]
     config: Option<PathBuf>,
+    /// Ask the inference server so many times over each engine that may bring its answers out of order.
+    #[arg(
+        long,
+        value_name = "REQUESTS",
+        num_args = 0..=1,
+        default_missing_value = "100000",
+        value_parser = clap::value_parser!(u32).range(16..),
+        conflicts_with_all = ["requests", "only", "selection", "list", "growth", "aborts", "stall"]
+    )]
+    infer: Option<u32>,
     /// Print the cases and run none.
     #[arg(long)]
     list: bool,
@@ -89,6 +100,7 @@ fn main() -> ExitCode {
         Options { growth: Some(_), .. } | Options { aborts: Some(_), .. } => watch(&options),
         Options { stall: true, .. } => stall(&options),
         Options { reloads: Some(times), .. } => reload(&options, *times as usize),
+        Options { infer: Some(requests), .. } => infer(*requests as usize),
         _ => run(&options, &cases),
     };
     match result {
@@ -213,6 +225,34 @@ fn reload(options: &Options, times: usize) -> Result<usize, HarnessError> {
         println!("{:<9} {done:>8}  {tally}", server.name());
         tally.failed.iter().chain(&alarms).for_each(|line| println!("    {line}"));
         failed += usize::from(!tally.clean() || !alarms.is_empty());
+    }
+    Ok(failed)
+}
+
+/// Asks over each engine; returns over how many of them an answer was not right.
+fn infer(requests: usize) -> Result<usize, HarnessError> {
+    println!("engine               requests    parked  together  redone  seconds");
+    let mut failed = 0;
+    for over in order::ALL {
+        let begun = Instant::now();
+        match over.watch(requests, &[]) {
+            Ok(seen) => {
+                let count = |name: &str| seen.counters.counter(name);
+                println!(
+                    "{:<18} {:>10} {:>9} {:>9} {:>7} {:>8.1}",
+                    over.name,
+                    seen.requests,
+                    count("coroutine.parked"),
+                    count("onnx.together"),
+                    count("engine.redone"),
+                    begun.elapsed().as_secs_f64()
+                );
+            }
+            Err(error) => {
+                println!("{:<18} {error}", over.name);
+                failed += 1;
+            }
+        }
     }
     Ok(failed)
 }

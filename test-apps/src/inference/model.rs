@@ -13,18 +13,24 @@ pub enum TinyModel {
     /// The same, and the mean over all rows is taken off: what a row gives depends on the others, though
     /// nothing in the declaration says so.
     Mixing,
+    /// The same, and each row is compared with every row, of which nothing comes: a row's result is as it is alone,
+    /// but takes the longer the more rows there are.
+    Pairs,
 }
 
 /// Numbers of a row, before, in between and after.
 const INPUT: usize = 64;
 const HIDDEN: usize = 1024;
 const OUTPUT: usize = 16;
+/// How often rows are compared: a row alone takes several times what it takes otherwise.
+const COMPARED: usize = 16;
 
 /// `AttributeProto.AttributeType`.
 const INT: u64 = 2;
 const INTS: u64 = 7;
 /// `TensorProto.DataType`.
 const FLOAT: u64 = 1;
+const INT64: u64 = 7;
 
 impl TinyModel {
     /// Numbers of a request.
@@ -34,7 +40,7 @@ impl TinyModel {
     #[must_use]
     pub fn bytes(self) -> Vec<u8> {
         let mut graph = Message::default();
-        let last = if self == Self::Mixing { "h3" } else { "y" };
+        let last = if matches!(self, Self::Mixing | Self::Pairs) { "h3" } else { "y" };
         graph.message(1, &node("MatMul", &["x", "w1"], "h1", &[]));
         graph.message(1, &node("Relu", &["h1"], "h2", &[]));
         graph.message(1, &node("MatMul", &["h2", "w2"], last, &[]));
@@ -43,9 +49,25 @@ impl TinyModel {
             graph.message(1, &node("ReduceMean", &["h3"], "m", &over_rows));
             graph.message(1, &node("Sub", &["h3", "m"], "y", &[]));
         }
+        if self == Self::Pairs {
+            let over_all = [ints("axes", &[0, 1, 2, 3]), int("keepdims", 0)];
+            graph.message(1, &node("Unsqueeze", &["h2", "first"], "each", &[]));
+            graph.message(1, &node("Unsqueeze", &["h2", "second"], "other", &[]));
+            graph.message(1, &node("Sub", &["each", "other"], "d1", &[]));
+            graph.message(1, &node("Mul", &["d1", "scales"], "d2", &[]));
+            graph.message(1, &node("Cos", &["d2"], "d3", &[]));
+            graph.message(1, &node("Cos", &["d3"], "d4", &[]));
+            graph.message(1, &node("ReduceMean", &["d4"], "mean", &over_all));
+            graph.message(1, &node("Mul", &["mean", "nothing"], "d5", &[]));
+            graph.message(1, &node("Add", &["h3", "d5"], "y", &[]));
+            graph.message(5, &axis("first", 0));
+            graph.message(5, &axis("second", 1));
+            graph.message(5, &weights("scales", &[COMPARED, 1, 1, 1], 3));
+            graph.message(5, &floats("nothing", &[1], &[0.0]));
+        }
         graph.text(2, "tiny");
-        graph.message(5, &weights("w1", INPUT, HIDDEN, 1));
-        graph.message(5, &weights("w2", HIDDEN, OUTPUT, 2));
+        graph.message(5, &weights("w1", &[INPUT, HIDDEN], 1));
+        graph.message(5, &weights("w2", &[HIDDEN, OUTPUT], 2));
         graph.message(11, &self.value("x", INPUT));
         graph.message(12, &self.value("y", OUTPUT));
 
@@ -63,7 +85,7 @@ impl TinyModel {
         let mut rows = Message::default();
         match self {
             Self::OneRow => rows.number(1, 1),
-            Self::Rows | Self::Mixing => rows.text(2, "batch"),
+            Self::Rows | Self::Mixing | Self::Pairs => rows.text(2, "batch"),
         }
         let mut columns = Message::default();
         columns.number(1, size as u64);
@@ -108,16 +130,28 @@ fn ints(name: &str, values: &[u64]) -> Message {
 }
 
 /// `TensorProto`, of small numbers.
-fn weights(name: &str, rows: usize, columns: usize, seed: u64) -> Message {
+fn weights(name: &str, shape: &[usize], seed: u64) -> Message {
     let mut seeded = Seeded::new(seed);
-    let numbers = (0..rows * columns).map(|_| seeded.below(2001) as f32 / 1e4 - 0.1);
-    let bytes: Vec<u8> = numbers.flat_map(f32::to_le_bytes).collect();
+    let numbers: Vec<f32> =
+        (0..shape.iter().product()).map(|_| seeded.below(2001) as f32 / 1e4 - 0.1).collect();
+    floats(name, shape, &numbers)
+}
+
+fn floats(name: &str, shape: &[usize], numbers: &[f32]) -> Message {
+    let bytes: Vec<u8> = numbers.iter().copied().flat_map(f32::to_le_bytes).collect();
+    tensor(name, FLOAT, shape, &bytes)
+}
+
+fn axis(name: &str, axis: i64) -> Message {
+    tensor(name, INT64, &[1], &axis.to_le_bytes())
+}
+
+fn tensor(name: &str, kind: u64, shape: &[usize], bytes: &[u8]) -> Message {
     let mut tensor = Message::default();
-    tensor.number(1, rows as u64);
-    tensor.number(1, columns as u64);
-    tensor.number(2, FLOAT);
+    shape.iter().for_each(|size| tensor.number(1, *size as u64));
+    tensor.number(2, kind);
     tensor.text(8, name);
-    tensor.bytes(9, &bytes);
+    tensor.bytes(9, bytes);
     tensor
 }
 

@@ -4,32 +4,27 @@
 use crate::app::{self, App, MODES, coroutine, preload};
 use crate::conversation::{Conversation, Outcome};
 use interlude_test_apps::crowd::{Connection, Transport};
+use interlude_test_apps::inference::{Client, Reference, order};
 use interlude_test_apps::{
-    AppServer, InferThread, ModelKind, Preload, Scores, TinyModel, inference, wait,
+    InferThread, ModelFile, ModelKind, Preload, Scores, TinyModel, inference, wait,
 };
-use std::env;
-use std::io::Write;
 use std::panic::{AssertUnwindSafe, catch_unwind};
-use std::path::{Path, PathBuf};
 use std::time::Duration;
-use tempfile::NamedTempFile;
 
 const CONNECTIONS: usize = 8;
 const LAST: usize = CONNECTIONS - 1;
-/// Bodies that are asked about, again and again.
-const BODIES: u64 = 32;
-/// By how much a score may differ from what the request alone gives, as a share of the largest.
-const TOLERANCE: f32 = 1e-4;
 /// Every engine that carries inferences out, with what is set for it.
-const ENGINES: [&[(&str, &str)]; 4] = [
+const ENGINES: [&[(&str, &str)]; 6] = [
     &[("INTERLUDE_ENGINE", "inline")],
     &[("INTERLUDE_ENGINE", "cores")],
     &[("INTERLUDE_ENGINE", "onnx")],
     &[("INTERLUDE_ENGINE", "onnx"), ("INTERLUDE_ONNX_BATCH", "3")],
+    &[("INTERLUDE_ENGINE", "onnx"), ("INTERLUDE_ONNX_THREADS", "1")],
+    &[("INTERLUDE_ENGINE", "onnx"), ("INTERLUDE_ONNX_BATCH", "3"), ("INTERLUDE_ONNX_THREADS", "2")],
 ];
 
 /// False, and said so, where the runtime is not.
-fn is_there() -> bool {
+pub(crate) fn is_there() -> bool {
     let there = inference::program();
     if let Err(why) = &there {
         println!("skipped: {why}");
@@ -37,13 +32,15 @@ fn is_there() -> bool {
     there.is_ok()
 }
 
-fn file(model: TinyModel) -> NamedTempFile {
-    let mut file = NamedTempFile::new().unwrap();
-    file.write_all(&model.bytes()).unwrap();
-    file
+pub(crate) fn file(model: TinyModel) -> ModelFile {
+    ModelFile::built(model).unwrap()
 }
 
-fn open(port: u16) -> Connection {
+fn reference(model: TinyModel) -> Reference {
+    Reference::of(ModelKind::Plain, file(model)).unwrap()
+}
+
+pub(crate) fn open(port: u16) -> Connection {
     Connection::open(&Transport::Plain, port, app::PATIENCE).unwrap()
 }
 
@@ -54,81 +51,39 @@ fn receive(connection: &mut Connection) -> Scores {
     Scores::parse(&answer.body).unwrap()
 }
 
-/// A model, and what it answers where each request is alone in the stock server.
-struct Reference {
-    kind: ModelKind,
-    path: PathBuf,
-    bodies: Vec<Vec<u8>>,
-    scores: Vec<Scores>,
-}
+/// Requests whose answers are all right, or the test fails.
+struct Asking<'a>(Client<'a>);
 
-impl Reference {
-    fn of(kind: ModelKind, path: &Path) -> Self {
-        let server = inference::start(kind, path, &Preload::Stock, &[]).unwrap();
-        let bodies: Vec<Vec<u8>> =
-            (0..BODIES).map(|number| kind.body(number, TinyModel::SIZE)).collect();
-        let ask = |body: &Vec<u8>| {
-            let mut connection = open(server.port());
-            connection.send(&InferThread::request(body)).unwrap();
-            receive(&mut connection)
-        };
-        let scores = bodies.iter().map(ask).collect();
-        server.stop().unwrap();
-        Self { kind, path: path.to_owned(), bodies, scores }
-    }
-
-    fn start(&self, preload: &Preload) -> Client<'_> {
-        let server = inference::start(self.kind, &self.path, preload, &[]).unwrap();
-        let connect = |_| (open(server.port()), InferThread::default());
-        let threads = (0..CONNECTIONS).map(connect).collect();
-        Client { reference: self, server, threads, round: 0 }
-    }
-}
-
-/// Connections of one client, each with one request out at a time.
-struct Client<'a> {
-    reference: &'a Reference,
-    server: AppServer,
-    threads: Vec<(Connection, InferThread)>,
-    round: usize,
-}
-
-impl Client<'_> {
-    /// A request on every connection, and then every answer: all are in order and as they would be alone.
-    fn round(&mut self) {
-        self.round += 1;
-        let body = |number: usize| (self.round * 7 + number * 3) % BODIES as usize;
-        for (number, (connection, _)) in self.threads.iter_mut().enumerate() {
-            let request = InferThread::request(&self.reference.bodies[body(number)]);
-            connection.send(&request).unwrap();
-        }
-        for (number, (connection, thread)) in self.threads.iter_mut().enumerate() {
-            let answer = receive(connection);
-            let (round, body) = (self.round, body(number));
-            let is_next = thread.is_next(&self.reference.bodies[body], &answer);
-            assert!(is_next, "round {round}, connection {number}: out of order: {answer:?}");
-            let difference = answer.difference(&self.reference.scores[body]);
-            assert!(difference <= TOLERANCE, "round {round}, body {body}: {difference}");
-        }
+impl<'a> Asking<'a> {
+    fn of(reference: &'a Reference, preload: &Preload) -> Self {
+        Self(reference.start(preload, CONNECTIONS).unwrap())
     }
 
     fn rounds(&mut self, rounds: usize) {
-        (0..rounds).for_each(|_| self.round());
+        (0..rounds).for_each(|_| self.0.round().unwrap());
+    }
+
+    fn counter(&self, name: &str) -> u64 {
+        self.0.server().counter(name)
     }
 
     /// Rounds until a counter is as high.
     fn rounds_until(&mut self, counter: &str, least: u64) {
         let reached = wait::until(app::PATIENCE, || {
             self.rounds(4);
-            self.server.counter(counter) >= least
+            self.counter(counter) >= least
         });
-        assert!(reached, "{counter} is {}", self.server.counter(counter));
+        assert!(reached, "{counter} is {}", self.counter(counter));
+    }
+
+    /// Requests that were in a run with others.
+    fn among_others(&self) -> u64 {
+        let stats = self.0.server().stats().unwrap();
+        (2..=CONNECTIONS as u64).map(|n| n * stats.counter(&format!("onnx.requests_{n}"))).sum()
     }
 
     fn stop(self) {
-        assert_eq!(self.server.ended(), None);
-        drop(self.threads);
-        self.server.stop().unwrap();
+        self.0.stop().unwrap();
     }
 }
 
@@ -159,15 +114,14 @@ fn answers_are_right_and_in_order_in_each_mode_and_engine() {
     if !is_there() {
         return;
     }
-    let model = file(TinyModel::Rows);
-    let reference = Reference::of(ModelKind::Plain, model.path());
+    let reference = reference(TinyModel::Rows);
     for mode in MODES {
-        let mut client = reference.start(&preload(mode));
+        let mut client = Asking::of(&reference, &preload(mode));
         client.rounds(20);
         client.stop();
     }
     for engine in ENGINES {
-        let mut client = reference.start(&coroutine(engine));
+        let mut client = Asking::of(&reference, &coroutine(engine));
         client.rounds(50);
         client.stop();
     }
@@ -178,18 +132,17 @@ fn with_helper_threads_inferences_are_parked() {
     if !is_there() {
         return;
     }
-    let model = file(TinyModel::Rows);
-    let reference = Reference::of(ModelKind::Plain, model.path());
-    let mut client = reference.start(&preload("coroutine"));
+    let reference = reference(TinyModel::Rows);
+    let mut client = Asking::of(&reference, &preload("coroutine"));
     client.rounds_until("job.infer.completed", 100);
-    assert!(client.server.counter("coroutine.parked") >= 100);
-    assert!(client.server.counter("hook.OrtApi_Run.handled") >= 100);
+    assert!(client.counter("coroutine.parked") >= 100);
+    assert!(client.counter("hook.OrtApi_Run.handled") >= 100);
     client.stop();
     // Switched off, none is.
-    let mut client = reference.start(&coroutine(&[("INTERLUDE_JOBS", "sign")]));
+    let mut client = Asking::of(&reference, &coroutine(&[("INTERLUDE_JOBS", "sign")]));
     client.rounds(20);
-    assert_eq!(client.server.counter("job.infer.submitted"), 0);
-    assert!(client.server.counter("bypass.settings") > 0);
+    assert_eq!(client.counter("job.infer.submitted"), 0);
+    assert!(client.counter("bypass.settings") > 0);
     client.stop();
 }
 
@@ -198,12 +151,11 @@ fn several_requests_go_into_one_run_once_that_has_been_proved() {
     if !is_there() {
         return;
     }
-    let model = file(TinyModel::Rows);
-    let reference = Reference::of(ModelKind::Plain, model.path());
-    let mut client = reference.start(&coroutine(&[("INTERLUDE_ENGINE", "onnx")]));
+    let reference = reference(TinyModel::Rows);
+    let mut client = Asking::of(&reference, &coroutine(&[("INTERLUDE_ENGINE", "onnx")]));
     client.rounds_until("onnx.together", 1);
-    assert!(client.server.counter("onnx.proved") >= 3);
-    assert_eq!(client.server.counter("onnx.refuted"), 0);
+    assert!(client.counter("onnx.proved") >= 3);
+    assert_eq!(client.counter("onnx.refuted"), 0);
     client.rounds(50);
     client.stop();
 }
@@ -214,13 +166,12 @@ fn a_model_whose_rows_are_not_independent_is_found_out_before_anybody_gets_a_wro
     if !is_there() {
         return;
     }
-    let model = file(TinyModel::Mixing);
-    let reference = Reference::of(ModelKind::Plain, model.path());
-    let mut client = reference.start(&coroutine(&[("INTERLUDE_ENGINE", "onnx")]));
+    let reference = reference(TinyModel::Mixing);
+    let mut client = Asking::of(&reference, &coroutine(&[("INTERLUDE_ENGINE", "onnx")]));
     client.rounds_until("onnx.refuted", 1);
     client.rounds(50);
-    assert_eq!(client.server.counter("onnx.together"), 0);
-    assert_eq!(client.server.counter("onnx.refuted"), 1);
+    assert_eq!(client.counter("onnx.together"), 0);
+    assert_eq!(client.counter("onnx.refuted"), 1);
     client.stop();
 }
 
@@ -229,39 +180,89 @@ fn a_model_for_one_row_is_run_in_place() {
     if !is_there() {
         return;
     }
-    let model = file(TinyModel::OneRow);
-    let reference = Reference::of(ModelKind::Plain, model.path());
-    let mut client = reference.start(&coroutine(&[("INTERLUDE_ENGINE", "onnx")]));
+    let reference = reference(TinyModel::OneRow);
+    let mut client = Asking::of(&reference, &coroutine(&[("INTERLUDE_ENGINE", "onnx")]));
     client.rounds(20);
-    assert_eq!(client.server.counter("job.infer.submitted"), 0);
-    assert!(client.server.counter("bypass.apart") > 0);
+    assert_eq!(client.counter("job.infer.submitted"), 0);
+    assert!(client.counter("bypass.apart") > 0);
     client.stop();
 }
 
-/// Requests under an engine that delays, fails, hangs, answers late and twice; `INTERLUDE_TEST_ROUNDS` asks for
-/// more of them, 8 each.
+/// What its own thread would do without them is done by helpers: all of it, since nothing is too short here.
+#[test]
+fn with_helper_threads_what_cannot_share_a_run_is_run_by_them() {
+    if !is_there() {
+        return;
+    }
+    let settings = [("INTERLUDE_ENGINE", "onnx"), ("INTERLUDE_ONNX_THREADS", "1")];
+    for model in [TinyModel::OneRow, TinyModel::Pairs] {
+        let reference = reference(model);
+        let mut client = Asking::of(&reference, &coroutine(&settings));
+        client.rounds_until("onnx.requests_1", 200);
+        assert_eq!(client.counter("bypass.apart"), 0);
+        assert_eq!(client.counter("onnx.given_back"), 0);
+        assert!(client.counter("coroutine.parked") >= 200);
+        client.stop();
+    }
+}
+
+#[test]
+fn with_helper_threads_several_requests_go_into_one_run() {
+    if !is_there() {
+        return;
+    }
+    let reference = reference(TinyModel::Rows);
+    let settings = [("INTERLUDE_ENGINE", "onnx"), ("INTERLUDE_ONNX_THREADS", "1")];
+    let mut client = Asking::of(&reference, &coroutine(&settings));
+    client.rounds_until("onnx.together", 1);
+    assert!(client.counter("onnx.proved") >= 3);
+    client.rounds(50);
+    client.stop();
+}
+
+/// Two rows together take twice as long as each by itself, four of them four times, and so on.
+#[test]
+fn a_model_for_which_it_does_not_pay_is_known_within_a_hundred_requests() {
+    if !is_there() {
+        return;
+    }
+    let reference = reference(TinyModel::Pairs);
+    let mut client = Asking::of(&reference, &coroutine(&[("INTERLUDE_ENGINE", "onnx")]));
+    client.rounds_until("onnx.given_back", 1);
+    let tried = client.among_others();
+    assert!(client.counter("onnx.proved") >= 3 && tried <= 100, "{tried} requests");
+    // What the trial has cost is a thousand requests' worth and more.
+    let submitted = client.counter("job.infer.submitted");
+    client.rounds(100);
+    assert_eq!(client.counter("job.infer.submitted"), submitted);
+    assert_eq!(client.among_others(), tried);
+    client.stop();
+}
+
+/// Requests under an engine that delays, fails, hangs, answers late, twice and wrongly, and over those that put
+/// several into one run. (`scripts/e2e.sh --infer` asks for more of them.)
 #[test]
 fn over_an_engine_that_does_all_that_can_go_wrong_answers_are_right_and_in_order() {
     if !is_there() {
         return;
     }
-    let rounds = env::var("INTERLUDE_TEST_ROUNDS").ok().and_then(|rounds| rounds.parse().ok());
-    let model = file(TinyModel::Rows);
-    let reference = Reference::of(ModelKind::Plain, model.path());
-    let settings = [
-        ("INTERLUDE_ENGINE", "chaos"),
-        ("INTERLUDE_CHAOS_SEED", "7"),
-        ("INTERLUDE_CHAOS_DELAY_MAX_US", "3000"),
-        ("INTERLUDE_DEADLINE_MS", "50"),
-        ("INTERLUDE_QUARANTINE_MS", "20"),
-        ("INTERLUDE_CHECK", "all"),
-        ("INTERLUDE_CHAOS_WRONG", "3"),
-    ];
-    let mut client = reference.start(&coroutine(&settings));
-    client.rounds(rounds.unwrap_or(150));
-    assert!(client.server.counter("coroutine.parked") > 0);
-    assert!(client.server.counter("engine.wrong") > 0);
-    client.stop();
+    for over in order::ALL {
+        let seen = over.watch(1600, &[]).unwrap();
+        let count = |name: &str| seen.counters.counter(name);
+        assert!(count("coroutine.parked") > 0, "{over:?}");
+        let is_chaos = over.name == order::CHAOS.name;
+        assert_eq!(count("engine.wrong") > 0, is_chaos, "{over:?}");
+    }
+}
+
+/// The next request of a connection is begun with while the one before waits for its result.
+#[test]
+fn without_the_rule_of_own_fds_answers_are_out_of_order() {
+    if !is_there() {
+        return;
+    }
+    let goes_wrong = |_| order::CHAOS.watch(800, &[("INTERLUDE_RULES_OFF", "own_fd")]).is_err();
+    assert!((0..10).any(goes_wrong), "8000 good answers: what is the rule for?");
 }
 
 fn reloads(settings: &[(&str, &str)]) -> (App, Outcome) {
@@ -317,19 +318,19 @@ fn real_models_answer_as_if_each_request_were_alone() {
     if !is_there() {
         return;
     }
-    let model = match inference::model(ModelKind::SileroVad) {
+    let model = match ModelFile::of(ModelKind::SileroVad) {
         Ok(model) => model,
         Err(why) => return println!("skipped: {why}"),
     };
     // It remembers its connection's sound: the same requests in the same order.
     let ask = |preload: &Preload, least: u64| {
-        let server = inference::start(ModelKind::SileroVad, &model, preload, &[]).unwrap();
+        let server = inference::start(ModelKind::SileroVad, model.path(), preload, &[]).unwrap();
         let mut connections: Vec<Connection> =
             (0..CONNECTIONS).map(|_| open(server.port())).collect();
         let mut all = Vec::new();
         for round in 0..40 {
             for (number, connection) in connections.iter_mut().enumerate() {
-                let body = ModelKind::SileroVad.body((round * 8 + number) as u64, 0);
+                let body = ModelKind::SileroVad.body((round * 8 + number) as u64);
                 connection.send(&InferThread::request(&body)).unwrap();
             }
             all.extend(connections.iter_mut().map(receive));

@@ -19,6 +19,7 @@ mod given_up;
 mod handlers;
 mod hook_calls;
 mod infer;
+mod infer_bodies;
 mod kept_one;
 mod leaving;
 mod meanwhile;

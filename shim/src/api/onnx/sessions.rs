@@ -38,6 +38,12 @@ pub(super) fn profile(
     session_facts?.profile(names, views)
 }
 
+/// Is a request of this session best run in place, whatever it is?
+pub(super) fn rests(session: *mut c_void) -> bool {
+    let facts = known().and_then(|known| known.get(&session.addr()).cloned());
+    facts.flatten().is_some_and(|facts| facts.rests())
+}
+
 /// A session is freed. (Where another thread looks just now, wait for it: what is known of this one must
 /// not be taken for what is known of the next at the same address.)
 pub(super) fn release(session: *mut c_void) {
