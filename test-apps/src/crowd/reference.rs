@@ -1,9 +1,8 @@
 //! What the stock server answers, page by page: the measure for every other answer.
 
+use super::answer::decode;
 use super::{Answer, Connection, Transport};
 use crate::{HarnessError, Seeded, Site, SiteFile};
-use flate2::read::GzDecoder;
-use std::io::Read;
 use std::ops::RangeInclusive;
 use std::time::Duration;
 
@@ -124,8 +123,7 @@ impl Page {
                 connection.receive()
             })
             .map_err(|e| failed(&e))?;
-        let encoded = answer.header("content-encoding") == Some("gzip");
-        let plain = decode(&answer.body, encoded).map_err(|e| failed(&e))?;
+        let plain = answer.content().map_err(|e| failed(&e))?;
         if answer.status != 200 || plain != file.bytes {
             return Err(failed(&format!("stock answered {}, with other bytes", answer.status)));
         }
@@ -185,13 +183,4 @@ impl Page {
 fn lasting(answer: &Answer) -> Vec<(String, String)> {
     let lasting = answer.headers.iter().filter(|(name, _)| !MOMENTARY.contains(&name.as_str()));
     lasting.cloned().collect()
-}
-
-fn decode(body: &[u8], gzip: bool) -> std::io::Result<Vec<u8>> {
-    if !gzip {
-        return Ok(body.to_vec());
-    }
-    let mut plain = Vec::new();
-    GzDecoder::new(body).read_to_end(&mut plain)?;
-    Ok(plain)
 }
