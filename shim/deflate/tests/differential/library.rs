@@ -151,7 +151,7 @@ pub(crate) const OTHER_POLICY: &str = "INTERLUDE_TEST_OTHER_POLICY";
 /// (`balanced`) or at its lowest (`fastest`).
 pub(crate) fn policy() -> Policy {
     match std::env::var(OTHER_POLICY).as_deref() {
-        Err(_) => Policy::NeverBigger,
+        Err(_) | Ok("" | "never-bigger") => Policy::NeverBigger,
         Ok("balanced") => Policy::Balanced,
         Ok("fastest") => Policy::Fastest,
         Ok(other) => panic!("{OTHER_POLICY}={other}"),
