@@ -9,6 +9,8 @@
 //! Must not: change the table that is compiled into the library; speeds of one machine at one time choose
 //! it, and a person looks at them first.
 
+#[cfg(test)]
+mod buffers;
 pub(crate) mod corpus;
 mod docs;
 mod measure;

@@ -139,7 +139,7 @@ fn observe(event: Event) {
         Event::HandedOver(_) => 2,
         Event::Whole => 3,
         Event::InPieces(_) => 4,
-        Event::Decoded | Event::NotDecoded(_) => return,
+        Event::Decoded | Event::NotDecoded(_) | Event::Buffer | Event::NotBuffer(_) => return,
     };
     EVENTS[index].fetch_add(1, Ordering::Relaxed);
 }

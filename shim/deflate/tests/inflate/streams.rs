@@ -68,15 +68,18 @@ fn noise_is_refused_where_zlib_refuses_it() {
     assert!(library::counts().refused > refused + 100, "{:?}", library::counts());
 }
 
-/// A distance is compared with what there is of a window: none, some, all.
+/// A distance is compared with what there is of a window: none, some, all. Behind that lie bytes of another stream,
+/// in memory that is lent to one after the other.
 #[test]
 fn distances_reach_as_far_back_as_zlibs() {
     let data = Data::Matches { seed: 9, len: 40_000 };
+    let other = GZIP.bytes();
     for kept in [0, 1, 100, 3000, 20_000, 32_768] {
         // A stream whose beginning is missing goes on behind a dictionary that is too short.
         for part in [3000, 30_000] {
             let packed = Packing { data, window: -15, flush: Some((part, 2)), ..GZIP }.bytes();
             let marker = packed.windows(4).position(|four| four == [0, 0, 0xff, 0xff]).unwrap() + 4;
+            assert_eq!(Side::new(OURS, 31).call(&other, 60_000, 4).0, 1);
             let mut pair = Pair::new(packed[marker..].to_vec(), -15);
             pair.step(Step::SetDictionary { len: kept });
             pair.play_out();
