@@ -390,8 +390,7 @@ mod tests {
             assert_eq!(kind_of(&[byte]), alone, "{byte}");
             let among = if is_binary { zlib::BINARY } else { zlib::TEXT };
             for at in [0, 1, 511, 512, 1499] {
-                let mut page = [b'a'; 1500];
-                page[at] = byte;
+                let page: [u8; 1500] = std::array::from_fn(|i| if i == at { byte } else { b'a' });
                 assert_eq!(kind_of(&page), among, "{byte} at {at}");
             }
         }
