@@ -12,7 +12,7 @@ use std::time::Duration;
 /// Findings that are kept in words, of each server.
 const WORDS: usize = 30;
 /// Counters of the summary.
-const COUNTERS: [&str; 16] = [
+const COUNTERS: [&str; 17] = [
     "event.delivered",
     "coroutine.parked",
     "coroutine.drained",
@@ -27,6 +27,7 @@ const COUNTERS: [&str; 16] = [
     "bypass.quarantine",
     "compress.taken",
     "compress.whole",
+    "compress.buffer",
     "decompress.taken",
     "panics",
 ];
