@@ -6,6 +6,7 @@
 #   scripts/soak.sh                       ten minutes over the chaos engine
 #   scripts/soak.sh --seconds 60 --reload shorter, nginx reloaded every second
 #   scripts/soak.sh --engine cores        over another engine: chaos, cores, inline, simd
+#   scripts/soak.sh --isal                with compress.with = "isal": what bodies stand for is compared
 #   scripts/soak.sh --engine stock        what the same load does to the servers alone
 #   scripts/soak.sh --help                all options
 set -eu

@@ -63,6 +63,7 @@ const PROGRAMS: &[(&str, &[&str])] = &[
             "hook-calls/key-schedule.c",
             "hook-calls/deflate.c",
             "hook-calls/inflate.c",
+            "hook-calls/one-calls.c",
             "hook-calls/libdeflate.c",
             "hook-calls/ambient.c",
             "hook-calls/process.c",

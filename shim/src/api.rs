@@ -4,7 +4,7 @@
 pub(crate) mod agreement;
 mod attached;
 pub(crate) mod clocks;
-mod compressors;
+pub(crate) mod compressors;
 pub(crate) mod descriptors;
 pub(crate) mod ec_keygen;
 pub(crate) mod ecdsa;

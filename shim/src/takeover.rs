@@ -1,5 +1,5 @@
-//! zlib's `deflate` is done by ISA-L and libdeflate, and its `inflate` by ISA-L, where the settings say so
-//! (`compress.with`).
+//! zlib's `deflate` is done by ISA-L and libdeflate, its `inflate` by ISA-L, and what libdeflate is asked for by
+//! another version of it or by ISA-L, where the settings say so (`compress.with`).
 //!
 //! That happens *below* the hooks: the original of each hook becomes the function of `interlude-deflate`
 //! that stands for it. So whatever a hook makes of a call (a job, a wait, nothing at all) and wherever it
@@ -8,9 +8,10 @@
 //!
 //! Must not: be switched on once the server runs.
 
-use interlude_deflate::{Event, Left, Pieces, Policy, Reason};
+use interlude_deflate::{Buffer, Event, Left, Pieces, Policy, Reason};
 use interlude_settings::{CompressPolicy, Compressor, Settings};
 
+use crate::api::compressors::LEVELS;
 use crate::counters::{Counter, count};
 use crate::original;
 use crate::table::originals;
@@ -26,6 +27,7 @@ pub(crate) fn start(settings: &Settings) {
         CompressPolicy::Fastest => Policy::Fastest,
     };
     interlude_deflate::start(policy, original::find, observe);
+    interlude_deflate::buffer::levels_by(|compressor| LEVELS.of(compressor));
     macro_rules! replace {
         ($($name:ident)*) => {$({
             const NAME: &std::ffi::CStr = match std::ffi::CStr::from_bytes_with_nul(
@@ -43,7 +45,7 @@ pub(crate) fn start(settings: &Settings) {
     replace! {
         deflate deflateEnd deflateReset deflateResetKeep deflateParams deflateTune deflateSetDictionary
         deflateGetDictionary deflateSetHeader deflatePrime deflatePending deflateCopy deflateBound
-        inflate
+        inflate libdeflate_gzip_compress libdeflate_zlib_compress libdeflate_deflate_compress
     }
 }
 
@@ -76,5 +78,10 @@ fn observe(event: Event) {
         Event::NotDecoded(Left::Window) => Counter::DecompressLeftWindow,
         Event::NotDecoded(Left::Refused) => Counter::DecompressLeftRefused,
         Event::NotDecoded(Left::Stored) => Counter::DecompressLeftStored,
+        Event::Buffer => Counter::CompressBuffer,
+        Event::NotBuffer(Buffer::Unknown) => Counter::CompressBufferUnknown,
+        Event::NotBuffer(Buffer::Level) => Counter::CompressBufferLevel,
+        Event::NotBuffer(Buffer::Short) => Counter::CompressBufferShort,
+        Event::NotBuffer(Buffer::Room) => Counter::CompressBufferRoom,
     });
 }

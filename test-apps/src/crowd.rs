@@ -157,8 +157,9 @@ impl<'a> Client<'a> {
         }?;
         self.tally.requests += 1;
         self.tally.bytes += answer.body.len() as u64;
-        if let Err(difference) = page.compare(&answer).and_then(|()| self.judge_end(&answer)) {
-            self.tally.fail(HarnessError::new(&page.path, difference));
+        match page.compare(&answer).and_then(|()| self.judge_end(&answer)) {
+            Ok(()) => self.tally.compressed += u64::from(page.compressed()),
+            Err(difference) => self.tally.fail(HarnessError::new(&page.path, difference)),
         }
         if answer.closes() || !self.crowd.keep_alive {
             self.open = None;

@@ -3,7 +3,8 @@
 //! ```text
 //! stage    the servers: nginx and lighttpd, and an nginx behind both
 //! actors   the clients of each: whole, resumed and broken handshakes, HTTP/2, slow readers,
-//!          throttled bodies, uploads, proxied pages; half of them reset their connections
+//!          throttled bodies, uploads, proxied pages, and such that the proxy unpacks; half of them reset
+//!          their connections
 //! watch    what the servers' own counters said, workers that have ended included
 //! log      the lines that their error logs may hold
 //! report   what came of it
@@ -64,6 +65,8 @@ pub struct Soak {
     pub delay_max_ms: u32,
     /// Helper threads of the engine `simd`.
     pub simd_threads: u32,
+    /// The policy by which others than zlib compress (`compress.with = "isal"`), if they do.
+    pub isal: Option<String>,
     /// What the load and the chaos are drawn from.
     pub seed: u32,
 }
@@ -110,7 +113,11 @@ impl Below {
             .with("INTERLUDE_SIMD_THREADS", soak.simd_threads)
             .with("INTERLUDE_CHAOS_SEED", soak.seed.max(1))
             .with("INTERLUDE_CHAOS_DELAY_MAX_US", soak.delay_max_ms * 1000);
-        let shim = settings.iter().fold(shim, |shim, (name, value)| shim.with(name, value));
+        let mut shim = settings.iter().fold(shim, |shim, (name, value)| shim.with(name, value));
+        if let Some(policy) = &soak.isal {
+            shim = shim.with("INTERLUDE_COMPRESS_WITH", "isal");
+            shim = shim.with("INTERLUDE_COMPRESS_POLICY", policy);
+        }
         Ok(Preload::Shim(shim))
     }
 }

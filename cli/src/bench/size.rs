@@ -17,9 +17,18 @@ pub(crate) fn parse(text: &str) -> Result<usize, String> {
         .ok_or_else(|| "must be a number of bytes, or one with k or m behind it, up to 64m".into())
 }
 
+/// `32768` is 32k.
+pub(crate) fn text(size: usize) -> String {
+    match size {
+        _ if size.is_multiple_of(1 << 20) => format!("{}m", size >> 20),
+        _ if size.is_multiple_of(1 << 10) => format!("{}k", size >> 10),
+        _ => size.to_string(),
+    }
+}
+
 #[cfg(test)]
 mod tests {
-    use super::parse;
+    use super::{parse, text};
 
     #[test]
     fn letters_are_binary_units() {
@@ -27,6 +36,13 @@ mod tests {
         let wrong = ["", "k", "-1", "0", "65m", "1g"].map(|text| (text, None));
         for (text, expected) in cases.into_iter().chain(wrong) {
             assert_eq!(parse(text).ok(), expected, "{text}");
+        }
+    }
+
+    #[test]
+    fn a_size_is_written_as_it_is_read() {
+        for written in ["1", "1000", "1k", "33k", "1m", "64m"] {
+            assert_eq!(text(parse(written).unwrap()), written);
         }
     }
 }

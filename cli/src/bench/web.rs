@@ -5,8 +5,11 @@ use super::variant::Variant;
 use crate::failure::Failure;
 use interlude_test_apps::crowd::{Answer, Connection, Transport};
 use interlude_test_apps::{
-    Certificates, Content, HarnessError, Server, Site, SiteFile, WebOptions, WebServer,
+    Certificates, Content, HarnessError, Lighttpd, Nginx, Preload, Server, Site, SiteFile,
+    WebOptions, WebServer,
 };
+use std::io::{self, Read, Write};
+use std::net::{Ipv4Addr, TcpStream};
 use std::time::Duration;
 use tempfile::TempDir;
 
@@ -15,6 +18,17 @@ const PATIENCE: Duration = Duration::from_secs(30);
 /// Requests before a measurement begins: files in the page cache, helper threads started.
 const WARM_UP: u32 = 20;
 
+/// What is asked for.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Page {
+    /// What it holds.
+    pub(crate) content: Content,
+    /// Its size in bytes.
+    pub(crate) size: usize,
+    /// Does the server have it from another one?
+    pub(crate) is_proxied: bool,
+}
+
 /// A web server to be started once for each measurement, on one site.
 #[derive(Debug)]
 pub(crate) struct Web {
@@ -22,6 +36,8 @@ pub(crate) struct Web {
     options: WebOptions,
     site: Site,
     certificates: Certificates,
+    /// A stock server that has the page, and compresses nothing. It is on the clients' CPUs.
+    behind: Option<Server>,
     // Removed when dropped: the keys are for this run.
     _keys: TempDir,
 }
@@ -30,8 +46,19 @@ impl Web {
     /// Prepares a site of one HTML file of `size` bytes, and the certificate.
     pub(crate) fn prepare(
         server: WebServer,
-        mut options: WebOptions,
+        options: WebOptions,
         size: usize,
+        plan: &Plan,
+    ) -> Result<Self, Failure> {
+        let page = Page { content: Content::Html, size, is_proxied: false };
+        Self::prepare_page(server, options, page, plan)
+    }
+
+    /// Prepares a site of one page, the certificate, and the server behind where there is to be one.
+    pub(crate) fn prepare_page(
+        server: WebServer,
+        mut options: WebOptions,
+        page: Page,
         plan: &Plan,
     ) -> Result<Self, Failure> {
         options.cpus.clone_from(&plan.placement.server);
@@ -39,8 +66,22 @@ impl Web {
             .map_err(|error| Failure::usage(format!("no temporary directory: {error}")))?;
         let certificates = Certificates::in_dir(keys.path()).map_err(usage)?;
         certificates.get(options.key).map_err(usage)?;
-        let site = Site::new(&[(Content::Html, size)]).map_err(usage)?;
-        Ok(Self { server, options, site, certificates, _keys: keys })
+        let site = Site::new(&[(page.content, page.size)]).map_err(usage)?;
+        if options.gzip.is_some() && !page.content.compressible() {
+            options.extra += also_compressed(server);
+        }
+        let behind = if page.is_proxied {
+            let cpus = plan.placement.client.clone();
+            let options = WebOptions { gzip: None, cpus, ..WebOptions::default() };
+            let started = Nginx::files(&options, &site, &certificates).start(&Preload::Stock);
+            Some(started.map_err(usage)?)
+        } else {
+            None
+        };
+        if let (Some(behind), WebServer::Lighttpd) = (&behind, server) {
+            options.extra += &lighttpd_passes_on(behind.ports().plain);
+        }
+        Ok(Self { server, options, site, certificates, behind, _keys: keys })
     }
 
     /// The one file of the site.
@@ -55,12 +96,40 @@ impl Web {
 
     /// Starts the server as this variant, and lets it answer some requests.
     pub(crate) fn start(&self, variant: &Variant, headers: &str) -> Result<Server, Failure> {
-        let server = self
-            .server
-            .start(&self.options, &self.site, &self.certificates, &variant.preload)
-            .map_err(|error| Failure::not_so(error.to_string()))?;
+        let server =
+            self.launch(&variant.preload).map_err(|error| Failure::not_so(error.to_string()))?;
         self.warm_up(&server, headers)?;
         Ok(server)
+    }
+
+    fn launch(&self, preload: &Preload) -> Result<Server, HarnessError> {
+        let Self { server, options, site, certificates, behind, .. } = self;
+        match (server, behind) {
+            (_, None) => server.start(options, site, certificates, preload),
+            (WebServer::Nginx, Some(behind)) => {
+                Nginx::proxy(options, behind.ports().plain, certificates).start(preload)
+            }
+            (WebServer::Lighttpd, Some(_)) => {
+                Lighttpd::files(options, site, certificates).start(preload)
+            }
+        }
+    }
+
+    /// Bytes of one answer: head and body as they are sent, without those of TCP.
+    pub(crate) fn wire_bytes(&self, server: &Server, headers: &str) -> Result<u64, Failure> {
+        let request = request(self.file()?, &format!("Connection: close\r\n{headers}"));
+        let receive = || -> io::Result<Vec<u8>> {
+            let mut stream = TcpStream::connect((Ipv4Addr::LOCALHOST, server.ports().plain))?;
+            stream.set_read_timeout(Some(PATIENCE))?;
+            stream.write_all(request.as_bytes())?;
+            let mut bytes = Vec::new();
+            stream.read_to_end(&mut bytes)?;
+            Ok(bytes)
+        };
+        let failed = |error: io::Error| Failure::not_so(format!("one answer: {error}"));
+        let bytes = receive().map_err(failed)?;
+        self.check(&Answer::read(&mut bytes.as_slice()).map_err(failed)?)?;
+        Ok(bytes.len() as u64)
     }
 
     fn warm_up(&self, server: &Server, headers: &str) -> Result<(), Failure> {
@@ -83,13 +152,32 @@ impl Web {
             return wrong(format!("status {}", answer.status));
         }
         match (self.options.gzip, answer.header("content-encoding")) {
-            (Some(_), Some("gzip")) => Ok(()),
+            (Some(_), Some("gzip")) => match answer.content() {
+                Ok(content) if content == self.file()?.bytes => Ok(()),
+                Ok(_) => wrong("another page than the file, compressed".to_owned()),
+                Err(error) => wrong(format!("what does not decompress: {error}")),
+            },
             (Some(_), _) => wrong("a body that is not compressed".to_owned()),
             (None, Some(coding)) => wrong(format!("content-encoding {coding}")),
             (None, None) if answer.body == self.file()?.bytes => Ok(()),
             (None, None) => wrong("another body than the file's".to_owned()),
         }
     }
+}
+
+/// Has the server compress what nobody would have it compress: archives, pictures, logs.
+fn also_compressed(server: WebServer) -> &'static str {
+    match server {
+        WebServer::Nginx => "gzip_types *;\n",
+        WebServer::Lighttpd => "deflate.mimetypes := ( \"application/octet-stream\" )\n",
+    }
+}
+
+fn lighttpd_passes_on(behind: u16) -> String {
+    format!(
+        "server.modules += ( \"mod_proxy\" )\n\
+         proxy.server = ( \"\" => ( ( \"host\" => \"127.0.0.1\", \"port\" => {behind} ) ) )\n"
+    )
 }
 
 /// An HTTP/1.1 request for a file, with further header lines.

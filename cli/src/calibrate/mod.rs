@@ -7,7 +7,7 @@
 //!
 //! Must not: change anything by itself. What was measured is printed, and written where it was asked for.
 
-mod compress;
+pub(crate) mod compress;
 mod engines;
 mod machine;
 mod progress;

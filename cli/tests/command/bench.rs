@@ -52,6 +52,33 @@ fn crypto_prints_every_operation_or_why_there_is_no_engine() {
     }
 }
 
+/// Both servers compress what is compressed already, from their own files and from a server behind: stored, it
+/// becomes longer by less than 400 bytes, head included.
+#[test]
+fn gzip_measures_every_combination_and_says_what_is_on_the_wire() {
+    let lists = ["--server", "nginx,lighttpd", "--proxied=no,yes", "--kind", "compressed"];
+    let rest = ["--size", "2k", "--modes", "inline", "--seconds", "1", "--rounds", "1", "--json"];
+    let output = command(&[&["bench", "gzip"], &lists[..], &rest].concat()).output().unwrap();
+    assert!(output.status.success(), "{}", text(&output.stderr));
+    let outcome: serde_json::Value = serde_json::from_slice(&output.stdout).unwrap();
+    assert_eq!(outcome["bench"], "gzip");
+    assert_eq!(outcome["params"]["proxied"], serde_json::json!([false, true]));
+    let variants = outcome["variants"].as_array().unwrap();
+    let cases = ["nginx static", "nginx proxied", "lighttpd static", "lighttpd proxied"];
+    assert_eq!(variants.len(), 2 * cases.len());
+    for (pair, case) in variants.chunks(2).zip(cases) {
+        for (variant, name) in pair.iter().zip(["stock", "inline"]) {
+            assert_eq!(variant["name"], format!("{case} level 1 compressed 2k {name}"));
+            let wire = variant["wire_bytes"].as_f64().unwrap();
+            assert!((2048.0..2448.0).contains(&wire), "{variant}");
+            assert!(variant["per_second"].as_f64() > Some(0.0) && variant["errors"] == 0);
+        }
+        let ratio = format!("{case} level 1 compressed 2k");
+        let ratio = &outcome["ratios"][format!("{ratio} inline/{ratio} stock")];
+        assert!(ratio["wire_bytes"].as_f64() > Some(0.9), "{outcome}");
+    }
+}
+
 /// Of a hundred requests of a workload, those that were on the emulated device, by its counters.
 fn on_device(variant: &serde_json::Value, workload: &str) -> f64 {
     variant[format!("{workload}_on_device_percent")].as_f64().unwrap()

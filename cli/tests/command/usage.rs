@@ -21,6 +21,8 @@ fn bad_usage_is_one_line_and_exit_code_2() {
         (&["bench", "handshake", "--server", "redis"], "must be nginx or lighttpd"),
         (&["bench", "gzip", "--modes", "fast"], "INTERLUDE_MODE=fast"),
         (&["bench", "gzip", "--size", "1g"], "must be a number of bytes"),
+        (&["bench", "gzip", "--kind", "html,xml"], "must be html, json"),
+        (&["bench", "gzip", "--proxied=perhaps"], "must be yes or no"),
         (&["bench", "gzip", "--set", "cores.queue=0"], "cores.queue"),
         (&["bench", "gzip", "--modes", "stock", "--engine", "gpu"], "INTERLUDE_ENGINE=gpu"),
         (&["bench", "overhead", "--server", "apache"], "must be nginx, lighttpd or redis"),

@@ -7,6 +7,7 @@
 use std::ffi::{CStr, c_int, c_uint, c_ulong, c_void};
 use std::panic::{AssertUnwindSafe, catch_unwind};
 
+use crate::buffer;
 use crate::event::Reason;
 use crate::inflate::inflate;
 use crate::state::{NOT_BEGUN, function_of};
@@ -16,7 +17,7 @@ use crate::zlib::{
     BLOCK, BUF_ERROR, LAST_STRATEGY, OK, Originals, STREAM_ERROR, ZStream, originals,
 };
 
-/// The function that stands for zlib's of that name; `None` for those that need none.
+/// The function that stands for zlib's or libdeflate's of that name; `None` for those that need none.
 #[must_use]
 pub fn instead_of(name: &CStr) -> Option<*mut c_void> {
     Some(match name.to_bytes() {
@@ -34,7 +35,7 @@ pub fn instead_of(name: &CStr) -> Option<*mut c_void> {
         b"deflateCopy" => copy as *mut c_void,
         b"deflateBound" => bound as *mut c_void,
         b"inflate" => inflate as *mut c_void,
-        _ => return None,
+        _ => return buffer::instead_of(name),
     })
 }
 

@@ -19,6 +19,23 @@ pub enum Event {
     Decoded,
     /// A call of `inflate` is zlib's alone.
     NotDecoded(Left),
+    /// A call of libdeflate's was done here.
+    Buffer,
+    /// A call of libdeflate's is the real library's.
+    NotBuffer(Buffer),
+}
+
+/// Why a call of libdeflate's is left to the real library.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Buffer {
+    /// Which level its compressor has is not known.
+    Unknown,
+    /// By the policy, the real library does this level.
+    Level,
+    /// It is so short that it would be stored.
+    Short,
+    /// There is no room for what came of it here, or no memory for a compressor.
+    Room,
 }
 
 /// Why a call of `inflate` is left to zlib.

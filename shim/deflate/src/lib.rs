@@ -10,6 +10,8 @@
 //!                          z_stream.state: zlib's own, masked (shadow)
 //! ```
 //!
+//! libdeflate's own functions have a place here, too ([`buffer`]): whoever calls them has one whole buffer.
+//!
 //! A stream is initialised, configured, reset and ended by the loaded zlib itself, with the application's
 //! allocator: whatever zlib allocates, refuses or reports there is what it is. Only its blocks are
 //! others': from the first call of `deflate` with input on, in zlib's own memory for the stream. Whether a
@@ -23,6 +25,7 @@
 
 #![deny(clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::indexing_slicing)]
 
+pub mod buffer;
 pub mod entry;
 mod event;
 pub mod inflate;
@@ -40,7 +43,7 @@ mod window;
 mod zlib;
 
 pub use entry::instead_of;
-pub use event::{Event, Left, Observer, Pieces, Reason};
+pub use event::{Buffer, Event, Left, Observer, Pieces, Reason};
 pub use policy::{Choice, Compressor, Policy};
 pub use state::State;
 pub use zlib::{Find, ZStream};

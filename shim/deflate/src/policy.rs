@@ -80,4 +80,19 @@ impl Policy {
         };
         Choice { pieces, whole }
     }
+
+    /// What does a call of libdeflate's at one of its levels; `None`: the real library. Its levels 10 to 12 look for
+    /// the smallest output there is, and take what time they need.
+    #[must_use]
+    pub fn choose_for_buffer(self, level: u8) -> Option<Compressor> {
+        use Compressor::{Isal, Libdeflate};
+        Some(match (self, level) {
+            (_, 0 | 10..) => return None,
+            (Self::NeverBigger, level) => Libdeflate(level),
+            (Self::Balanced, 1..=6) => Isal(1),
+            (Self::Balanced, 7) => Isal(3),
+            (Self::Balanced, level) => Libdeflate(level),
+            (Self::Fastest, _) => Isal(0),
+        })
+    }
 }

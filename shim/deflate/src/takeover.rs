@@ -31,6 +31,11 @@ pub(crate) fn start(policy: Policy) {
     let _ = POLICY.set(policy);
 }
 
+/// The policy, once it is on.
+pub(crate) fn policy() -> Option<Policy> {
+    POLICY.get().copied()
+}
+
 /// The smallest `pending_buf` that is worth it, in bytes.
 const LEAST_PENDING: u64 = 1024;
 /// After so many small flushes in a row a stream is handed over.

@@ -185,6 +185,11 @@ pub(crate) fn found_by(find: Find) {
     let _ = FIND.set(find);
 }
 
+/// The real library's function of that name, or libdeflate's; null if there is none.
+pub(crate) fn find(name: &CStr) -> *mut c_void {
+    FIND.get().map_or(std::ptr::null_mut(), |find| find(name))
+}
+
 /// The real functions; `None` where they are not to be had.
 #[inline]
 pub(crate) fn originals() -> Option<&'static Originals> {

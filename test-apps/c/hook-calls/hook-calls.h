@@ -99,6 +99,7 @@ void deflate_streams(struct transcript *t);
 void deflate_errors(struct transcript *t);
 void deflate_jumps(struct transcript *t);
 void inflates(struct transcript *t);
+void one_calls(struct transcript *t);
 void libdeflates(struct transcript *t);
 void ambient(struct transcript *t);
 void deep_stack(struct transcript *t);

@@ -52,6 +52,7 @@ static const struct section {
 	{"deflate-errors", TOGETHER, deflate_errors},
 	{"deflate-jumps", ALONE, deflate_jumps},
 	{"inflates", TOGETHER, inflates},
+	{"one-calls", TOGETHER, one_calls},
 	{"libdeflates", TOGETHER, libdeflates},
 	{"ambient", TOGETHER, ambient},
 	{"deep-stack", TOGETHER, deep_stack},

@@ -11,8 +11,8 @@ use std::process::ExitCode;
 use std::time::{Duration, SystemTime};
 
 /// Loads nginx and lighttpd with everything at once and checks every answer: full, resumed and
-/// broken TLS handshakes, HTTP/2, compressed and proxied pages, slow readers, throttled bodies,
-/// uploads; half of the clients reset their connections.
+/// broken TLS handshakes, HTTP/2, compressed, unpacked and proxied pages, slow readers, throttled
+/// bodies, uploads; half of the clients reset their connections.
 #[derive(Parser)]
 #[command(version)]
 struct Options {
@@ -31,6 +31,10 @@ struct Options {
     /// Helper threads of the engine simd.
     #[arg(long, default_value_t = 0, value_parser = clap::value_parser!(u32).range(0..=64))]
     simd_threads: u32,
+    /// Others than zlib compress, by this policy: never-bigger, balanced, fastest (compress.with = "isal").
+    #[arg(long, value_name = "POLICY", num_args = 0..=1, default_missing_value = "never-bigger")]
+    #[arg(value_parser = ["never-bigger", "balanced", "fastest"])]
+    isal: Option<String>,
     /// nginx's workers.
     #[arg(long, default_value_t = 2, value_parser = clap::value_parser!(u32).range(1..=64))]
     workers: u32,
@@ -62,6 +66,7 @@ fn run(options: &Options) -> Result<Report, HarnessError> {
         workers: options.workers,
         delay_max_ms: options.delay_max_ms,
         simd_threads: options.simd_threads,
+        isal: options.isal.clone(),
         seed: options.seed.unwrap_or(now.subsec_nanos() | 1),
     };
     let dir = tempfile::tempdir().map_err(|e| HarnessError::new("certificates", e))?;

@@ -1,5 +1,6 @@
 //! One HTTP/1.1 answer, read from a stream (RFC 9112, sections 4, 6 and 7).
 
+use flate2::read::GzDecoder;
 use std::io::{self, BufRead, Read};
 
 /// Most headers of an answer.
@@ -45,6 +46,14 @@ impl Answer {
         self.headers.iter().find(|(n, _)| n == name).map(|(_, value)| value.as_str())
     }
 
+    /// What the body stands for: its content coding, which may be gzip, taken off.
+    ///
+    /// # Errors
+    /// When it does not decode.
+    pub fn content(&self) -> io::Result<Vec<u8>> {
+        decode(&self.body, self.header("content-encoding") == Some("gzip"))
+    }
+
     /// Whether the server closes the connection after it.
     #[must_use]
     pub fn closes(&self) -> bool {
@@ -81,6 +90,15 @@ impl Answer {
         while read_line(stream)? != b"\r\n" {}
         Ok(())
     }
+}
+
+pub(super) fn decode(body: &[u8], gzip: bool) -> io::Result<Vec<u8>> {
+    if !gzip {
+        return Ok(body.to_vec());
+    }
+    let mut plain = Vec::new();
+    GzDecoder::new(body).read_to_end(&mut plain)?;
+    Ok(plain)
 }
 
 fn read_head(stream: &mut impl BufRead) -> io::Result<Vec<u8>> {

@@ -12,6 +12,8 @@ pub struct Tally {
     pub requests: u64,
     /// Bytes of their bodies, as on the wire.
     pub bytes: u64,
+    /// Those whose body was compressed, and right.
+    pub compressed: u64,
     /// Connections opened.
     pub connections: u64,
     /// Connections that the server closed between requests, and that were opened again.
@@ -51,6 +53,7 @@ impl Tally {
     pub fn add(&mut self, other: Self) {
         self.requests += other.requests;
         self.bytes += other.bytes;
+        self.compressed += other.compressed;
         self.connections += other.connections;
         self.reopened += other.reopened;
         self.aborted += other.aborted;

@@ -25,6 +25,8 @@ pub(super) enum Act {
     ProxiedTls,
     /// Proxied pages over HTTP.
     Proxied,
+    /// Pages that come compressed from the server behind, by clients that take none compressed.
+    Unpacked,
     /// Clients that read slowly.
     Slow,
     /// Large bodies, sent at a limited rate.
@@ -38,7 +40,7 @@ pub(super) enum Act {
 }
 
 /// Every kind.
-pub(super) const ALL: [Act; 13] = [
+pub(super) const ALL: [Act; 14] = [
     Act::Plain,
     Act::Many,
     Act::Full13,
@@ -47,6 +49,7 @@ pub(super) const ALL: [Act; 13] = [
     Act::Resumed12,
     Act::ProxiedTls,
     Act::Proxied,
+    Act::Unpacked,
     Act::Slow,
     Act::Throttled,
     Act::Uploads,
@@ -72,6 +75,7 @@ impl Act {
             Self::Resumed12 => "TLS 1.2 resumed",
             Self::ProxiedTls => "proxied TLS",
             Self::Proxied => "proxied",
+            Self::Unpacked => "unpacked",
             Self::Slow => "slow readers",
             Self::Throttled => "throttled",
             Self::Uploads => "uploads",
@@ -87,7 +91,12 @@ impl Act {
         while Instant::now() < end && tally.failures < 100 {
             portion = portion.wrapping_add(1);
             tally.add(self.portion(front, portion));
-            if self == Self::Uploads && !front.keeps {
+            let is_done = match self {
+                Self::Uploads => !front.keeps,
+                Self::Unpacked => front.unpacked.is_none(),
+                _ => false,
+            };
+            if is_done {
                 break;
             }
         }
@@ -107,7 +116,7 @@ impl Act {
             let below = format!("{below}/{}", front.name);
             Uploads { transport, below, clients: 4, files: 3, half_reset: true, seed }.run(port)
         };
-        let Front { site, proxied, throttled, .. } = front;
+        let Front { site, proxied, throttled, unpacked, .. } = front;
         match self {
             Self::Plain => crowd(Transport::Plain, 8).run(ports.plain, site),
             Self::Many => {
@@ -119,6 +128,9 @@ impl Act {
             Self::Resumed12 => closing(RESUMING_12.clone()).run(ports.tls, site),
             Self::ProxiedTls => crowd(Transport::tls13(), 8).run(ports.tls, proxied),
             Self::Proxied => crowd(Transport::Plain, 8).run(ports.plain, proxied),
+            Self::Unpacked => unpacked.as_ref().map_or_else(Tally::default, |pages| {
+                crowd(Transport::Plain, 8).run(ports.plain, pages)
+            }),
             Self::Slow => {
                 let slow = |transport, port| {
                     Crowd { slow: true, ..crowd(transport, 4) }

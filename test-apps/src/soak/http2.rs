@@ -80,11 +80,14 @@ fn run(
 
 fn compare(page: &Page, body: &Path, tally: &mut Tally) {
     match fs::read(body) {
-        Ok(body) if body == page.body => {
-            tally.requests += 1;
-            tally.bytes += body.len() as u64;
-        }
-        Ok(body) => tally.fail(format!("{}: {} wrong bytes by HTTP/2", page.path, body.len())),
+        Ok(body) => match page.compare_body(&body) {
+            Ok(()) => {
+                tally.requests += 1;
+                tally.bytes += body.len() as u64;
+                tally.compressed += u64::from(page.compressed());
+            }
+            Err(why) => tally.fail(format!("{} by HTTP/2: {why}", page.path)),
+        },
         Err(error) => tally.fail(HarnessError::new(&page.path, error)),
     }
 }

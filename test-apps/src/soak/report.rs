@@ -1,7 +1,7 @@
 //! What came of a soak, so far or in the end.
 
 use super::stage::Front;
-use super::{Soak, log, rests, sample, watch};
+use super::{Below, Soak, log, rests, sample, watch};
 use crate::crowd::Tally;
 use crate::growth::{Growth, Sample};
 use interlude_core::page::Snapshot;
@@ -12,7 +12,7 @@ use std::time::Duration;
 /// Findings that are kept in words, of each server.
 const WORDS: usize = 30;
 /// Counters of the summary.
-const COUNTERS: [&str; 13] = [
+const COUNTERS: [&str; 17] = [
     "event.delivered",
     "coroutine.parked",
     "coroutine.drained",
@@ -25,8 +25,14 @@ const COUNTERS: [&str; 13] = [
     "engine.recalled",
     "engine.quarantined",
     "bypass.quarantine",
+    "compress.taken",
+    "compress.whole",
+    "compress.buffer",
+    "decompress.taken",
     "panics",
 ];
+/// The counter that must not stay 0 where others than zlib compress: else nothing was tried.
+const TAKEN: &str = "compress.taken";
 /// Counters that must stay 0.
 const NEVER: [&str; 2] = ["panics", "coroutine.forced"];
 
@@ -43,6 +49,8 @@ pub struct Report {
 #[derive(Debug)]
 pub(super) struct OfServer {
     name: &'static str,
+    /// Is it to compress by others than zlib?
+    is_on_isal: bool,
     /// By kind of client.
     tallies: BTreeMap<&'static str, Tally>,
     samples: Vec<Sample>,
@@ -63,16 +71,21 @@ pub(super) struct OfServer {
 
 impl Report {
     pub(super) fn new(soak: &Soak, fronts: &[Front]) -> Self {
-        let Soak { time, below, workers, seed, reload, delay_max_ms, simd_threads: _ } = soak;
+        let Soak { time, below, workers, seed, reload, delay_max_ms, simd_threads: _, isal } = soak;
+        let is_on_isal = isal.is_some() && *below != Below::Stock;
+        let isal = match isal {
+            Some(policy) if is_on_isal => format!(", compressed by others, {policy}"),
+            _ => String::new(),
+        };
         let reload = if *reload { ", reloaded every second" } else { "" };
         let (time, total) = (time.as_secs(), workers);
         let head = format!(
-            "soak: {time} s over {below} ({delay_max_ms} ms at most), seed {seed}, {total} workers of nginx{reload}"
+            "soak: {time} s over {below} ({delay_max_ms} ms at most), seed {seed}, {total} workers of nginx{reload}{isal}"
         );
         Self {
             head,
             elapsed: Duration::ZERO,
-            fronts: fronts.iter().map(|front| OfServer::new(front.name)).collect(),
+            fronts: fronts.iter().map(|front| OfServer::new(front.name, is_on_isal)).collect(),
         }
     }
 
@@ -125,9 +138,10 @@ impl Report {
 }
 
 impl OfServer {
-    fn new(name: &'static str) -> Self {
+    fn new(name: &'static str, is_on_isal: bool) -> Self {
         Self {
             name,
+            is_on_isal,
             tallies: BTreeMap::new(),
             samples: Vec::new(),
             reloads: 0,
@@ -191,6 +205,9 @@ impl OfServer {
                 self.find(format!("{name}: {count}"));
             }
         }
+        if self.is_on_isal && self.counter(TAKEN) == 0 {
+            self.find(format!("{TAKEN}: 0"));
+        }
         // Too few rounds tell nothing of growth.
         let growth = Growth { samples: self.samples.clone(), tally: Tally::default() };
         if self.samples.len() >= 16
@@ -247,6 +264,8 @@ impl fmt::Display for OfServer {
                 tally.failures
             )?;
         }
+        let compressed: u64 = self.tallies.values().map(|tally| tally.compressed).sum();
+        writeln!(f, "  compressed bodies that were what the page is: {compressed}")?;
         if self.reloads > 0 {
             let Self { reloads, left, lost, .. } = self;
             let workers = self.counters.len();

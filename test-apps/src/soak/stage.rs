@@ -34,6 +34,8 @@ pub(super) struct Front {
     pub(super) proxied: Reference,
     /// Large ones at a limited rate, below `/throttled`.
     pub(super) throttled: Reference,
+    /// Those that the server behind compresses and this one unpacks, below `/unpacked`, if it does.
+    pub(super) unpacked: Option<Reference>,
 }
 
 /// What is particular to one of them.
@@ -42,6 +44,8 @@ struct Cast<'a> {
     workers: u32,
     is_reloaded: bool,
     keeps: bool,
+    /// lighttpd does not.
+    unpacks: bool,
     start: &'a dyn Fn(u32, &Preload) -> Result<Server, HarnessError>,
 }
 
@@ -72,6 +76,7 @@ impl Stage {
                 workers: soak.workers,
                 is_reloaded: true,
                 keeps: true,
+                unpacks: true,
                 start: &nginx,
             },
             Cast {
@@ -79,6 +84,7 @@ impl Stage {
                 workers: 1,
                 is_reloaded: false,
                 keeps: false,
+                unpacks: false,
                 start: &lighttpd,
             },
         ];
@@ -96,9 +102,15 @@ impl Front {
         preload: &Preload,
     ) -> Result<Self, HarnessError> {
         let stock = (cast.start)(1, &Preload::Stock)?;
-        let take = |path| Reference::take_below(path, stock.ports().plain, &place.site, true);
+        let take = |path| {
+            let pages = Reference::take_below(path, stock.ports().plain, &place.site, true)?;
+            if soak.isal.is_some() { pages.whoever_compresses() } else { Ok(pages) }
+        };
         let (site, proxied) = (take("")?, take("/proxied")?);
         let throttled = take("/throttled")?.sized(1 << 20..=usize::MAX);
+        let unpacked =
+            || Reference::take_below("/unpacked", stock.ports().plain, &place.site, false);
+        let unpacked = cast.unpacks.then(unpacked).transpose()?;
         Ok(Self {
             name: cast.name,
             server: (cast.start)(cast.workers, preload)?,
@@ -108,6 +120,7 @@ impl Front {
             site,
             proxied,
             throttled,
+            unpacked,
         })
     }
 }

@@ -176,6 +176,26 @@ fn compressions_park() {
     }
 }
 
+/// What zlib does by one call, and on files, goes through its own `deflate` and `inflate`, and so through their hooks.
+#[test]
+fn what_zlib_calls_of_its_own_is_taken_over_too() {
+    let native = app::run(PROGRAM, &["one-calls"], &Preload::Stock).unwrap();
+    for policy in ["never-bigger", "balanced", "fastest"] {
+        let isal = [("INTERLUDE_COMPRESS_WITH", "isal"), ("INTERLUDE_COMPRESS_POLICY", policy)];
+        for mode in ["inline", "coroutine"] {
+            let set = [&isal[..], &[("INTERLUDE_MODE", mode)]].concat();
+            let here = app::run(PROGRAM, &["one-calls"], &coroutine(&set)).unwrap();
+            let difference = difference(&native, &here);
+            assert!(difference.is_none(), "{mode} {policy}: {}", difference.unwrap_or_default());
+            let app = App::start(PROGRAM, &["one-calls", "hold"], &coroutine(&set));
+            let counters = ["compress.taken", "decompress.taken"].map(|name| app.counter(name));
+            app.stop();
+            // By `never-bigger`, level 1 and what comes whole: one call by `compress2`.
+            assert!(counters.iter().all(|count| *count >= 2), "{mode} {policy}: {counters:?}");
+        }
+    }
+}
+
 /// A device that does what the section's loop begins with, and compresses.
 const SIGNS_AND_COMPRESSES: &str = "\
 name = \"both\"

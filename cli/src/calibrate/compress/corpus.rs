@@ -3,7 +3,7 @@
 use interlude_test_apps::Content;
 
 /// Kinds of data, and what they are called.
-pub(super) const KINDS: [(&str, Content); 6] = [
+pub(crate) const KINDS: [(&str, Content); 6] = [
     ("html", Content::Html),
     ("json", Content::Json),
     ("javascript", Content::Script),

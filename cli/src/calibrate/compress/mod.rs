@@ -9,7 +9,9 @@
 //! Must not: change the table that is compiled into the library; speeds of one machine at one time choose
 //! it, and a person looks at them first.
 
-mod corpus;
+#[cfg(test)]
+mod buffers;
+pub(crate) mod corpus;
 mod docs;
 mod measure;
 mod report;

@@ -139,7 +139,7 @@ fn observe(event: Event) {
         Event::HandedOver(_) => 2,
         Event::Whole => 3,
         Event::InPieces(_) => 4,
-        Event::Decoded | Event::NotDecoded(_) => return,
+        Event::Decoded | Event::NotDecoded(_) | Event::Buffer | Event::NotBuffer(_) => return,
     };
     EVENTS[index].fetch_add(1, Ordering::Relaxed);
 }
@@ -151,7 +151,7 @@ pub(crate) const OTHER_POLICY: &str = "INTERLUDE_TEST_OTHER_POLICY";
 /// (`balanced`) or at its lowest (`fastest`).
 pub(crate) fn policy() -> Policy {
     match std::env::var(OTHER_POLICY).as_deref() {
-        Err(_) => Policy::NeverBigger,
+        Err(_) | Ok("" | "never-bigger") => Policy::NeverBigger,
         Ok("balanced") => Policy::Balanced,
         Ok("fastest") => Policy::Fastest,
         Ok(other) => panic!("{OTHER_POLICY}={other}"),

@@ -2,9 +2,7 @@
 //! is what went in.
 //!
 //! `cargo test --release -p interlude-deflate --test differential` plays some hundred plans. For longer:
-//! `INTERLUDE_FUZZ_SECONDS=3600 cargo test --release -p interlude-deflate --test differential -- \
-//! --ignored --nocapture`; the seed is said, and `INTERLUDE_FUZZ_SEED` sets it. What failed once is kept
-//! in `tests/differential.proptest-regressions`.
+//! `scripts/fuzz.sh --seconds 3600`. What failed once is kept in `tests/differential.proptest-regressions`.
 
 #[allow(dead_code, reason = "each of the tests uses a part of it")]
 #[path = "../common/mod.rs"]

@@ -80,7 +80,9 @@ fn observe(event: Event) {
         | Event::Left(_)
         | Event::HandedOver(_)
         | Event::Whole
-        | Event::InPieces(_) => return,
+        | Event::InPieces(_)
+        | Event::Buffer
+        | Event::NotBuffer(_) => return,
     };
     COUNTS[index].fetch_add(1, Ordering::Relaxed);
 }

@@ -2,8 +2,7 @@
 //! bytes, and the same bytes left alone.
 //!
 //! `cargo test --release -p interlude-deflate --test inflate` plays some hundred plans. For longer:
-//! `INTERLUDE_FUZZ_SECONDS=3600 cargo test --release -p interlude-deflate --test inflate -- --ignored
-//! --nocapture`; the seed is said, and `INTERLUDE_FUZZ_SEED` sets it. What failed once is kept in
+//! `scripts/fuzz.sh --only inflate --seconds 3600`. What failed once is kept in
 //! `tests/inflate.proptest-regressions`.
 
 #[allow(dead_code, reason = "each of the tests uses a part of it")]

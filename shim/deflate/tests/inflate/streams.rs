@@ -68,6 +68,29 @@ fn noise_is_refused_where_zlib_refuses_it() {
     assert!(library::counts().refused > refused + 100, "{:?}", library::counts());
 }
 
+/// Behind what there is of a window lie bytes of another stream, in memory that is lent to one after the other: no
+/// distance reaches them.
+#[test]
+fn no_byte_of_another_stream_is_reached() {
+    let (data, other) = (Data::Noisy { seed: 9, len: 60_000 }, GZIP.bytes());
+    let decoded = library::counts().decoded;
+    for kept in [0, 300, 5000, 20_000] {
+        for part in [5000, 25_000, 30_000] {
+            // The stream's beginning is missing, and the dictionary in its stead is too short.
+            let packed = Packing { data, window: -15, flush: Some((part, 2)), ..GZIP }.bytes();
+            let marker = packed.windows(4).position(|four| four == [0, 0, 0xff, 0xff]).unwrap() + 4;
+            assert_eq!(Side::new(OURS, 31).call(&other, 60_000, 4).0, 1);
+            let mut pair = Pair::new(packed[marker..].to_vec(), -15);
+            pair.step(Step::SetDictionary { len: kept });
+            // Output of zlib's and of ours is compared.
+            pair.inflate(packed.len(), 60_000, 0);
+            pair.play_out();
+            pair.ends();
+        }
+    }
+    assert!(library::counts().decoded > decoded);
+}
+
 /// A distance is compared with what there is of a window: none, some, all.
 #[test]
 fn distances_reach_as_far_back_as_zlibs() {
