@@ -1,21 +1,26 @@
-//! `bench handshake`: full TLS handshakes, each on a new connection.
+//! `bench handshake`: TLS handshakes, each on a new connection.
 
-use super::lanes;
+mod field;
+mod rows;
+
 use super::options::{Common, Plan};
-use super::outcome::Outcome;
 use super::rounds::{Workload, compare};
 use super::sample::{Sample, key};
 use super::storm::Storm;
 use super::variant::Variant;
 use super::web::{Web, examine};
+use super::{lanes, print};
 use crate::failure::Failure;
+use crate::output;
 use interlude_test_apps::{KeyKind, Tls, WebOptions, WebServer};
+use rows::Rows;
 use serde_json::{Map, Value, json};
+use std::process::ExitCode;
 
 /// Size of the file that is asked for, in bytes.
 const FILE: usize = 1024;
 
-/// Full TLS handshakes, each on a new connection and followed by a small request.
+/// TLS handshakes, each on a new connection and followed by a small request.
 #[derive(clap::Args)]
 pub(crate) struct Args {
     /// nginx or lighttpd
@@ -27,10 +32,13 @@ pub(crate) struct Args {
     /// Version of TLS
     #[arg(long, value_name = "VERSION", default_value = "1.3")]
     tls: Version,
-    /// Connections at a time
-    #[arg(long, value_name = "N", default_value_t = 64)]
+    /// Resume sessions, all but a connection's first, by what the server keeps or hands out
+    #[arg(long, value_name = "BY")]
+    resume: Option<Resume>,
+    /// Connections at a time; of several, as in 1,8,64, each is measured, and a row of the table
+    #[arg(long, value_name = "LIST", value_delimiter = ',', default_value = "64")]
     #[arg(value_parser = clap::value_parser!(u32).range(1..=10000))]
-    connections: u32,
+    connections: Vec<u32>,
     /// Requests on each connection; 1 where not given, 0 with lighttpd
     #[arg(long, value_name = "N", value_parser = clap::value_parser!(u32).range(0..=1000))]
     requests: Option<u32>,
@@ -45,6 +53,24 @@ pub(crate) enum Version {
     V12,
     #[value(name = "1.3")]
     V13,
+}
+
+/// How a session is resumed.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, clap::ValueEnum)]
+pub(crate) enum Resume {
+    /// The client hands in what the server has given it.
+    Tickets,
+    /// The client names a session that the server has kept.
+    Ids,
+}
+
+impl Resume {
+    fn name(self) -> &'static str {
+        match self {
+            Self::Tickets => "tickets",
+            Self::Ids => "ids",
+        }
+    }
 }
 
 impl Version {
@@ -65,6 +91,24 @@ impl Version {
 }
 
 impl Args {
+    /// With what a server is told to keep sessions instead of handing them out, where that is asked for.
+    fn without_tickets(&self) -> Result<&'static str, Failure> {
+        match (self.resume, self.server) {
+            (Some(Resume::Ids), WebServer::Nginx) => Ok("ssl_session_tickets off;\n"),
+            (Some(Resume::Ids), WebServer::Lighttpd) => {
+                Err(Failure::usage("lighttpd keeps no sessions: --resume tickets"))
+            }
+            _ => Ok(""),
+        }
+    }
+
+    /// The key, where the strongest of the field was measured by such handshakes.
+    fn field(&self) -> Option<KeyKind> {
+        let is_such =
+            self.server == WebServer::Nginx && self.tls == Version::V13 && self.resume.is_none();
+        is_such.then_some(self.key)
+    }
+
     /// lighttpd holds a connection that it was asked to close for five seconds more, unless the
     /// client answers its close alert, which tls-storm does not: so there the client closes first,
     /// right after the handshake.
@@ -76,39 +120,59 @@ impl Args {
     }
 }
 
-/// Measures.
-pub(crate) fn run(args: &Args) -> Result<Outcome, Failure> {
+/// Measures, and prints what came of it.
+pub(crate) fn run(args: &Args) -> Result<ExitCode, Failure> {
     let plan = args.common.plan(true)?;
     let options = WebOptions {
         key: args.key,
         tls: args.tls.offered(),
         gzip: None,
         http2: false,
+        extra: args.without_tickets()?.to_owned(),
         ..WebOptions::default()
     };
     let web = Web::prepare(args.server, options, FILE, &plan)?;
-    compare(&Handshake { args, plan: &plan, web }, &plan)
+    let measure = |connections: u32| {
+        // What is limited by default is the time of one row.
+        let plan = args.common.plan(true)?;
+        compare(&Handshake { args, connections, plan: &plan, web: &web }, &plan)
+    };
+    if let [connections] = *args.connections {
+        return print(&measure(connections)?, args.common.json);
+    }
+    let mut rows = Vec::new();
+    for connections in &args.connections {
+        rows.push((*connections, measure(*connections)?));
+    }
+    let rows = Rows { rows, field: args.field() };
+    if args.common.json { output::print_json(&rows.json()) } else { output::print(&rows.text()) }
 }
 
 struct Handshake<'a> {
     args: &'a Args,
+    connections: u32,
     plan: &'a Plan,
-    web: Web,
+    web: &'a Web,
 }
 
 impl Workload for Handshake<'_> {
     const NAME: &'static str = "handshake";
-    const RATIOS: &'static [&'static str] = &[key::PER_SECOND, key::PER_SERVER_CPU_SECOND];
+    const RATIOS: &'static [&'static str] =
+        &[key::PER_SECOND, key::PER_SERVER_CPU_SECOND, key::P50_US];
 
     fn params(&self) -> Map<String, Value> {
-        let Args { server, key, tls, connections, .. } = self.args;
-        Map::from_iter([
+        let Args { server, key, tls, resume, .. } = self.args;
+        let mut params = Map::from_iter([
             ("server".to_owned(), json!(server.name())),
             ("key".to_owned(), json!(key.name())),
             ("tls".to_owned(), json!(tls.name())),
-            ("connections".to_owned(), json!(connections)),
+            ("connections".to_owned(), json!(self.connections)),
             ("requests".to_owned(), json!(self.args.requests())),
-        ])
+        ]);
+        if let Some(resume) = resume {
+            params.insert("resume".to_owned(), json!(resume.name()));
+        }
+        params
     }
 
     fn measure(&self, variant: &Variant) -> Result<Sample, Failure> {
@@ -118,7 +182,8 @@ impl Workload for Handshake<'_> {
         let storm = Storm {
             port: server.ports().tls,
             tls: self.args.tls.name(),
-            connections: self.args.connections,
+            connections: self.connections,
+            resumes: self.args.resume.is_some(),
             requests: self.args.requests(),
             path: &file.path,
             expected: &expected,
@@ -127,9 +192,13 @@ impl Workload for Handshake<'_> {
         let report = storm.run(self.plan)?;
         let cpu = server.cpu_time().saturating_sub(before).as_secs_f64();
         examine(&server, variant)?;
+        if self.args.resume.is_some() && report.resumed == 0 {
+            return Err(Failure::not_so("no session was resumed"));
+        }
         let sample = Sample::default()
             .with(key::PER_SECOND, report.handshakes_per_s)
             .with(key::PER_SERVER_CPU_SECOND, report.handshakes as f64 / cpu.max(0.01))
+            .with(key::US_PER_HANDSHAKE, 1e6 * cpu / (report.handshakes as f64).max(1.0))
             .with(key::P50_US, report.handshake_us.p50)
             .with(key::P99_US, report.handshake_us.p99)
             .with(key::CLIENT_CPU, report.client_cpu())

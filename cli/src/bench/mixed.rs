@@ -101,6 +101,7 @@ impl Mixed<'_> {
             port: server.ports().tls,
             tls: Version::V13.name(),
             connections: self.args.connections,
+            resumes: false,
             requests: 0,
             path: &file.path,
             expected: &expected,
