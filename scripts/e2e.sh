@@ -8,9 +8,11 @@
 #   scripts/e2e.sh --growth [REQUESTS]    memory and open files over 200000 requests
 #   scripts/e2e.sh --aborts [CONNECTIONS] the same over 100000 connections reset while parked
 #   scripts/e2e.sh --stall                how long a loop stands when its engine comes to hang
+#   scripts/e2e.sh --clients [HANDSHAKES] 100000 full handshakes over the engine simd, by rustls, openssl
+#                                         s_client and curl over OpenSSL and GnuTLS: each has to accept all
 #   scripts/e2e.sh --help                 all options
 set -eu
 cd "$(dirname "$0")/.."
-cargo build --quiet --release -p interlude-shim -p interlude-test-apps --bin e2e --lib
+cargo build --quiet --release -p interlude-shim -p interlude-test-apps --bin e2e --bin tls-storm --lib
 target=${CARGO_TARGET_DIR:-target}
 exec "$target/release/e2e" --certificates "$target/certificates" "$@"

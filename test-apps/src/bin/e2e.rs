@@ -5,10 +5,11 @@
 //! Exit code: 0 no difference (or no growth), 1 at least one, 2 bad usage.
 
 use clap::Parser;
+use interlude_test_apps::clients::{self, Shares};
 use interlude_test_apps::growth::Growth;
 use interlude_test_apps::matrix::{Case, MODES, Outcome, Workplace};
 use interlude_test_apps::stall::{self, Stall};
-use interlude_test_apps::{HarnessError, WebServer};
+use interlude_test_apps::{HarnessError, KeyKind, Preload, Shim, WebServer};
 use std::path::PathBuf;
 use std::process::ExitCode;
 use std::time::Duration;
@@ -51,6 +52,22 @@ struct Options {
     /// Measure how long each server's loop stands when its engine comes to hang for good.
     #[arg(long, conflicts_with_all = ["requests", "only", "selection", "list", "growth", "aborts"])]
     stall: bool,
+    /// Have clients of other make accept so many full handshakes instead, every signature verified:
+    /// rustls, openssl s_client, and curl over OpenSSL and over GnuTLS; with each kind of key, over the
+    /// engine simd.
+    #[arg(
+        long,
+        value_name = "HANDSHAKES",
+        num_args = 0..=1,
+        default_missing_value = "100000",
+        value_parser = clap::value_parser!(u32).range(1000..),
+        conflicts_with_all = ["requests", "only", "selection", "list", "growth", "aborts", "stall"]
+    )]
+    clients: Option<u32>,
+    /// How many of a hundred of those each client makes [rustls=80,openssl=4,curl-openssl=8,curl-gnutls=8]:
+    /// one of openssl takes a process.
+    #[arg(long, value_name = "NAME=PERCENT,...", requires = "clients")]
+    shares: Option<Shares>,
     /// Print the cases and run none.
     #[arg(long)]
     list: bool,
@@ -70,11 +87,18 @@ fn main() -> ExitCode {
         cases.iter().for_each(|case| println!("{case}"));
         return ExitCode::SUCCESS;
     }
+    if let Some(handshakes) = options.clients {
+        return verdict(clients(&options, handshakes as usize));
+    }
     let result = match (options.growth.is_some() || options.aborts.is_some(), options.stall) {
         (true, _) => watch(&options),
         (false, true) => stall(&options),
         (false, false) => run(&options, &cases),
     };
+    verdict(result)
+}
+
+fn verdict(result: Result<usize, HarnessError>) -> ExitCode {
     match result {
         Ok(0) => ExitCode::SUCCESS,
         Ok(failed) => {
@@ -162,6 +186,23 @@ fn is_flat(server: WebServer, mode: &str, growth: &Growth) -> bool {
     let flat = growth.flat();
     println!("    {}", flat.as_ref().map_or_else(String::as_str, |()| "flat"));
     flat.is_ok() && growth.tally.clean()
+}
+
+/// Has handshakes made with each kind of key; returns how many clients did not accept all.
+fn clients(options: &Options, handshakes: usize) -> Result<usize, HarnessError> {
+    let (place, _dir) = workplace(options)?;
+    let preload = Preload::Shim(Shim::find()?.mode("coroutine").with("INTERLUDE_ENGINE", "simd"));
+    let shares = options.shares.unwrap_or_default();
+    println!("key         TLS  client       accepted");
+    let mut failed = 0;
+    for key in KeyKind::ALL {
+        let each = handshakes / KeyKind::ALL.len();
+        for (version, outcome) in clients::run(key, &preload, each, shares, &place)? {
+            println!("{:<11} {version}  {outcome}", key.name());
+            failed += usize::from(!outcome.is_right());
+        }
+    }
+    Ok(failed)
 }
 
 /// Measures each server; returns how many stood for too long or answered wrongly.

@@ -6,6 +6,7 @@
 #[allow(dead_code)]
 mod app;
 mod client;
+mod clients;
 mod handshakes;
 mod helpers;
 mod keys;

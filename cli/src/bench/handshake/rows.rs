@@ -160,18 +160,21 @@ mod tests {
 
     #[test]
     fn the_table_has_a_row_for_each_number_of_connections() {
-        let expected = "\
-handshake  key=rsa2048
-
-connections    variant  per s  of stock  per CPU s  of stock  us CPU  stock's  p50 of stock  lanes  \
-in lanes %  errors  field
-1            coroutine   1000     1.000       1000     1.000    1000     1000         1.000    7.8  \
-        99       0  0.559
-64           coroutine   2000     2.000       2000     2.000     500     1000         0.500    7.8  \
-        99       0  1.701
-
-field: the strongest of the field per CPU second, of its own stock, on another day
-";
+        let head = "connections    variant  per s  of stock  per CPU s  of stock  us CPU  stock's  \
+                    p50 of stock  lanes  in lanes %  errors  field";
+        let lines = [
+            "handshake  key=rsa2048",
+            "",
+            head,
+            "1            coroutine   1000     1.000       1000     1.000    1000     1000  \
+             \x20      1.000    7.8          99       0  0.559",
+            "64           coroutine   2000     2.000       2000     2.000     500     1000  \
+             \x20      0.500    7.8          99       0  1.701",
+            "",
+            "field: the strongest of the field per CPU second, of its own stock, on another day",
+            "",
+        ];
+        let expected = lines.join("\n");
         assert_eq!(rows(Some(KeyKind::Rsa2048)).text(), expected);
         assert!(!rows(None).text().contains("field"));
     }

@@ -23,7 +23,7 @@ pub(crate) enum Version {
 /// The key exchange group that is offered first.
 #[derive(Clone, Copy, Debug, Eq, PartialEq, clap::ValueEnum)]
 pub(crate) enum Group {
-    /// X25519, with P-256 offered behind it
+    /// X25519, with P-256 and P-384 offered behind it
     #[value(name = "x25519")]
     X25519,
     /// P-256 alone

@@ -71,7 +71,8 @@ fn versions(version: Version) -> &'static [&'static SupportedProtocolVersion] {
 
 fn provider(group: Group) -> CryptoProvider {
     let kx_groups: Vec<&'static dyn SupportedKxGroup> = match group {
-        Group::X25519 => vec![&share::X25519, &share::P256],
+        // By TLS 1.2, the curve of a certificate has to be offered, too.
+        Group::X25519 => vec![&share::X25519, &share::P256, &share::P384],
         Group::P256 => vec![&share::P256],
     };
     let cipher_suites = vec![
