@@ -32,6 +32,9 @@ pub(crate) struct Args {
     /// Version of TLS
     #[arg(long, value_name = "VERSION", default_value = "1.3")]
     tls: Version,
+    /// How a key is agreed on and signed for by TLS 1.2: as the key of the certificate has it, where not given
+    #[arg(long, value_name = "NAME")]
+    cipher: Option<Cipher>,
     /// Resume sessions, all but a connection's first, by what the server keeps or hands out
     #[arg(long, value_name = "BY")]
     resume: Option<Resume>,
@@ -53,6 +56,34 @@ pub(crate) enum Version {
     V12,
     #[value(name = "1.3")]
     V13,
+}
+
+/// What the first part of a suite's name says, by TLS 1.2.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, clap::ValueEnum)]
+pub(crate) enum Cipher {
+    /// An ephemeral key, signed for by RSA.
+    #[value(name = "ECDHE-RSA")]
+    EcdheRsa,
+    /// An ephemeral key, signed for on a curve.
+    #[value(name = "ECDHE-ECDSA")]
+    EcdheEcdsa,
+    /// The client encrypts its secret to the server's key.
+    #[value(name = "RSA")]
+    Rsa,
+}
+
+impl Cipher {
+    fn name(self) -> &'static str {
+        match self {
+            Self::EcdheRsa => "ECDHE-RSA",
+            Self::EcdheEcdsa => "ECDHE-ECDSA",
+            Self::Rsa => "RSA",
+        }
+    }
+
+    fn suits(self, key: KeyKind) -> bool {
+        matches!(key, KeyKind::Rsa2048 | KeyKind::Rsa4096) == (self != Self::EcdheEcdsa)
+    }
 }
 
 /// How a session is resumed.
@@ -102,6 +133,21 @@ impl Args {
         }
     }
 
+    fn check(&self) -> Result<(), Failure> {
+        let Some(cipher) = self.cipher else { return Ok(()) };
+        let (name, key) = (cipher.name(), self.key.name());
+        if self.tls != Version::V12 {
+            return Err(Failure::usage(format!("--cipher {name} is TLS 1.2's: --tls 1.2")));
+        }
+        if !cipher.suits(self.key) {
+            return Err(Failure::usage(format!("--cipher {name} is not for --key {key}")));
+        }
+        if cipher == Cipher::Rsa && self.resume.is_some() {
+            return Err(Failure::usage("--cipher RSA and --resume are not measured together"));
+        }
+        Ok(())
+    }
+
     /// The key, where the strongest of the field was measured by such handshakes.
     fn field(&self) -> Option<KeyKind> {
         let is_such =
@@ -122,6 +168,7 @@ impl Args {
 
 /// Measures, and prints what came of it.
 pub(crate) fn run(args: &Args) -> Result<ExitCode, Failure> {
+    args.check()?;
     let plan = args.common.plan(true)?;
     let options = WebOptions {
         key: args.key,
@@ -161,7 +208,7 @@ impl Workload for Handshake<'_> {
         &[key::PER_SECOND, key::PER_SERVER_CPU_SECOND, key::P50_US];
 
     fn params(&self) -> Map<String, Value> {
-        let Args { server, key, tls, resume, .. } = self.args;
+        let Args { server, key, tls, cipher, resume, .. } = self.args;
         let mut params = Map::from_iter([
             ("server".to_owned(), json!(server.name())),
             ("key".to_owned(), json!(key.name())),
@@ -169,6 +216,9 @@ impl Workload for Handshake<'_> {
             ("connections".to_owned(), json!(self.connections)),
             ("requests".to_owned(), json!(self.args.requests())),
         ]);
+        if let Some(cipher) = cipher {
+            params.insert("cipher".to_owned(), json!(cipher.name()));
+        }
         if let Some(resume) = resume {
             params.insert("resume".to_owned(), json!(resume.name()));
         }
@@ -184,6 +234,7 @@ impl Workload for Handshake<'_> {
             tls: self.args.tls.name(),
             connections: self.connections,
             resumes: self.args.resume.is_some(),
+            static_rsa: self.args.cipher == Some(Cipher::Rsa),
             requests: self.args.requests(),
             path: &file.path,
             expected: &expected,
@@ -204,5 +255,56 @@ impl Workload for Handshake<'_> {
             .with(key::CLIENT_CPU, report.client_cpu())
             .errors(report.error_total);
         Ok(lanes::add_to(sample, &server))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use clap::Parser;
+
+    #[derive(Parser)]
+    struct Line {
+        #[command(flatten)]
+        args: Args,
+    }
+
+    fn args(line: &str) -> Args {
+        Line::parse_from(line.split_whitespace()).args
+    }
+
+    #[test]
+    fn connections_may_be_a_list() {
+        assert_eq!(args("handshake --connections 1,8,1024").connections, [1, 8, 1024]);
+        assert_eq!(args("handshake").connections, [64]);
+        assert!(Line::try_parse_from(["handshake", "--connections", "1,0"]).is_err());
+    }
+
+    #[test]
+    fn a_cipher_is_one_of_tls_1_2_that_the_key_can_do() {
+        let is_fit = |line: &str| args(&format!("handshake {line}")).check().is_ok();
+        assert!(is_fit("--tls 1.2 --cipher RSA --key rsa4096"));
+        assert!(is_fit("--tls 1.2 --cipher ECDHE-ECDSA --key ecdsa-p256"));
+        assert!(is_fit("--tls 1.2 --cipher ECDHE-RSA --resume ids"));
+        assert!(!is_fit("--cipher ECDHE-RSA"));
+        assert!(!is_fit("--tls 1.2 --cipher RSA --key ed25519"));
+        assert!(!is_fit("--tls 1.2 --cipher ECDHE-ECDSA --key rsa2048"));
+        assert!(!is_fit("--tls 1.2 --cipher RSA --resume tickets"));
+    }
+
+    #[test]
+    fn only_nginx_keeps_sessions() {
+        let told = |line: &str| args(&format!("handshake {line}")).without_tickets().map(str::len);
+        assert_eq!(told("--resume tickets").ok(), Some(0));
+        assert!(told("--resume ids").is_ok_and(|len| len > 0));
+        assert!(told("--resume ids --server lighttpd").is_err());
+    }
+
+    #[test]
+    fn the_field_is_beside_what_it_was_measured_by() {
+        assert_eq!(args("handshake --key ecdsa-p256").field(), Some(KeyKind::EcdsaP256));
+        for other in ["--server lighttpd", "--tls 1.2", "--resume tickets"] {
+            assert_eq!(args(&format!("handshake {other}")).field(), None, "{other}");
+        }
     }
 }

@@ -102,6 +102,7 @@ impl Mixed<'_> {
             tls: Version::V13.name(),
             connections: self.args.connections,
             resumes: false,
+            static_rsa: false,
             requests: 0,
             path: &file.path,
             expected: &expected,

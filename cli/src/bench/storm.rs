@@ -23,6 +23,8 @@ pub(crate) struct Storm<'a> {
     pub(crate) connections: u32,
     /// Does a connection resume a session of an earlier one?
     pub(crate) resumes: bool,
+    /// Is it TLS 1.2 without an ephemeral key?
+    pub(crate) static_rsa: bool,
     /// Requests on each connection, one after the other.
     pub(crate) requests: u32,
     /// What is asked for.
@@ -82,6 +84,9 @@ impl Storm<'_> {
         command.args(["--connections", &self.connections.to_string()]);
         if self.resumes {
             command.arg("--resume");
+        }
+        if self.static_rsa {
+            command.arg("--static-rsa");
         }
         command.args(["--requests-per-connection", &self.requests.to_string()]);
         command.args(["--seconds", &seconds.to_string()]);
