@@ -98,7 +98,7 @@ impl Session {
             };
             let written = match self {
                 Self::Plain(waiting) => write(waiting),
-                Self::StaticRsa(session) => write(session.to_go()),
+                Self::StaticRsa(session) => write(session.outgoing()),
                 Self::Tls(session) => session.tls.write_tls(stream),
             };
             match written {
@@ -152,7 +152,7 @@ impl Session {
     fn has_queued(&mut self) -> bool {
         match self {
             Self::Plain(waiting) => !waiting.is_empty(),
-            Self::StaticRsa(session) => !session.to_go().is_empty(),
+            Self::StaticRsa(session) => !session.outgoing().is_empty(),
             Self::Tls(session) => session.tls.wants_write(),
         }
     }

@@ -95,7 +95,7 @@ impl StaticRsaSession {
     }
 
     /// What is to be sent.
-    pub(crate) fn to_go(&mut self) -> &mut Vec<u8> {
+    pub(crate) fn outgoing(&mut self) -> &mut Vec<u8> {
         &mut self.stream.get_mut().to_go
     }
 
