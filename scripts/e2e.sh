@@ -11,9 +11,11 @@
 #   scripts/e2e.sh --stall                how long a loop stands when its engine comes to hang
 #   scripts/e2e.sh --reloads [TIMES]      200 reloads of each server under load
 #   scripts/e2e.sh --infer [REQUESTS]     the inference server's answers and their order, 100000 an engine
+#   scripts/e2e.sh --clients [HANDSHAKES] 100000 full handshakes over the engine simd, by rustls, openssl
+#                                         s_client and curl over OpenSSL and GnuTLS: each has to accept all
 #   scripts/e2e.sh --help                 all options
 set -eu
 cd "$(dirname "$0")/.."
-cargo build --quiet --release -p interlude-shim -p interlude-test-apps --bin e2e --lib
+cargo build --quiet --release -p interlude-shim -p interlude-test-apps --bin e2e --bin tls-storm --lib
 target=${CARGO_TARGET_DIR:-target}
 exec "$target/release/e2e" --certificates "$target/certificates" "$@"

@@ -21,7 +21,7 @@ set -euo pipefail
 
 PACKAGES=(
     nginx lighttpd lighttpd-mod-openssl lighttpd-mod-deflate redis-server    # what is accelerated
-    wrk redis-tools curl nghttp2-client openssl                              # clients, certificates
+    wrk redis-tools curl libcurl3-gnutls nghttp2-client openssl                              # clients, certificates
     gcc g++ binutils pkg-config libc6-dev libssl-dev zlib1g-dev libdeflate-dev   # to build with
     nasm autoconf automake libtool make                                      # to build ISA-L with
     gdb valgrind                                                             # to look closely with

@@ -39,6 +39,7 @@ const PROGRAMS: &[(&str, &[&str])] = &[
     ("handlers", &["handlers.c"]),
     ("leaving", &["leaving.c"]),
     ("static-key", &["static-key.c"]),
+    ("curl-client", &["curl-client.c"]),
     ("exceptions", &["exceptions/main.c", "exceptions/handlers.cpp"]),
     (
         "epoll-held",

@@ -12,6 +12,7 @@ mod ed25519;
 pub(crate) mod epoll;
 pub(crate) mod evp;
 pub(crate) mod io;
+pub(crate) mod key_digests;
 pub(crate) mod key_names;
 pub(crate) mod key_schedule;
 pub(crate) mod lanes;

@@ -52,7 +52,7 @@ pub(crate) enum Bypass {
     Late,
     /// The server ends or restarts (see `signals`).
     WindingDown,
-    /// It is faster alone than together with others, or has no company, as was measured (engine `onnx`).
+    /// It is faster alone than together with others, as was measured (engine `onnx`), or has found no company lately (`onnx`, `simd`).
     Apart,
     /// The engine compresses whole buffers only (`plugin`), and this is a part of a stream, or one that is set up
     /// in a way that others cannot follow.

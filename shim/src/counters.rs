@@ -99,6 +99,8 @@ counters! {
     BypassPartial = "bypass.partial",
     BypassPanicked = "bypass.panicked",
     BypassOtherWait = "bypass.other_wait",
+    KeyDigestsCompared = "key_digests.compared",
+    KeyDigestsWrong = "key_digests.wrong",
     KeyNamesCompared = "key_names.compared",
     KeyNamesWrong = "key_names.wrong",
     CompressTaken = "compress.taken",

@@ -14,7 +14,9 @@ use std::sync::{Arc, OnceLock};
 use std::time::{Duration, Instant};
 
 use interlude_core::cost::Size;
-use interlude_offload::{Call, Completion, Engine, Guard, Job, JobKind, Tally, Ticket, Work};
+use interlude_offload::{
+    Call, Completion, Engine, Guard, Job, JobKind, Reason, Tally, Ticket, Work,
+};
 use interlude_settings::{Check, EngineName, Mode};
 
 use crate::bypass::Bypass;
@@ -350,7 +352,14 @@ fn with_counted_engine(thread: &Thread, body: impl FnOnce(&mut Guard<dyn Engine>
         if engine.capabilities().has_lanes {
             let mut passes = thread.passes.borrow_mut();
             engine.take_passes(&mut passes);
-            passes.drain(..).for_each(|pass| count_pass(&pass));
+            for pass in passes.drain(..) {
+                count_pass(&pass);
+                let mut company = thread.company.borrow_mut();
+                match pass.reason {
+                    Reason::TooFew => company.stayed_away(pass.kind.index()),
+                    Reason::Full | Reason::Idle => company.came(pass.kind.index()),
+                }
+            }
             let mut runs = thread.runs.borrow_mut();
             engine.take_runs(&mut runs);
             runs.drain(..).for_each(|run| count_run(&run));

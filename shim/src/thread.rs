@@ -12,6 +12,7 @@ use std::sync::{Arc, Mutex, MutexGuard, Once, OnceLock, TryLockError};
 use std::time::{Duration, Instant};
 
 use interlude_core::claims::{Claims, Rules};
+use interlude_core::company::Company;
 use interlude_core::cost::Costs;
 use interlude_core::fence::Fence;
 use interlude_core::habit::Habits;
@@ -20,7 +21,7 @@ use interlude_core::ready::Delivered;
 use interlude_fiber::{Fiber, on_roomy_stack};
 use interlude_offload::{
     Chaos, ChaosConfig, Cores, CoresConfig, Device, DeviceConfig, Engine, Guard, Inline, JobKind,
-    Onnx, OnnxConfig, Pass, Plugin, PluginLibrary, Run, Shares, Simd, Terms,
+    LaneKind, Onnx, OnnxConfig, Pass, Plugin, PluginLibrary, Run, Shares, Simd, Terms,
 };
 use interlude_settings::{DeviceResults, EngineName, Settings};
 
@@ -61,6 +62,8 @@ pub(crate) struct Thread {
     pub(crate) nesting: RefCell<Nesting>,
     /// How long heavy calls take.
     pub(crate) costs: RefCell<Costs>,
+    /// Which operations find others to share a pass with (engine `simd`), by kind of lane.
+    pub(crate) company: RefCell<Company>,
     /// What the server's clocks show.
     pub(crate) fence: RefCell<Fence>,
     /// Are there events that the server has yet to see, besides those of the running coroutine?
@@ -104,6 +107,7 @@ impl Thread {
             forked: Cell::new(false),
             nesting: RefCell::new(Nesting::default()),
             costs: RefCell::new(Costs::new(JobKind::ALL.len())),
+            company: RefCell::new(Company::new(LaneKind::ALL.len())),
             fence: RefCell::new(Fence::default()),
             backlog: Cell::new(false),
             catches_up: Cell::new(false),

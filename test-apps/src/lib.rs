@@ -21,6 +21,7 @@
 
 mod app_server;
 mod certificates;
+pub mod clients;
 pub mod crowd;
 mod error;
 pub mod growth;

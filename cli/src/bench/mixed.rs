@@ -101,6 +101,8 @@ impl Mixed<'_> {
             port: server.ports().tls,
             tls: Version::V13.name(),
             connections: self.args.connections,
+            resumes: false,
+            static_rsa: false,
             requests: 0,
             path: &file.path,
             expected: &expected,

@@ -8,7 +8,8 @@
 //!             Outcome                   medians, ratios within a round
 //!            /       \
 //!         JSON      table               `switch` and `crypto` make theirs without a server;
-//!                                       `device` has rounds and a report of its own
+//!                                       `device` has rounds and a report of its own;
+//!                                       `handshake` may have several outcomes, a row each
 //! ```
 //!
 //! Must not: be used as a test, or compare numbers of different runs.
@@ -72,7 +73,7 @@ enum Bench {
 pub(crate) fn run(args: &Args) -> Result<ExitCode, Failure> {
     interrupt::watch()?;
     let (outcome, json) = match &args.bench {
-        Bench::Handshake(args) => (handshake::run(args)?, args.common.json),
+        Bench::Handshake(args) => return handshake::run(args),
         Bench::Gzip(args) => (gzip::run(args)?, args.common.json),
         Bench::Overhead(args) => (overhead::run(args)?, args.common.json),
         Bench::Mixed(args) => (mixed::run(args)?, args.common.json),

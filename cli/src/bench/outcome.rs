@@ -62,6 +62,13 @@ impl Outcome {
         Self { bench, params, variants, ratios, counts_errors: true }
     }
 
+    /// The ratio of a variant's value to that of whatever it is compared with.
+    pub(crate) fn ratio(&self, variant: &str, key: &str) -> Option<f64> {
+        let is_its = |name: &str| name.split_once('/').is_some_and(|(of, _)| of == variant);
+        let (_, ratios) = self.ratios.iter().find(|(name, _)| is_its(name))?;
+        ratios.iter().find(|(known, _)| *known == key).map(|(_, value)| *value)
+    }
+
     /// The one object of `--json`.
     pub(crate) fn json(&self) -> Value {
         let variants: Vec<Value> =

@@ -6,6 +6,8 @@ pub(crate) mod key {
     pub(crate) const PER_SECOND: &str = "per_second";
     /// Operations per second of CPU time of all the server's processes and threads.
     pub(crate) const PER_SERVER_CPU_SECOND: &str = "per_server_cpu_second";
+    /// CPU time of the server for one handshake, in microseconds.
+    pub(crate) const US_PER_HANDSHAKE: &str = "us_per_handshake";
     /// Median latency, in microseconds.
     pub(crate) const P50_US: &str = "p50_us";
     /// 99th percentile of the latency, in microseconds.

@@ -21,6 +21,10 @@ pub(crate) struct Storm<'a> {
     pub(crate) tls: &'a str,
     /// Connections at a time.
     pub(crate) connections: u32,
+    /// Does a connection resume a session of an earlier one?
+    pub(crate) resumes: bool,
+    /// Is it TLS 1.2 without an ephemeral key?
+    pub(crate) static_rsa: bool,
     /// Requests on each connection, one after the other.
     pub(crate) requests: u32,
     /// What is asked for.
@@ -35,6 +39,8 @@ pub(crate) struct Report {
     elapsed_s: f64,
     /// Handshakes that were finished.
     pub(crate) handshakes: u64,
+    /// Those of which resumed a session.
+    pub(crate) resumed: u64,
     /// Per second of wall clock.
     pub(crate) handshakes_per_s: f64,
     /// Failed connections.
@@ -76,6 +82,12 @@ impl Storm<'_> {
         command.args(["--connect", &format!("127.0.0.1:{}", self.port)]);
         command.args(["--tls", self.tls]);
         command.args(["--connections", &self.connections.to_string()]);
+        if self.resumes {
+            command.arg("--resume");
+        }
+        if self.static_rsa {
+            command.arg("--static-rsa");
+        }
         command.args(["--requests-per-connection", &self.requests.to_string()]);
         command.args(["--seconds", &seconds.to_string()]);
         command.args(["--path", self.path]).arg("--expect-file").arg(self.expected);
@@ -120,7 +132,7 @@ mod tests {
 
     #[test]
     fn a_report_is_read_from_what_tls_storm_prints() {
-        let stdout = r#"{"elapsed_s": 2.0, "handshakes": 10, "handshakes_per_s": 5.0,
+        let stdout = r#"{"elapsed_s": 2.0, "handshakes": 10, "resumed": 4, "handshakes_per_s": 5.0,
             "error_total": 1, "messages": [{"text": "reset", "times": 1}], "requests": 9,
             "handshake_us": {"count": 10, "mean": 2.0, "p50": 3.0, "p90": 4.0, "p99": 7.0},
             "client_cpu_s": 0.5}"#;

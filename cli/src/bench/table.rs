@@ -9,18 +9,11 @@ const SATURATED: f64 = 0.95;
 
 /// The parameters, the table, and what has to be known to read it.
 pub(crate) fn text(outcome: &Outcome) -> String {
-    let params: Vec<String> =
-        outcome.params.iter().map(|(name, value)| format!("{name}={}", plain(value))).collect();
-    let mut text = format!("{}  {}\n\n", outcome.bench, params.join("  "));
+    let mut text = format!("{}  {}\n\n", outcome.bench, params(&outcome.params));
     for line in aligned(&rows(outcome)) {
         let _ = writeln!(text, "{line}");
     }
-    let saturated: Vec<&str> = outcome
-        .variants
-        .iter()
-        .filter(|(_, sample)| sample.value(key::CLIENT_CPU).is_some_and(|cpu| cpu >= SATURATED))
-        .map(|(name, _)| name.as_str())
-        .collect();
+    let saturated = saturated(outcome);
     if !saturated.is_empty() {
         let _ = writeln!(
             text,
@@ -29,6 +22,21 @@ pub(crate) fn text(outcome: &Outcome) -> String {
         );
     }
     text
+}
+
+/// What was asked for, in one line.
+pub(crate) fn params(params: &serde_json::Map<String, serde_json::Value>) -> String {
+    let params: Vec<String> =
+        params.iter().map(|(name, value)| format!("{name}={}", plain(value))).collect();
+    params.join("  ")
+}
+
+/// The variants in which the client could do no more.
+pub(crate) fn saturated(outcome: &Outcome) -> Vec<&str> {
+    let is_saturated =
+        |sample: &Sample| sample.value(key::CLIENT_CPU).is_some_and(|cpu| cpu >= SATURATED);
+    let saturated = outcome.variants.iter().filter(|(_, sample)| is_saturated(sample));
+    saturated.map(|(name, _)| name.as_str()).collect()
 }
 
 fn plain(value: &serde_json::Value) -> String {
@@ -91,12 +99,7 @@ fn cell(key: &str, sample: &Sample) -> String {
 
 /// The ratio of a variant, whatever it is compared with.
 fn ratio(outcome: &Outcome, variant: &str, key: &str) -> String {
-    let found = outcome
-        .ratios
-        .iter()
-        .find(|(name, _)| name.split_once('/').is_some_and(|(of, _)| of == variant));
-    let value = found.and_then(|(_, ratios)| ratios.iter().find(|(known, _)| *known == key));
-    value.map_or_else(String::new, |(_, value)| match value {
+    outcome.ratio(variant, key).map_or_else(String::new, |value| match value {
         0.1.. => format!("{value:.3}"),
         _ => format!("{value:.5}"),
     })

@@ -11,6 +11,7 @@
 //! | [`claims`] | C1 own fd, C3 locks, C4 busy objects, C8 shared regions: who has what |
 //! | [`links`] | C2 linked fds: which connections belong together |
 //! | [`fence`] | C5 timers: what clocks show beside parked coroutines |
+//! | [`company`] | which calls find others to share a pass with |
 //! | [`cost`] | how long calls take: which are worth a job |
 //! | [`nesting`] | which wait is the event loop |
 //! | [`postponed`] | C2: what a server goes on with without an event |
@@ -18,6 +19,7 @@
 #![forbid(unsafe_code)]
 
 pub mod claims;
+pub mod company;
 pub mod cost;
 pub mod fence;
 pub mod habit;

@@ -6,6 +6,7 @@
 //! ```text
 //!  next_secret:   HKDF-Extract( Expand-Label(before, "derived", Hash("")), input )
 //!  expand_label:  HKDF-Expand ( secret, length ‖ "tls13 " label ‖ context )
+//!  finished:      HMAC( key, Hash(transcript) )
 //!                        └── HMAC( key, … ) = H( key ⊕ opad ‖ H( key ⊕ ipad ‖ … ) )
 //! ```
 //!
@@ -24,7 +25,7 @@ mod schedule;
 mod wipe;
 
 pub use hash::{Block, Hash};
-pub use schedule::{Label, expand_label, next_secret};
+pub use schedule::{Label, expand_label, finished, next_secret};
 
 /// Nothing that RFC 8446 or RFC 5869 has a form for.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

@@ -1,8 +1,9 @@
-//! The two derivations that RFC 8446, 7.1, makes everything of.
+//! The two derivations that RFC 8446, 7.1, makes everything of, and the MAC that it makes of one.
 
 use crate::Unfit;
 use crate::hash::{Hash, MOST_RESULT, fits};
 use crate::hkdf;
+use crate::hmac::Hmac;
 use crate::wipe::Wiped;
 
 /// What a secret is derived for.
@@ -53,6 +54,28 @@ pub fn expand_label<H: Hash>(
     let mut info = [0; MOST_INFO];
     let len = label.write(out.len(), &mut info)?;
     hkdf::expand(hash, secret, info.get(..len).ok_or(Unfit)?, out)
+}
+
+/// The MAC of a `Finished` message (RFC 8446, 4.4.4): of the hash of a transcript, under the key for it.
+///
+/// # Errors
+/// [`Unfit`], where `out` is not as long as a result.
+pub fn finished<H: Hash>(
+    hash: &H,
+    key: &[u8],
+    transcript: &[u8],
+    out: &mut [u8],
+) -> Result<(), Unfit> {
+    let size = hash.result_bytes();
+    if !fits(hash) || out.len() != size {
+        return Err(Unfit);
+    }
+    let mut mac = Hmac::new(hash);
+    mac.key(key);
+    let mut result = Wiped([0; MOST_RESULT]);
+    mac.of(&[transcript], &mut result.0);
+    out.copy_from_slice(result.0.get(..size).ok_or(Unfit)?);
+    Ok(())
 }
 
 /// The early, handshake or master secret: what `before` becomes with `input`. Where there is no input, it

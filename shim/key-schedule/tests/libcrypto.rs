@@ -1,20 +1,29 @@
 //! Every result is compared with that of libcrypto's `TLS13-KDF`, over hash functions that are not
 //! libcrypto's.
 
-use std::ffi::{CStr, c_char};
+use std::ffi::{CStr, c_char, c_int, c_uchar, c_uint, c_void};
 use std::ptr;
 
-use interlude_key_schedule::{Block, Hash, Label, Unfit, expand_label, next_secret};
+use interlude_key_schedule::{Block, Hash, Label, Unfit, expand_label, finished, next_secret};
 use openssl_sys as ffi;
 use sha2::Digest;
 
-// SAFETY: libcrypto's function of that name has this type (`OSSL_PARAM_int(3)`).
+// SAFETY: libcrypto's functions of these names have these types (`OSSL_PARAM_int(3)`, `HMAC(3)`).
 unsafe extern "C" {
     fn OSSL_PARAM_construct_utf8_string(
         key: *const c_char,
         text: *mut c_char,
         size: usize,
     ) -> ffi::OSSL_PARAM;
+    fn HMAC(
+        digest: *const ffi::EVP_MD,
+        key: *const c_void,
+        key_len: c_int,
+        data: *const c_uchar,
+        data_len: usize,
+        mac: *mut c_uchar,
+        len: *mut c_uint,
+    ) -> *mut c_uchar;
 }
 
 struct Sha256;
@@ -204,4 +213,42 @@ fn what_there_is_no_form_for_is_refused_and_nothing_written() {
         let parts: [(&CStr, &[u8]); 2] = [(c"prefix", PREFIX), (c"label", b"derived")];
         assert_eq!(theirs(c"SHA2-256", c"EXTRACT_ONLY", &parts, len), None);
     }
+}
+
+/// Keys shorter and longer than a block, and any length of input.
+#[test]
+fn the_mac_of_finished_is_hmac() {
+    fn compare(hash: &impl Hash, evp: *const ffi::EVP_MD, random: &mut Random) {
+        let mut bytes = |most: usize| -> Vec<u8> {
+            (0..random.next(most)).map(|index| index as u8 ^ 0x35).collect()
+        };
+        for _ in 0..200 {
+            let (key, data) = (bytes(200), bytes(300));
+            let mut expected = vec![0; hash.result_bytes()];
+            let (key_len, mut len) = (key.len() as i32, 0);
+            // SAFETY: a hash function, two texts of these lengths, and room for a result.
+            let done = unsafe {
+                HMAC(
+                    evp,
+                    key.as_ptr().cast(),
+                    key_len,
+                    data.as_ptr(),
+                    data.len(),
+                    expected.as_mut_ptr(),
+                    &raw mut len,
+                )
+            };
+            assert!(!done.is_null() && len as usize == expected.len());
+            let mut out = vec![0; expected.len()];
+            assert_eq!(finished(hash, &key, &data, &mut out), Ok(()));
+            assert_eq!(out, expected);
+        }
+        let mut short = vec![0; hash.result_bytes() - 1];
+        assert_eq!(finished(hash, b"key", b"data", &mut short), Err(Unfit));
+    }
+    let mut random = Random(4);
+    // SAFETY: no preconditions.
+    compare(&Sha256, unsafe { ffi::EVP_sha256() }, &mut random);
+    // SAFETY: as above.
+    compare(&Sha384, unsafe { ffi::EVP_sha384() }, &mut random);
 }

@@ -19,9 +19,12 @@
 //!
 //! Followed: `EVP_KDF-TLS13_KDF(7)`, RFC 8446 section 7.1.
 
+mod finished;
 mod method;
 mod request;
 mod sha2;
+
+pub(crate) use self::finished::mac;
 
 use std::ffi::{CStr, c_char, c_int, c_uchar, c_void};
 
@@ -118,16 +121,23 @@ fn compare(
 ) -> Outcome<c_int> {
     // SAFETY: the caller's own arguments.
     let made = call.made(unsafe { (call.original)(ctx, out, ours.len(), parameters) });
-    count(Counter::KeyScheduleCompared);
     // SAFETY: the API's contract: so many bytes, which have just been written.
     let theirs = (made == 1).then(|| unsafe { std::slice::from_raw_parts(out, ours.len()) });
-    if theirs != Some(ours) {
-        count(Counter::KeyScheduleWrong);
-        if method::distrust() {
-            log::line(format_args!(
-                "a secret of TLS 1.3 is not what libcrypto makes of it: libcrypto does them all from now on"
-            ));
-        }
-    }
+    judge(theirs == Some(ours));
     Outcome::Handled(made)
+}
+
+/// A result was compared with libcrypto's. If it is another, that is the end of it.
+#[cold]
+fn judge(is_same: bool) {
+    count(Counter::KeyScheduleCompared);
+    if is_same {
+        return;
+    }
+    count(Counter::KeyScheduleWrong);
+    if method::distrust() {
+        log::line(format_args!(
+            "a secret of TLS 1.3 is not what libcrypto makes of it: libcrypto does them all from now on"
+        ));
+    }
 }

@@ -11,7 +11,7 @@
 use std::ffi::{CStr, c_char, c_int, c_uchar, c_void};
 
 use interlude_core::cost::Size;
-use interlude_offload::{Fault, JobKind, Lane, Operation};
+use interlude_offload::{Fault, JobKind, Lane, LaneKind, Operation};
 use interlude_settings::{EngineName, Mode};
 
 use crate::api::objects;
@@ -22,6 +22,7 @@ use crate::errors::{self, Errors};
 use crate::offload::{self, Load, Plan};
 use crate::original::Original;
 use crate::start;
+use crate::thread::Thread;
 
 /// Declares functions of libcrypto by their types.
 macro_rules! libcrypto {
@@ -60,6 +61,12 @@ pub(crate) fn computed(
         count(Bypass::Foreign.counter());
         return None;
     };
+    if !has_company(thread, &operation) {
+        count(Bypass::Apart.counter());
+        count_job(kind, JobEvent::InPlace, 1);
+        count_job(kind, JobEvent::Bytes, bytes);
+        return None;
+    }
     let Lane { operation, outcome } = offload::carry_out(thread, load, Lane::new(operation))?;
     if outcome == Some(Err(Fault::Check)) {
         offload::was_wrong(thread, kind);
@@ -73,6 +80,14 @@ pub(crate) fn computed(
         return None;
     }
     Some(operation)
+}
+
+/// Is it to wait for others of its kind? Not where none came lately, and nothing is there of which one may
+/// come.
+fn has_company(thread: &Thread, operation: &Operation) -> bool {
+    let beside = thread.parked.get() > 0 || thread.backlog.get();
+    let kind = operation.kind().map(LaneKind::index);
+    kind.is_none_or(|kind| thread.company.borrow_mut().is_expected(kind, beside))
 }
 
 type Fill = unsafe extern "C" fn(*mut c_uchar, c_int) -> c_int;

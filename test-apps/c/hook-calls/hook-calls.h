@@ -91,6 +91,8 @@ void decrypt(struct transcript *t);
 void tls12(struct transcript *t);
 void tls13(struct transcript *t);
 void key_schedule(struct transcript *t);
+void finished_macs(struct transcript *t);
+void key_digests(struct transcript *t);
 void tls13_secrets(struct transcript *t);
 void providers(struct transcript *t);
 void tls_errors(struct transcript *t);

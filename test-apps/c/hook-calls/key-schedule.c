@@ -6,6 +6,7 @@
 #include <openssl/conf.h>
 #include <openssl/core_names.h>
 #include <openssl/err.h>
+#include <openssl/evp.h>
 #include <openssl/kdf.h>
 #include <openssl/provider.h>
 #include <openssl/ssl.h>
@@ -29,11 +30,13 @@ struct derivation {
 };
 
 struct search {
+	const char *text;
+	size_t size;
 	const unsigned char *found;
 	ElfW(Addr) inside;
 };
 
-/* libssl's "tls13 ", in the file that has `inside`. */
+/* libssl's own text, in the file that has `inside`. */
 static int visit(struct dl_phdr_info *info, size_t size, void *argument)
 {
 	struct search *search = argument;
@@ -46,15 +49,15 @@ static int visit(struct dl_phdr_info *info, size_t size, void *argument)
 	for (int i = 0; here && !search->found && i < info->dlpi_phnum; i++) {
 		const ElfW(Phdr) *p = &info->dlpi_phdr[i];
 		if (p->p_type == PT_LOAD && !(p->p_flags & PF_W))
-			search->found = memmem((void *)(info->dlpi_addr + p->p_vaddr), p->p_filesz, "tls13 ", 7);
+			search->found = memmem((void *)(info->dlpi_addr + p->p_vaddr), p->p_filesz, search->text, search->size);
 	}
 	return here;
 }
 
-static const unsigned char *libssls_prefix(void)
+static const unsigned char *libssls(const char *text, size_t size)
 {
 	/* No function that is hooked: its address would be the hook's. */
-	struct search search = {NULL, (ElfW(Addr))SSL_CTX_new};
+	struct search search = {text, size, NULL, (ElfW(Addr))SSL_CTX_new};
 	dl_iterate_phdr(visit, &search);
 	return search.found;
 }
@@ -219,6 +222,51 @@ static void again(struct transcript *t, const unsigned char *prefix)
 	EVP_KDF_free(kdf);
 }
 
+/* A MAC; what is NULL is left out, and `room` is what there is for it. */
+static void authenticate(struct transcript *t, const char *name, const char *properties,
+			 const char *digest, const OSSL_PARAM *parameters, size_t key_size,
+			 const unsigned char *data, size_t data_size, size_t room)
+{
+	static const unsigned char key[200] = "a key that is longer than a block of any hash function";
+	unsigned char out[EVP_MAX_MD_SIZE * 2];
+	size_t size = 77;
+	memset(out, 0x5a, sizeof(out));
+	say(t, "%s %s %zu %zu %zu: ", name, digest ? digest : "none", key_size, data_size, room);
+	CALL(t, EVP_Q_mac(NULL, name, properties, digest, parameters, key, key_size, data, data_size, out,
+			  room, &size) == out);
+	say(t, "size %zu\n", size);
+	say_bytes(t, "out", out, sizeof(out));
+	say_errors(t);
+}
+
+/* EVP_Q_mac as libssl calls it for Finished, and otherwise. */
+void finished_macs(struct transcript *t)
+{
+	static const char *const digests[] = {"SHA2-256", "SHA2-384", "SHA256", "SHA384", "SHA2-512", "SHA1"};
+	const char *name = (const char *)libssls("HMAC", 5);
+	unsigned char data[300];
+	uint64_t state = 5;
+	int bits = 256;
+	const OSSL_PARAM none[] = {OSSL_PARAM_END};
+	const OSSL_PARAM some[] = {OSSL_PARAM_int(OSSL_MAC_PARAM_SIZE, &bits), OSSL_PARAM_END};
+	CALL(t, name != NULL);
+	for (size_t i = 0; i < 300; i++) {
+		random_bytes(data, sizeof(data), &state);
+		authenticate(t, name, NULL, digests[i % 6], i % 5 ? none : NULL, i % 7 ? 32 : i % 200, data,
+			     i % 3 ? 32 : i, EVP_MAX_MD_SIZE * 2);
+	}
+	for (size_t i = 0; i < 6; i++)
+		authenticate(t, name, NULL, digests[i], none, 32, data, 32, 31 + i);
+	authenticate(t, name, NULL, NULL, none, 32, data, 32, 64);
+	authenticate(t, name, NULL, "no such function", none, 32, data, 32, 64);
+	authenticate(t, name, "provider=default", "SHA2-256", none, 32, data, 32, 64);
+	authenticate(t, name, "provider=other", "SHA2-256", none, 32, data, 32, 64);
+	authenticate(t, name, NULL, "SHA2-256", some, 32, data, 32, 64);
+	authenticate(t, "HMAC", NULL, "SHA2-256", none, 32, data, 32, 64);
+	authenticate(t, "KMAC128", NULL, NULL, none, 32, data, 32, 64);
+	authenticate(t, "no such method", NULL, "SHA2-256", none, 32, data, 32, 64);
+}
+
 static void fetches(struct transcript *t)
 {
 	static const char *const names[] = {"TLS13-KDF", "tls13-kdf", "HKDF", "no such method", "TLS1-PRF"};
@@ -242,7 +290,7 @@ static void fetches(struct transcript *t)
 
 void key_schedule(struct transcript *t)
 {
-	const unsigned char *prefix = libssls_prefix();
+	const unsigned char *prefix = libssls("tls13 ", 7);
 	CALL(t, prefix != NULL);
 	usual(t, "SHA2-256", 32, prefix);
 	usual(t, "SHA2-384", 48, prefix);

@@ -45,6 +45,8 @@ static const struct section {
 	{"tls13", TOGETHER, tls13},
 	{"tls13-secrets", TOGETHER, tls13_secrets},
 	{"key-schedule", TOGETHER, key_schedule},
+	{"finished-macs", TOGETHER, finished_macs},
+	{"key-digests", TOGETHER, key_digests},
 	{"providers", ALONE, providers},
 	{"tls-errors", TOGETHER, tls_errors},
 	{"deflate-flushes", TOGETHER, deflate_flushes},

@@ -172,3 +172,31 @@ void sign_errors(struct transcript *t)
 	EVP_PKEY_free(ed);
 	EVP_PKEY_free(x);
 }
+
+/* Over what each kind of key may sign, asked for many times. */
+void key_digests(struct transcript *t)
+{
+	static const char *const digests[] = {"SHA256", "SHA384", "SHA512", "SHA1", "MD5", "sha2-256", "UNDEF",
+					      "no such function"};
+	static const char *const properties[] = {NULL, "", "provider=default", "provider=other"};
+	/* The first one signs over none of them. */
+	EVP_PKEY *keys[] = {EVP_PKEY_Q_keygen(NULL, NULL, "ED25519"), rsa_key(), EVP_EC_gen("P-256"),
+			    EVP_PKEY_Q_keygen(NULL, NULL, "X25519")};
+	for (size_t i = 0; i < 4 * 8 * 4; i++) {
+		for (int times = 0; times < (i % 4 == 3 ? 2 : 20); times++)
+			CALL(t, EVP_PKEY_digestsign_supports_digest(keys[i % 4], NULL, digests[i / 4 % 8],
+								   properties[i / 32]));
+		say_errors(t);
+	}
+	/* Another key at the same place, maybe. */
+	for (int i = 0; i < 40; i++) {
+		EVP_PKEY *key = i % 2 ? EVP_EC_gen("P-384") : EVP_PKEY_Q_keygen(NULL, NULL, "ED25519");
+		CALL(t, EVP_PKEY_digestsign_supports_digest(key, NULL, "SHA256", NULL));
+		CALL(t, EVP_PKEY_digestsign_supports_digest(key, NULL, "SHA256", NULL));
+		EVP_PKEY_free(key);
+	}
+	say_errors(t);
+	for (int i = 0; i < 4; i++)
+		if (i != 1)
+			EVP_PKEY_free(keys[i]);
+}

@@ -5,12 +5,13 @@
 //! Exit code: 0 no difference (or no growth), 1 at least one, 2 bad usage.
 
 use clap::Parser;
+use interlude_test_apps::clients::{self, Shares};
 use interlude_test_apps::growth::Growth;
 use interlude_test_apps::inference::order;
 use interlude_test_apps::matrix::{Case, MODES, Outcome, Workplace};
 use interlude_test_apps::restarts::Restarts;
 use interlude_test_apps::stall::{self, Stall};
-use interlude_test_apps::{HarnessError, WebServer};
+use interlude_test_apps::{HarnessError, KeyKind, Preload, Shim, WebServer};
 use std::path::PathBuf;
 use std::process::ExitCode;
 use std::time::{Duration, Instant};
@@ -22,12 +23,13 @@ use tempfile::TempDir;
 struct Options {
     /// Requests of each case.
     #[arg(long, default_value_t = 100_000, value_parser = clap::value_parser!(u32).range(1..))]
+    #[arg(conflicts_with = "instead")]
     requests: u32,
     /// Only cases whose line contains all these words, e.g. "nginx coroutine tls1.3".
-    #[arg(long, value_name = "WORDS", default_value = "")]
+    #[arg(long, value_name = "WORDS", default_value = "", conflicts_with = "instead")]
     only: String,
     /// The short selection of the test suite instead of the whole matrix.
-    #[arg(long)]
+    #[arg(long, conflicts_with = "instead")]
     selection: bool,
     /// Watch memory and open files of nginx and lighttpd over so many requests instead, stock and
     /// in coroutine mode.
@@ -37,7 +39,7 @@ struct Options {
         num_args = 0..=1,
         default_missing_value = "200000",
         value_parser = clap::value_parser!(u32).range(1000..),
-        conflicts_with_all = ["requests", "only", "selection", "list"]
+        group = "instead"
     )]
     growth: Option<u32>,
     /// The same over so many connections that are reset while they are parked in their handshakes.
@@ -47,11 +49,11 @@ struct Options {
         num_args = 0..=1,
         default_missing_value = "100000",
         value_parser = clap::value_parser!(u32).range(1000..),
-        conflicts_with_all = ["requests", "only", "selection", "list", "growth"]
+        group = "instead"
     )]
     aborts: Option<u32>,
     /// Measure how long each server's loop stands when its engine comes to hang for good.
-    #[arg(long, conflicts_with_all = ["requests", "only", "selection", "list", "growth", "aborts"])]
+    #[arg(long, group = "instead")]
     stall: bool,
     /// Have each server read its files again under load, in coroutine mode, so many times.
     #[arg(
@@ -60,7 +62,7 @@ struct Options {
         num_args = 0..=1,
         default_missing_value = "200",
         value_parser = clap::value_parser!(u32).range(1..),
-        conflicts_with_all = ["requests", "only", "selection", "list", "growth", "aborts", "stall"]
+        group = "instead"
     )]
     reloads: Option<u32>,
     /// A TOML file of the library's settings, an engine's for instance; a case's own mode wins. Compressed
@@ -74,11 +76,27 @@ struct Options {
         num_args = 0..=1,
         default_missing_value = "100000",
         value_parser = clap::value_parser!(u32).range(16..),
-        conflicts_with_all = ["requests", "only", "selection", "list", "growth", "aborts", "stall"]
+        group = "instead"
     )]
     infer: Option<u32>,
+    /// Have clients of other make accept so many full handshakes instead, every signature verified:
+    /// rustls, openssl s_client, and curl over OpenSSL and over GnuTLS; with each kind of key, over the
+    /// engine simd.
+    #[arg(
+        long,
+        value_name = "HANDSHAKES",
+        num_args = 0..=1,
+        default_missing_value = "100000",
+        value_parser = clap::value_parser!(u32).range(1000..),
+        group = "instead"
+    )]
+    clients: Option<u32>,
+    /// How many of a hundred of those each client makes [rustls=80,openssl=4,curl-openssl=8,curl-gnutls=8]:
+    /// one of openssl takes a process.
+    #[arg(long, value_name = "NAME=PERCENT,...", requires = "clients")]
+    shares: Option<Shares>,
     /// Print the cases and run none.
-    #[arg(long)]
+    #[arg(long, conflicts_with = "instead")]
     list: bool,
     /// Where certificates are kept between runs; by default they are made anew.
     #[arg(long, value_name = "DIR")]
@@ -96,13 +114,17 @@ fn main() -> ExitCode {
         cases.iter().for_each(|case| println!("{case}"));
         return ExitCode::SUCCESS;
     }
-    let result = match &options {
+    verdict(match &options {
         Options { growth: Some(_), .. } | Options { aborts: Some(_), .. } => watch(&options),
         Options { stall: true, .. } => stall(&options),
         Options { reloads: Some(times), .. } => reload(&options, *times as usize),
         Options { infer: Some(requests), .. } => infer(*requests as usize),
+        Options { clients: Some(handshakes), .. } => clients(&options, *handshakes as usize),
         _ => run(&options, &cases),
-    };
+    })
+}
+
+fn verdict(result: Result<usize, HarnessError>) -> ExitCode {
     match result {
         Ok(0) => ExitCode::SUCCESS,
         Ok(failed) => {
@@ -192,6 +214,23 @@ fn is_flat(server: WebServer, mode: &str, growth: &Growth) -> bool {
     let flat = growth.flat();
     println!("    {}", flat.as_ref().map_or_else(String::as_str, |()| "flat"));
     flat.is_ok() && growth.tally.clean()
+}
+
+/// Has handshakes made with each kind of key; returns how many clients did not accept all.
+fn clients(options: &Options, handshakes: usize) -> Result<usize, HarnessError> {
+    let (place, _dir) = workplace(options)?;
+    let preload = Preload::Shim(Shim::find()?.mode("coroutine").with("INTERLUDE_ENGINE", "simd"));
+    let shares = options.shares.unwrap_or_default();
+    println!("key         TLS  client       accepted");
+    let mut failed = 0;
+    for key in KeyKind::ALL {
+        let each = handshakes / KeyKind::ALL.len();
+        for (version, outcome) in clients::run(key, &preload, each, shares, &place)? {
+            println!("{:<11} {version}  {outcome}", key.name());
+            failed += usize::from(!outcome.is_right());
+        }
+    }
+    Ok(failed)
 }
 
 /// Measures each server; returns how many stood for too long or answered wrongly.

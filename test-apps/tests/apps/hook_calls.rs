@@ -289,6 +289,8 @@ fn most_secrets_are_derived_here_until_providers_change() {
 fn what_differs_from_libcryptos_is_found_and_not_used() {
     let spoilt = [
         ("key-schedule", "key_schedule.derived", "key_schedule", "EVP_KDF_derive"),
+        ("finished-macs", "key_schedule.finished", "key_schedule", "EVP_Q_mac"),
+        ("key-digests", "key_digests.learnt", "key_digests", "EVP_PKEY_digestsign_supports_digest"),
         ("tls13", "key_names.learnt", "key_names", "EVP_KEYMGMT_names_do_all"),
     ];
     for (section, place, what, call) in spoilt {
@@ -327,4 +329,47 @@ fn names_of_kinds_of_keys_are_known_until_providers_change() {
     let [after, ..] = told(&["tls13", "providers", "tls13"], &[]);
     assert!((handled - 20..handled + 20).contains(&after), "{after}, not {handled}");
     assert_eq!(told(&["tls13"], &[("INTERLUDE_KEY_NAMES", "off")]), [0; 3]);
+}
+
+/// The transcripts would be the same if libcrypto had computed all of them.
+#[test]
+fn most_macs_of_finished_are_computed_here_until_providers_change() {
+    let computed = |sections: &[&str], set: &[(&str, &str)]| {
+        let app = App::start(PROGRAM, &[sections, &["hold"]].concat(), &coroutine(set));
+        let counters = ["hook.EVP_Q_mac.handled", "key_schedule.compared", "key_schedule.wrong"]
+            .map(|name| app.counter(name));
+        app.stop();
+        counters
+    };
+    // 200 by either hash function that is known, six times within an event.
+    let [handled, compared, wrong] = computed(&["finished-macs"], &[]);
+    assert!((1200..1240).contains(&handled), "{handled}");
+    assert!((4..=8).contains(&compared) && wrong == 0, "{compared}, {wrong}");
+    let [after, ..] = computed(&["finished-macs", "providers", "finished-macs"], &[]);
+    assert_eq!(after, handled);
+    assert_eq!(computed(&["finished-macs"], &[("INTERLUDE_KEY_SCHEDULE", "off")]), [0; 3]);
+}
+
+/// As above, of what each kind of key may sign over.
+#[test]
+fn over_what_a_key_may_sign_is_known_until_providers_change() {
+    let told = |sections: &[&str], set: &[(&str, &str)]| {
+        let app = App::start(PROGRAM, &[sections, &["hold"]].concat(), &coroutine(set));
+        let counters = [
+            "hook.EVP_PKEY_digestsign_supports_digest.handled",
+            "hook.EVP_PKEY_digestsign_supports_digest.passed",
+            "key_digests.compared",
+            "key_digests.wrong",
+        ]
+        .map(|name| app.counter(name));
+        app.stop();
+        counters
+    };
+    let [handled, passed, compared, wrong] = told(&["key-digests"], &[]);
+    assert!(handled > 500 && passed > 0, "{handled}, {passed}");
+    assert!(compared > 0 && wrong == 0, "{compared}, {wrong}");
+    let [after, ..] = told(&["key-digests", "providers", "key-digests"], &[]);
+    assert_eq!(after, handled);
+    let [handled, _, compared, wrong] = told(&["key-digests"], &[("INTERLUDE_KEY_NAMES", "off")]);
+    assert_eq!([handled, compared, wrong], [0; 3]);
 }

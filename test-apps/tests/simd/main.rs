@@ -6,6 +6,7 @@
 #[allow(dead_code)]
 mod app;
 mod client;
+mod clients;
 mod handshakes;
 mod helpers;
 mod keys;
@@ -116,5 +117,34 @@ fn whoever_waits_has_no_company() {
         assert_eq!(passes(&server, "rsa2048"), 0, "{mode}");
         assert!(server.counter("simd.rsa2048.too_few") > 0, "{mode}");
         assert_eq!(server.counter("coroutine.parked"), 0, "{mode}");
+    }
+}
+
+/// A connection alone is served as by the server itself, but for the first few: nothing is parked to wait
+/// for company. Those that come together find each other all the same.
+#[test]
+fn one_alone_soon_waits_for_nobody() {
+    if is_missing() {
+        return;
+    }
+    let place = place();
+    let server = handshakes::nginx(KeyKind::Rsa2048, &place, &place.certificates);
+    let file = place.site.files().iter().find(|file| (1..5000).contains(&file.bytes.len()));
+    let file = file.unwrap();
+    let client = client::Client::tls13("X25519");
+    client.run(server.ports().tls, (1, 49), &file.path, &file.bytes);
+    rested(&server);
+    let kinds = ["rsa2048", "x25519", "x25519_keygen"];
+    for kind in kinds {
+        let alone = server.counter(&format!("simd.{kind}.too_few"));
+        assert!((15..=17).contains(&alone), "{kind}: {alone}");
+        assert_eq!(passes(&server, kind), 0, "{kind}");
+    }
+    // Each handshake has one call of each kind.
+    assert!(server.counter("bypass.apart") >= 3 * 30, "{}", server.counter("bypass.apart"));
+    handshakes::loaded(&server, &place, client);
+    rested(&server);
+    for kind in kinds {
+        assert!(passes(&server, kind) > 0, "no pass of {kind}");
     }
 }

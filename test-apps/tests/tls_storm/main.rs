@@ -75,6 +75,33 @@ fn full_handshakes_of_both_versions_with_both_kinds_of_keys() {
     }
 }
 
+/// The server has nothing to sign; with another kind of key, there is no such handshake.
+#[test]
+fn handshakes_without_an_ephemeral_key() {
+    let by = |place: &Place, requests: &str, file: &SiteFile| {
+        storm(&place.tls())
+            .with(&["--tls", "1.2", "--static-rsa", "--handshakes", "60", "--connections", "8"])
+            .with(&["--path", &file.path, "--expect-sha256", &file.sha256])
+            .with(&["--requests-per-connection", requests])
+            .run()
+    };
+    let place = Place::new(KeyKind::Rsa2048, "");
+    for (requests, file) in [("1", place.large()), ("3", place.small()), ("0", place.small())] {
+        let run = by(&place, requests, file);
+        run.is_clean();
+        assert_eq!((run.count("handshakes"), run.count("full")), (60, 60), "{run}");
+        assert_eq!(run.count("verified_signatures"), 0, "{run}");
+        let asked = 60 * requests.parse::<u64>().unwrap();
+        assert_eq!(run.count("requests"), asked, "{run}");
+        assert_eq!(run.count("body_bytes"), asked * file.bytes.len() as u64, "{run}");
+    }
+    let place = Place::new(KeyKind::EcdsaP256, "");
+    let run = by(&place, "1", place.small());
+    run.has_errors("tls", 60);
+    let refusal = storm(&place.tls()).with(&["--static-rsa"]).refusal();
+    assert_eq!(refusal.trim_end(), "tls-storm: --static-rsa needs --tls 1.2");
+}
+
 #[test]
 fn sessions_are_resumed_wherever_one_is_at_hand() {
     for key in KEYS {

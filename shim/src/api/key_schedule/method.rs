@@ -1,4 +1,4 @@
-//! Whose `TLS13-KDF` it is that a context works with.
+//! Whose `TLS13-KDF` it is that a context works with, and whose `HMAC` a fetch gives.
 //!
 //! Known is one method: that of the default provider in the default library context. A share is held in
 //! it for the life of the process, so its address is never another's. It is looked at again, and the hash
@@ -27,12 +27,18 @@ libcrypto! {
     FETCH_HASH: Fetch = c"EVP_MD_fetch";
     FREE_HASH: Free = c"EVP_MD_free";
     HASH_PROVIDER: Provider = c"EVP_MD_get0_provider";
+    FETCH_MAC: Fetch = c"EVP_MAC_fetch";
+    FREE_MAC: Free = c"EVP_MAC_free";
+    MAC_PROVIDER: Provider = c"EVP_MAC_get0_provider";
 }
 
 /// `OSSL_KDF_NAME_TLS1_3_KDF`.
 pub(super) const NAME: &CStr = c"TLS13-KDF";
 
-/// One derivation of so many is looked at.
+/// `OSSL_MAC_NAME_HMAC`.
+pub(super) const HMAC: &CStr = c"HMAC";
+
+/// One derivation, or MAC, of so many is looked at.
 const LOOK: u32 = 256;
 
 /// May a derivation be computed here?
@@ -53,24 +59,46 @@ static DISTRUSTED: AtomicBool = AtomicBool::new(false);
 
 /// Of a derivation by `ctx` over a hash function.
 pub(super) fn standing(ctx: *mut c_void, hash: Sha2) -> Standing {
-    static DERIVATIONS: [AtomicU32; 2] = [const { AtomicU32::new(0) }; 2];
-    if !is_trusted() {
+    static DERIVATIONS: Calls = Calls::new();
+    let standing = DERIVATIONS.next(hash);
+    let Some(method) = METHOD.function().filter(|_| standing != Standing::Foreign) else {
         return Standing::Foreign;
-    }
-    let [sha256, sha384] = &DERIVATIONS;
-    let derivations = if hash == Sha2::Sha256 { sha256 } else { sha384 };
-    let is_due = derivations.fetch_add(1, Ordering::Relaxed).is_multiple_of(LOOK);
-    if is_due && !Errors::of(|| look(hash)).0 {
-        distrust();
-        return Standing::Foreign;
-    }
-    let Some(method) = METHOD.function() else { return Standing::Foreign };
+    };
     // SAFETY: the caller's context.
     let method = unsafe { method(ctx) };
-    match (std::ptr::eq(method, OWN.load(Ordering::Acquire)), is_due) {
-        (true, true) => Standing::InDoubt,
-        (true, false) => Standing::Own,
-        (false, _) => Standing::Foreign,
+    let is_own = std::ptr::eq(method, OWN.load(Ordering::Acquire));
+    if is_own { standing } else { Standing::Foreign }
+}
+
+/// Of a MAC over a hash function, by the method that a fetch gives.
+pub(super) fn standing_of_mac(hash: Sha2) -> Standing {
+    static MACS: Calls = Calls::new();
+    MACS.next(hash)
+}
+
+/// How often something was done, over each hash function.
+struct Calls([AtomicU32; 2]);
+
+impl Calls {
+    const fn new() -> Self {
+        Self([const { AtomicU32::new(0) }; 2])
+    }
+
+    /// It is to be done once more.
+    fn next(&self, hash: Sha2) -> Standing {
+        if !is_trusted() {
+            return Standing::Foreign;
+        }
+        let [sha256, sha384] = &self.0;
+        let calls = if hash == Sha2::Sha256 { sha256 } else { sha384 };
+        if !calls.fetch_add(1, Ordering::Relaxed).is_multiple_of(LOOK) {
+            return Standing::Own;
+        }
+        if Errors::of(|| look(hash)).0 {
+            return Standing::InDoubt;
+        }
+        distrust();
+        Standing::Foreign
     }
 }
 
@@ -99,13 +127,11 @@ pub(super) fn distrust() -> bool {
 /// Are the methods that libcrypto gives now its default provider's, and the same as before?
 #[cold]
 fn look(hash: Sha2) -> bool {
-    let name = match hash {
-        Sha2::Sha256 => c"SHA2-256",
-        Sha2::Sha384 => c"SHA2-384",
-    };
     let since = methods::changes();
-    let Some(digest) = fetched(&FETCH_HASH, &HASH_PROVIDER, name) else { return false };
+    let Some(digest) = fetched(&FETCH_HASH, &HASH_PROVIDER, hash.name()) else { return false };
     release(&FREE_HASH, digest);
+    let Some(mac) = fetched(&FETCH_MAC, &MAC_PROVIDER, HMAC) else { return false };
+    release(&FREE_MAC, mac);
     let Some(method) = fetched(&FETCH, &PROVIDER, NAME) else { return false };
     let none = std::ptr::null_mut();
     if OWN.load(Ordering::Acquire).is_null() {

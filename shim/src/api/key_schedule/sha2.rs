@@ -4,7 +4,7 @@
 //!
 //! Followed: `SHA256_Init(3)`.
 
-use std::ffi::{c_int, c_uchar, c_void};
+use std::ffi::{CStr, c_int, c_uchar, c_void};
 
 use interlude_key_schedule::{Block, Hash};
 
@@ -40,16 +40,29 @@ impl Sha2 {
         }
     }
 
+    /// Its name.
+    pub(super) fn name(self) -> &'static CStr {
+        match self {
+            Self::Sha256 => c"SHA2-256",
+            Self::Sha384 => c"SHA2-384",
+        }
+    }
+
+    /// Bytes of a result.
+    pub(super) fn result_bytes(self) -> usize {
+        match self {
+            Self::Sha256 => 32,
+            Self::Sha384 => 48,
+        }
+    }
+
     /// Its functions, if libcrypto has them.
     pub(super) fn functions(self) -> Option<Functions> {
         let (begin, update, finish) = match self {
             Self::Sha256 => (&BEGIN_256, &UPDATE_256, &FINISH_256),
             Self::Sha384 => (&BEGIN_384, &UPDATE_384, &FINISH_384),
         };
-        let (result, block) = match self {
-            Self::Sha256 => (32, 64),
-            Self::Sha384 => (48, 128),
-        };
+        let (result, block) = (self.result_bytes(), if self == Self::Sha256 { 64 } else { 128 });
         let (begin, update, finish) = (begin.function()?, update.function()?, finish.function()?);
         Some(Functions { begin, update, finish, result, block })
     }

@@ -52,6 +52,11 @@ pub(crate) struct Args {
     #[arg(long, value_name = "GROUP", value_enum, default_value_t = Group::X25519)]
     pub(crate) group: Group,
 
+    /// TLS 1.2 without an ephemeral key: the secret is encrypted to the server's RSA key. By OpenSSL
+    /// instead of rustls, which costs more
+    #[arg(long, conflicts_with_all = ["plain", "group", "resume", "verify_share"])]
+    pub(crate) static_rsa: bool,
+
     /// Resume earlier sessions where tickets are at hand
     #[arg(long)]
     pub(crate) resume: bool,

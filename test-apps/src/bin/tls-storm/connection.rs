@@ -85,7 +85,7 @@ impl Connection {
         let (session, phase) = match &world.tls {
             Some(tls) => {
                 let session = tls.connect().map_err(|error| Failure::tls(&error))?;
-                (Session::tls(session), Phase::Handshaking)
+                (session, Phase::Handshaking)
             }
             None => (Session::plain(), Phase::Awaiting),
         };

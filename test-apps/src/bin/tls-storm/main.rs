@@ -20,6 +20,7 @@ mod report;
 mod response;
 mod session;
 mod share;
+mod static_rsa;
 mod storm;
 mod tally;
 mod tickets;

@@ -23,7 +23,7 @@ pub(crate) enum Version {
 /// The key exchange group that is offered first.
 #[derive(Clone, Copy, Debug, Eq, PartialEq, clap::ValueEnum)]
 pub(crate) enum Group {
-    /// X25519, with P-256 offered behind it
+    /// X25519, with P-256 and P-384 offered behind it
     #[value(name = "x25519")]
     X25519,
     /// P-256 alone
@@ -39,6 +39,8 @@ pub(crate) struct Plan {
     /// `None` is plain HTTP.
     pub(crate) version: Option<Version>,
     pub(crate) group: Group,
+    /// By no ephemeral key.
+    pub(crate) static_rsa: bool,
     pub(crate) resume: bool,
     pub(crate) connections: usize,
     pub(crate) requests_per_connection: u64,
@@ -74,6 +76,9 @@ impl Plan {
             None if args.handshakes.is_none() && args.requests.is_none() => Some(DEFAULT_RUN),
             None => None,
         };
+        if args.static_rsa && args.tls != Version::Tls12 {
+            return Err("--static-rsa needs --tls 1.2".to_owned());
+        }
         if !(0.0..=1.0).contains(&args.verify_share) {
             return Err(format!("--verify-share {}: not between 0 and 1", args.verify_share));
         }
@@ -85,6 +90,7 @@ impl Plan {
             server,
             version: (!args.plain).then_some(args.tls),
             group: args.group,
+            static_rsa: args.static_rsa,
             resume: args.resume,
             connections: usize::from(args.connections),
             requests_per_connection: args.requests_per_connection,

@@ -3,6 +3,7 @@
 //! Must not: know of HTTP, or keep time.
 
 use crate::failure::{Failure, Kind};
+use crate::static_rsa::StaticRsaSession;
 use mio::net::TcpStream;
 use rustls::{ClientConnection, HandshakeKind, ProtocolVersion};
 use std::io::{self, BufRead, ErrorKind, Write};
@@ -14,6 +15,8 @@ pub(crate) enum Session {
     Plain(Vec<u8>),
     /// Content goes through TLS.
     Tls(Box<TlsSession>),
+    /// The same, by OpenSSL.
+    StaticRsa(Box<StaticRsaSession>),
 }
 
 /// A TLS session, and whether the server has closed its side of it.
@@ -31,10 +34,15 @@ impl Session {
         Self::Tls(Box::new(TlsSession { tls, peer_closed: false }))
     }
 
+    pub(crate) fn static_rsa(session: StaticRsaSession) -> Self {
+        Self::StaticRsa(Box::new(session))
+    }
+
     /// How the handshake went, once it is done.
     pub(crate) fn established(&self) -> Option<HandshakeKind> {
         match self {
             Self::Tls(session) if !session.tls.is_handshaking() => session.tls.handshake_kind(),
+            Self::StaticRsa(session) => session.established(),
             _ => None,
         }
     }
@@ -44,6 +52,8 @@ impl Session {
     pub(crate) fn is_confirmed(&self) -> bool {
         match self {
             Self::Plain(_) => true,
+            // Of TLS 1.2.
+            Self::StaticRsa(session) => session.established().is_some(),
             Self::Tls(session) => {
                 session.peer_closed
                     || session.tls.tls13_tickets_received() > 0
@@ -54,18 +64,23 @@ impl Session {
 
     /// Whether the server has sent its close alert.
     pub(crate) fn has_close_alert(&self) -> bool {
-        matches!(self, Self::Tls(session) if session.peer_closed)
+        match self {
+            Self::Plain(_) => false,
+            Self::Tls(session) => session.peer_closed,
+            Self::StaticRsa(session) => session.peer_closed(),
+        }
     }
 
     /// Whether an end of the stream here was not meant by the server: TLS ends with an alert.
     pub(crate) fn is_cut(&self) -> bool {
-        matches!(self, Self::Tls(session) if !session.peer_closed)
+        !matches!(self, Self::Plain(_)) && !self.has_close_alert()
     }
 
     /// Queues content to be sent.
     pub(crate) fn queue(&mut self, content: &[u8]) -> Result<(), Failure> {
         match self {
             Self::Plain(waiting) => waiting.extend_from_slice(content),
+            Self::StaticRsa(session) => session.queue(content)?,
             Self::Tls(session) => session
                 .tls
                 .writer()
@@ -78,10 +93,12 @@ impl Session {
     /// Sends what is queued, as far as the socket takes it; true when nothing is left.
     pub(crate) fn flush(&mut self, stream: &mut TcpStream) -> io::Result<bool> {
         while self.has_queued() {
+            let mut write = |bytes: &mut Vec<u8>| {
+                stream.write(bytes).inspect(|done| drop(bytes.drain(..*done)))
+            };
             let written = match self {
-                Self::Plain(waiting) => {
-                    stream.write(waiting).inspect(|written| drop(waiting.drain(..*written)))
-                }
+                Self::Plain(waiting) => write(waiting),
+                Self::StaticRsa(session) => write(session.outgoing()),
                 Self::Tls(session) => session.tls.write_tls(stream),
             };
             match written {
@@ -102,6 +119,7 @@ impl Session {
     ) -> Result<(), Failure> {
         let session = match self {
             Self::Plain(_) => return sink(bytes),
+            Self::StaticRsa(session) => return session.receive(bytes, sink),
             Self::Tls(session) => session,
         };
         // rustls takes 4 KiB at a time, and nothing after a close alert.
@@ -120,6 +138,10 @@ impl Session {
     pub(crate) fn close(&mut self, stream: &TcpStream) -> io::Result<()> {
         match self {
             Self::Plain(_) => stream.shutdown(Shutdown::Write),
+            Self::StaticRsa(session) => {
+                session.close();
+                Ok(())
+            }
             Self::Tls(session) => {
                 session.tls.send_close_notify();
                 Ok(())
@@ -127,9 +149,10 @@ impl Session {
         }
     }
 
-    fn has_queued(&self) -> bool {
+    fn has_queued(&mut self) -> bool {
         match self {
             Self::Plain(waiting) => !waiting.is_empty(),
+            Self::StaticRsa(session) => !session.outgoing().is_empty(),
             Self::Tls(session) => session.tls.wants_write(),
         }
     }

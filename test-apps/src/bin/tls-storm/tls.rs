@@ -5,9 +5,12 @@
 //! AES-128-GCM comes first because it costs the client least.
 
 use crate::plan::{Group, Plan, Version};
+use crate::session::Session;
 use crate::share;
+use crate::static_rsa::StaticRsa;
 use crate::tickets::Tickets;
 use crate::verifier::SampledVerifier;
+use openssl::error::ErrorStack;
 use rustls::client::Resumption;
 use rustls::crypto::ring::cipher_suite::{
     TLS_ECDHE_ECDSA_WITH_AES_128_GCM_SHA256, TLS_ECDHE_ECDSA_WITH_AES_256_GCM_SHA384,
@@ -26,6 +29,7 @@ pub(crate) struct TlsClient {
     config: Arc<ClientConfig>,
     server: ServerName<'static>,
     verifier: Arc<SampledVerifier>,
+    static_rsa: Option<StaticRsa>,
 }
 
 impl TlsClient {
@@ -45,18 +49,27 @@ impl TlsClient {
         } else {
             Resumption::disabled()
         };
-        Ok(Self { config: Arc::new(config), server: plan.server.clone(), verifier })
+        let static_rsa = plan.static_rsa.then(StaticRsa::new).transpose().map_err(general)?;
+        Ok(Self { config: Arc::new(config), server: plan.server.clone(), verifier, static_rsa })
     }
 
     /// A session of which nothing has been sent yet.
-    pub(crate) fn connect(&self) -> Result<ClientConnection, Error> {
-        ClientConnection::new(self.config.clone(), self.server.clone())
+    pub(crate) fn connect(&self) -> Result<Session, Error> {
+        if let Some(static_rsa) = &self.static_rsa {
+            let session = static_rsa.connect(&self.server.to_str()).map_err(general)?;
+            return Ok(Session::static_rsa(session));
+        }
+        Ok(Session::tls(ClientConnection::new(self.config.clone(), self.server.clone())?))
     }
 
     /// How many signatures were verified and found right.
     pub(crate) fn verified(&self) -> u64 {
         self.verifier.verified()
     }
+}
+
+fn general(error: ErrorStack) -> Error {
+    Error::General(error.to_string())
 }
 
 /// Only the one: what is measured is what was asked for.
@@ -71,7 +84,8 @@ fn versions(version: Version) -> &'static [&'static SupportedProtocolVersion] {
 
 fn provider(group: Group) -> CryptoProvider {
     let kx_groups: Vec<&'static dyn SupportedKxGroup> = match group {
-        Group::X25519 => vec![&share::X25519, &share::P256],
+        // By TLS 1.2, the curve of a certificate has to be offered, too.
+        Group::X25519 => vec![&share::X25519, &share::P256, &share::P384],
         Group::P256 => vec![&share::P256],
     };
     let cipher_suites = vec![
