@@ -11,9 +11,10 @@
 
 use std::hint;
 use std::sync::{Arc, OnceLock};
-use std::time::{Duration, Instant};
+use std::time::Instant;
 
 use interlude_core::cost::Size;
+use interlude_core::policy::Asked;
 use interlude_offload::{Call, Completion, Engine, Guard, Job, JobKind, Tally, Ticket, Work};
 use interlude_settings::{Check, EngineName, Mode};
 
@@ -25,6 +26,7 @@ use crate::counters::{Counter, JobEvent, count, count_by, count_job, count_pass,
 use crate::fail;
 use crate::hook;
 use crate::original;
+use crate::policy;
 use crate::scheduler;
 use crate::thread::Thread;
 
@@ -46,9 +48,29 @@ pub(crate) enum Plan {
 pub(crate) struct Load {
     pub(crate) kind: JobKind,
     /// How large it is among those of its kind.
-    pub(crate) size: Size,
+    size: Size,
+    /// The same in bytes: of its input, or of the key.
+    extent: usize,
     /// Bytes of input.
     pub(crate) bytes: usize,
+}
+
+impl Load {
+    /// A call that takes as long as its input is large.
+    pub(crate) fn of_input(kind: JobKind, bytes: usize) -> Self {
+        Self { kind, size: Size::of_input(bytes), extent: bytes, bytes }
+    }
+
+    /// One that takes as long as its key (or a signature or secret, which are as long) is large.
+    pub(crate) fn of_key(kind: JobKind, key: usize, bytes: usize) -> Self {
+        Self { kind, size: Size::of_key(key), extent: key, bytes }
+    }
+
+    /// A run of the model at that address.
+    pub(crate) fn of_model(address: usize, bytes: usize) -> Self {
+        let size = Size::of_model(address, bytes);
+        Self { kind: JobKind::Infer, size, extent: bytes, bytes }
+    }
 }
 
 /// Measures a call in place, where that tells whether the next one is worth a job.
@@ -57,7 +79,8 @@ pub(crate) struct Watch(Option<(&'static Thread, Load)>);
 impl Watch {
     /// Over a call that was to be a job.
     pub(crate) fn of(thread: &'static Thread, load: Load) -> Self {
-        Self(Some((thread, load)).filter(|_| thread.settings.jobs.min_us > 0))
+        let measures = thread.policy.borrow().measures(load.kind.index());
+        Self(Some((thread, load)).filter(|_| measures))
     }
 
     /// Makes the call.
@@ -66,7 +89,7 @@ impl Watch {
         let begun = Instant::now();
         let result = call();
         // Its own time, as long as nobody else can have run meanwhile.
-        thread.costs.borrow_mut().took(load.kind.index(), load.size, begun.elapsed());
+        thread.policy.borrow_mut().took(load.kind.index(), load.size, begun.elapsed());
         result
     }
 }
@@ -90,7 +113,7 @@ pub(crate) fn in_place(load: Load, reason: Bypass) -> Plan {
 }
 
 fn choose(load: Load) -> Result<&'static Thread, Bypass> {
-    let Load { kind, size, bytes } = load;
+    let Load { kind, size, extent, bytes } = load;
     let thread = context::thread().ok_or(Bypass::NoLoop)?;
     if context::is_stopped() {
         return Err(Bypass::Panicked);
@@ -115,14 +138,11 @@ fn choose(load: Load) -> Result<&'static Thread, Bypass> {
         return Err(Bypass::Settings);
     }
     let (compresses, answers) = (kind.compresses(), kind.answers());
-    if compresses && bytes < jobs.deflate_min as usize {
-        return Err(Bypass::Small);
-    }
+    let class = policy::class(thread.settings.policy.class);
+    let asked = Asked { kind: kind.index(), size, bytes: extent as u64, class };
     // Whether it is worth it to do several at once is the engine's to say.
-    let gathers = matches!(thread.settings.engine, EngineName::Simd | EngineName::Onnx);
-    let least = Duration::from_micros(jobs.min_us.into());
-    let estimate = thread.costs.borrow().estimate(kind.index(), size);
-    if !gathers && estimate.is_some_and(|estimate| estimate < least) {
+    let gathers = policy::gathers(thread.settings.engine);
+    if thread.policy.borrow().is_small(&asked, gathers) {
         return Err(Bypass::Small);
     }
     // An engine that cannot be made takes nothing.
@@ -220,7 +240,7 @@ pub(crate) fn carry_out<C: Call + 'static>(
     call: C,
 ) -> Option<C> {
     let _whole = NotCancelled::new();
-    let Load { kind, size, bytes } = load;
+    let Load { kind, size, bytes, .. } = load;
     count_job(kind, JobEvent::Bytes, bytes);
     let work = Arc::new(Work::new(call));
     let task = Arc::clone(&work);
@@ -242,7 +262,7 @@ pub(crate) fn carry_out<C: Call + 'static>(
         count_job(kind, JobEvent::Completed, 1);
         // What was done by other means says nothing of what the call takes.
         if !done.took.is_zero() {
-            thread.costs.borrow_mut().took(kind.index(), size, done.took);
+            thread.policy.borrow_mut().took(kind.index(), size, done.took);
         }
     });
     done.map(|done| done.call)

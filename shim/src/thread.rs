@@ -12,15 +12,15 @@ use std::sync::{Arc, Mutex, MutexGuard, Once, OnceLock, TryLockError};
 use std::time::{Duration, Instant};
 
 use interlude_core::claims::{Claims, Rules};
-use interlude_core::cost::Costs;
 use interlude_core::fence::Fence;
 use interlude_core::habit::Habits;
 use interlude_core::nesting::Nesting;
+use interlude_core::policy::Policy;
 use interlude_core::ready::Delivered;
 use interlude_fiber::{Fiber, on_roomy_stack};
 use interlude_offload::{
-    Chaos, ChaosConfig, Cores, CoresConfig, Device, DeviceConfig, Engine, Guard, Inline, JobKind,
-    Onnx, OnnxConfig, Pass, Plugin, PluginLibrary, Run, Shares, Simd, Terms,
+    Chaos, ChaosConfig, Cores, CoresConfig, Device, DeviceConfig, Engine, Guard, Inline, Onnx,
+    OnnxConfig, Pass, Plugin, PluginLibrary, Run, Shares, Simd, Terms,
 };
 use interlude_settings::{DeviceResults, EngineName, Settings};
 
@@ -29,7 +29,7 @@ use crate::cancel::NotCancelled;
 use crate::epolls::{self, Epoll};
 use crate::scheduler::{Answer, Question};
 use crate::signals::{Pending, WindingDown};
-use crate::{context, hook, log, page, start};
+use crate::{context, hook, log, page, policy, start};
 
 /// A thread with an event loop.
 pub(crate) struct Thread {
@@ -59,8 +59,8 @@ pub(crate) struct Thread {
     pub(crate) forked: Cell<bool>,
     /// Which waits are its loop's.
     pub(crate) nesting: RefCell<Nesting>,
-    /// How long heavy calls take.
-    pub(crate) costs: RefCell<Costs>,
+    /// Where heavy calls are made, and how long they take.
+    pub(crate) policy: RefCell<Policy>,
     /// What the server's clocks show.
     pub(crate) fence: RefCell<Fence>,
     /// Are there events that the server has yet to see, besides those of the running coroutine?
@@ -103,7 +103,7 @@ impl Thread {
             current: Cell::new(0),
             forked: Cell::new(false),
             nesting: RefCell::new(Nesting::default()),
-            costs: RefCell::new(Costs::new(JobKind::ALL.len())),
+            policy: RefCell::new(policy::of(settings)),
             fence: RefCell::new(Fence::default()),
             backlog: Cell::new(false),
             catches_up: Cell::new(false),

@@ -21,7 +21,6 @@ mod table;
 use std::ffi::c_void;
 use std::sync::Arc;
 
-use interlude_core::cost::Size;
 use interlude_offload::JobKind;
 use interlude_onnx::{Api, Inference, Profile, Request, Value, View};
 use interlude_settings::{Check, EngineName};
@@ -152,8 +151,7 @@ impl Arguments {
 
     fn load(&self, views: &[View<'_>]) -> Load {
         let bytes = views.iter().map(|view| view.bytes().len()).sum();
-        let size = Size::of_model(self.session.addr(), bytes);
-        Load { kind: JobKind::Infer, size, bytes }
+        Load::of_model(self.session.addr(), bytes)
     }
 
     /// What the call can share a run with, where the engine makes such runs.

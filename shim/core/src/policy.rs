@@ -1,0 +1,310 @@
+//! Where a heavy call is made: in place, by the engine while the thread waits for it, or by the engine while
+//! the thread serves others.
+//!
+//! | class | small | large |
+//! |---|---|---|
+//! | latency | in place | by the engine, waited for, if that ends sooner than in place |
+//! | batch | in place | by the engine, parked, if neither the CPU nor the engine gets more done otherwise |
+//!
+//! (After table 3.1 of A. Vijeev's thesis, UC San Diego, 2023.) What is small is said by a threshold for each
+//! engine, kind and class ([`Thresholds`]), or else by what calls of that size take in place. All else is told
+//! by three times that are learnt, by kind and size: what a call takes in place, what it takes the thread to
+//! hand it over, and what it takes the engine ([`Costs`]: they fall fast and rise slowly).
+//!
+//! **A call of class batch** that is to park is made in place all the same where
+//! - handing it over takes longer than making it;
+//! - the engine would begin with it only after it would have ended in place ([`Why::Load`]): the engine has
+//!   enough to do meanwhile, so both work. Not where the engine works on the submitter's own processors;
+//! - nothing else is there to be done, and the engine would be done with it later.
+//!
+//! **Nothing that was learnt is believed for ever.** A rule that keeps calls from the engine also keeps
+//! their times from being learnt. So after 64 of them in a row one is tried, then after 128, ... 8192; and a call of which
+//! it is not known for long what it takes in place is made there once ([`Why::Unknown`]).
+//!
+//! Must not: read a clock (the submitter says what time it is, in nanoseconds), or know a coroutine.
+
+mod flights;
+mod tries;
+
+use std::time::Duration;
+
+use crate::cost::{Costs, Size};
+use flights::{Flight, Flights};
+use tries::Tries;
+
+/// What a park takes the thread besides handing the job over: two switches (0.1 us), a turn of the scheduler, a look at
+/// the engine.
+const PARK: Duration = Duration::from_micros(1);
+
+/// What matters of a call.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub enum Class {
+    /// How many there are in a second.
+    #[default]
+    Batch,
+    /// How long it takes.
+    Latency,
+}
+
+/// From which size on a call is the engine's, in bytes; `None`: nothing is said.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct Thresholds {
+    /// In class batch.
+    pub batch_from: Option<u64>,
+    /// In class latency.
+    pub latency_from: Option<u64>,
+}
+
+/// What holds for calls of one kind.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct Terms {
+    /// By size.
+    pub thresholds: Thresholds,
+    /// Where nothing is said by size: fewer bytes are too few,
+    pub least_bytes: u64,
+    /// and so is what takes less in place. Zero: no times are looked at for any decision.
+    pub least: Duration,
+}
+
+/// A call.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Asked {
+    /// Its kind's number.
+    pub kind: usize,
+    /// How large it is among those of its kind.
+    pub size: Size,
+    /// The same in bytes, of its input or its key.
+    pub bytes: u64,
+    /// What matters of it.
+    pub class: Class,
+}
+
+/// The engine, and what is there to be done besides.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Seen {
+    /// Jobs that it has and has not done, whoever's they are.
+    pub depth: usize,
+    /// Jobs that it works on at the same time.
+    pub parallel: usize,
+    /// Does it put several calls into one? Then they are to wait for each other.
+    pub gathers: bool,
+    /// Does it work on processors other than the submitter's?
+    pub has_own_cpus: bool,
+    /// Has the thread nothing else to do now?
+    pub is_idle: bool,
+}
+
+/// Where a call is made.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Choice {
+    /// By the engine, while the thread serves others.
+    Park,
+    /// By the engine, while the thread waits.
+    Wait,
+    /// By the thread.
+    InPlace(Why),
+}
+
+/// Why it is made in place.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Why {
+    /// It takes less than to have it made elsewhere.
+    Small,
+    /// The engine has too much to do.
+    Load,
+    /// The engine takes longer, and its class, or an idle thread, has nothing else to gain.
+    Class,
+    /// To learn what it takes.
+    Unknown,
+}
+
+/// One thread's, and one engine's.
+#[derive(Debug)]
+pub struct Policy {
+    terms: Vec<Terms>,
+    looks_at_load: bool,
+    /// What calls take in place.
+    costs: Costs,
+    /// What it takes to hand them over.
+    setups: Costs,
+    /// What they take the engine, as far as parked coroutines have noticed: no less than it took.
+    parked: Costs,
+    /// The same, where the thread has waited: that is exact.
+    waited: Costs,
+    flights: Flights,
+    tries: Tries,
+}
+
+impl Policy {
+    /// Nothing known yet; `terms` by the kinds' numbers.
+    #[must_use]
+    pub fn new(terms: Vec<Terms>, looks_at_load: bool) -> Self {
+        let kinds = terms.len();
+        Self {
+            terms,
+            looks_at_load,
+            costs: Costs::new(kinds),
+            setups: Costs::new(kinds),
+            parked: Costs::new(kinds),
+            waited: Costs::new(kinds),
+            flights: Flights::default(),
+            tries: Tries::new(kinds),
+        }
+    }
+
+    /// Does it matter what calls of that kind take?
+    #[must_use]
+    pub fn measures(&self, kind: usize) -> bool {
+        self.terms(kind).least > Duration::ZERO
+    }
+
+    /// Does it matter how busy the engine is with calls of that kind?
+    #[must_use]
+    pub fn looks_at_load(&self, kind: usize) -> bool {
+        self.looks_at_load && self.measures(kind)
+    }
+
+    /// A call took so long, in place or wherever the same function was run.
+    pub fn took(&mut self, kind: usize, size: Size, time: Duration) {
+        self.costs.took(kind, size, time);
+        self.tries.known(kind, size);
+    }
+
+    /// Is it too small for the engine, whatever that is doing? For one that `gathers`, what a call
+    /// takes alone says nothing.
+    #[must_use]
+    pub fn is_small(&self, asked: &Asked, gathers: bool) -> bool {
+        let Terms { thresholds, least_bytes, least } = self.terms(asked.kind);
+        let from = match asked.class {
+            Class::Batch => thresholds.batch_from,
+            Class::Latency => thresholds.latency_from,
+        };
+        match from {
+            Some(from) => asked.bytes < from,
+            None if asked.bytes < least_bytes => true,
+            None if gathers => false,
+            None => self.costs.estimate(asked.kind, asked.size).is_some_and(|cost| cost < least),
+        }
+    }
+
+    /// Where a call is made that is not small.
+    pub fn choose(&mut self, asked: &Asked, seen: &Seen) -> Choice {
+        match asked.class {
+            // One call that waits has no company.
+            Class::Latency if seen.gathers => Choice::InPlace(Why::Class),
+            Class::Latency if !self.looks_at_load(asked.kind) => Choice::Wait,
+            Class::Latency => self.for_latency(asked, seen),
+            Class::Batch if seen.gathers || !self.looks_at_load(asked.kind) => Choice::Park,
+            Class::Batch => self.for_batch(asked, seen),
+        }
+    }
+
+    fn for_latency(&mut self, asked: &Asked, seen: &Seen) -> Choice {
+        let Asked { kind, size, .. } = *asked;
+        let Some(inline) = self.costs.estimate(kind, size) else {
+            return Choice::InPlace(Why::Unknown);
+        };
+        if self.tries.is_stale(kind, size) {
+            return Choice::InPlace(Why::Unknown);
+        }
+        let wait = self.wait(asked, seen);
+        let Some(service) = self.waited.estimate(kind, size) else {
+            return if wait > inline { Choice::InPlace(Why::Load) } else { Choice::Wait };
+        };
+        if wait + service <= inline {
+            self.tries.gains(kind, size);
+            return Choice::Wait;
+        }
+        if service <= inline {
+            return Choice::InPlace(Why::Load);
+        }
+        let tries = wait.is_zero() && self.tries.is_due(kind, size);
+        if tries { Choice::Wait } else { Choice::InPlace(Why::Class) }
+    }
+
+    fn for_batch(&mut self, asked: &Asked, seen: &Seen) -> Choice {
+        let Asked { kind, size, .. } = *asked;
+        if self.tries.is_stale(kind, size) {
+            return Choice::InPlace(Why::Unknown);
+        }
+        // As long as that is not known, jobs may tell it.
+        let Some(inline) = self.costs.estimate(kind, size) else { return Choice::Park };
+        let wait = self.wait(asked, seen);
+        if seen.has_own_cpus && wait > inline {
+            return Choice::InPlace(Why::Load);
+        }
+        let setup = self.setups.estimate(kind, size).map_or(Duration::ZERO, |setup| setup + PARK);
+        let service = self.service(kind, size).unwrap_or_default();
+        let why = if setup >= inline {
+            Why::Small
+        } else if seen.has_own_cpus && seen.is_idle && wait + service > inline {
+            Why::Class
+        } else {
+            self.tries.gains(kind, size);
+            return Choice::Park;
+        };
+        if self.tries.is_due(kind, size) { Choice::Park } else { Choice::InPlace(why) }
+    }
+
+    /// How long a job would wait until the engine begins with it.
+    fn wait(&self, asked: &Asked, seen: &Seen) -> Duration {
+        let before = (seen.depth + 1).saturating_sub(seen.parallel);
+        if before == 0 {
+            return Duration::ZERO;
+        }
+        let one = self.flights.mean().or_else(|| self.service(asked.kind, asked.size));
+        let all = one.unwrap_or_default().saturating_mul(u32::try_from(before).unwrap_or(u32::MAX));
+        all / u32::try_from(seen.parallel.max(1)).unwrap_or(u32::MAX)
+    }
+
+    /// What a call takes the engine; `None`: it has done none of that size.
+    fn service(&self, kind: usize, size: Size) -> Option<Duration> {
+        let estimates = [&self.parked, &self.waited].map(|known| known.estimate(kind, size));
+        estimates.into_iter().flatten().min()
+    }
+
+    /// A job was handed over, which took from `since` until `now`, to an engine that was as `seen` before.
+    /// `waits`: the thread waits for it.
+    pub fn submitted(
+        &mut self,
+        ticket: u64,
+        asked: &Asked,
+        seen: &Seen,
+        (since, now): (u64, u64),
+        waits: bool,
+    ) {
+        let Asked { kind, size, .. } = *asked;
+        let setup = Duration::from_nanos(now.saturating_sub(since));
+        learn(&mut self.setups, &mut self.tries, (kind, size), setup);
+        let wait = self.wait(asked, seen);
+        let service = self.service(kind, size);
+        self.flights.begin(ticket, Flight { kind, size, since, wait, service, waits });
+    }
+
+    /// A job has come back; `is_done`: the engine has done it.
+    pub fn answered(&mut self, ticket: u64, now: u64, is_done: bool) {
+        let Some(flight) = self.flights.end(ticket).filter(|_| is_done) else { return };
+        let learnt = if flight.waits { &mut self.waited } else { &mut self.parked };
+        learn(learnt, &mut self.tries, (flight.kind, flight.size), flight.service_by(now));
+    }
+
+    /// Whatever was out is another process's.
+    pub fn forget_flights(&mut self) {
+        self.flights = Flights::default();
+    }
+
+    fn terms(&self, kind: usize) -> Terms {
+        self.terms.get(kind).copied().unwrap_or_default()
+    }
+}
+
+/// A time of the engine's; one that is much less than was thought is looked at again soon.
+fn learn(times: &mut Costs, tries: &mut Tries, (kind, size): (usize, Size), time: Duration) {
+    if times.estimate(kind, size).is_some_and(|before| time < before * 3 / 4) {
+        tries.improves(kind, size);
+    }
+    times.took(kind, size, time);
+}
+
+#[cfg(test)]
+mod tests;
