@@ -19,8 +19,8 @@ use interlude_core::policy::Policy;
 use interlude_core::ready::Delivered;
 use interlude_fiber::{Fiber, on_roomy_stack};
 use interlude_offload::{
-    Chaos, ChaosConfig, Cores, CoresConfig, Device, DeviceConfig, Engine, Guard, Inline, Onnx,
-    OnnxConfig, Pass, Plugin, PluginLibrary, Run, Shares, Simd, Terms,
+    Chaos, ChaosConfig, Completion, Cores, CoresConfig, Device, DeviceConfig, Engine, Guard,
+    Inline, Onnx, OnnxConfig, Pass, Plugin, PluginLibrary, Run, Shares, Simd, Terms,
 };
 use interlude_settings::{DeviceResults, EngineName, Settings};
 
@@ -53,6 +53,8 @@ pub(crate) struct Thread {
     pub(crate) runs: RefCell<Vec<Run>>,
     /// The engine that takes this thread's jobs.
     pub(crate) engine: RefCell<Option<Guard<dyn Engine>>>,
+    /// Completions of parked jobs that came while the thread waited for another one's.
+    pub(crate) arrived: RefCell<Vec<Completion>>,
     /// Number of the coroutine that runs.
     pub(crate) current: Cell<u64>,
     /// Set in a child after fork: what was parked belongs to the parent.
@@ -65,6 +67,10 @@ pub(crate) struct Thread {
     pub(crate) fence: RefCell<Fence>,
     /// Are there events that the server has yet to see, besides those of the running coroutine?
     pub(crate) backlog: Cell<bool>,
+    /// How many events the kernel had when it was last asked.
+    pub(crate) fetched: Cell<usize>,
+    /// For how many nanoseconds the loop has slept.
+    pub(crate) slept: Cell<u64>,
     /// Is the running coroutine one of many events that have waited long enough?
     pub(crate) catches_up: Cell<bool>,
     /// Does anything wait until nobody is parked?
@@ -100,12 +106,15 @@ impl Thread {
             passes: RefCell::new(Vec::new()),
             runs: RefCell::new(Vec::new()),
             engine: RefCell::new(None),
+            arrived: RefCell::new(Vec::new()),
             current: Cell::new(0),
             forked: Cell::new(false),
             nesting: RefCell::new(Nesting::default()),
             policy: RefCell::new(policy::of(settings)),
             fence: RefCell::new(Fence::default()),
             backlog: Cell::new(false),
+            fetched: Cell::new(0),
+            slept: Cell::new(0),
             catches_up: Cell::new(false),
             drains: Cell::new(false),
             parked: Cell::new(0),
@@ -194,6 +203,8 @@ impl Thread {
         self.catches_up.set(false);
         self.drains.set(false);
         self.forked.set(true);
+        self.arrived.borrow_mut().clear();
+        self.policy.borrow_mut().forget_flights();
         self.parked.set(0);
         // What was kept back was sent to the parent.
         self.signals.clear();

@@ -11,11 +11,18 @@
 //! by three times that are learnt, by kind and size: what a call takes in place, what it takes the thread to
 //! hand it over, and what it takes the engine ([`Costs`]: they fall fast and rise slowly).
 //!
-//! **A call of class batch** that is to park is made in place all the same where
-//! - handing it over takes longer than making it;
-//! - the engine would begin with it only after it would have ended in place ([`Why::Load`]): the engine has
-//!   enough to do meanwhile, so both work. Not where the engine works on the submitter's own processors;
-//! - nothing else is there to be done, and the engine would be done with it later.
+//! **A call of class batch** is made where all that there are lose least time by it:
+//!
+//! ```text
+//! in place: its own connection, and all whose events wait          parked: its own connection until the engine
+//!           lose what the call takes; those whose jobs are                 has done all before it, and it; all
+//!           done meanwhile, what is left of it then                        whose events wait, the handing over
+//! ```
+//!
+//! So the thread helps an engine that has much to do, does itself what the engine would do later where there is
+//! nothing else to do, and leaves the engine what it can while others wait. (That the engine would begin later than the call
+//! would end in place is not enough: the delayed connections ask later, and the engine runs dry.) Not
+//! where the engine works on the submitter's own processors: there a call in place only stops the loop.
 //!
 //! **Nothing that was learnt is believed for ever.** A rule that keeps calls from the engine also keeps
 //! their times from being learnt. So after 64 of them in a row one is tried, then after 128, ... 8192; and a call of which
@@ -24,17 +31,22 @@
 //! Must not: read a clock (the submitter says what time it is, in nanoseconds), or know a coroutine.
 
 mod flights;
+mod leisure;
 mod tries;
 
 use std::time::Duration;
 
 use crate::cost::{Costs, Size};
 use flights::{Flight, Flights};
+use leisure::Leisure;
 use tries::Tries;
 
 /// What a park takes the thread besides handing the job over: two switches (0.1 us), a turn of the scheduler, a look at
 /// the engine.
 const PARK: Duration = Duration::from_micros(1);
+
+/// The least, and the most, of [`Policy::margin`].
+const MARGIN: (u32, u32) = (64, 64 * 64);
 
 /// What matters of a call.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
@@ -90,8 +102,12 @@ pub struct Seen {
     pub gathers: bool,
     /// Does it work on processors other than the submitter's?
     pub has_own_cpus: bool,
-    /// Has the thread nothing else to do now?
-    pub is_idle: bool,
+    /// Events that wait for the thread, as far as it knows.
+    pub waiting: usize,
+    /// What time it is, in nanoseconds since whenever.
+    pub now: u64,
+    /// For how many of them the thread had nothing to do.
+    pub slept: u64,
 }
 
 /// Where a call is made.
@@ -133,6 +149,10 @@ pub struct Policy {
     waited: Costs,
     flights: Flights,
     tries: Tries,
+    /// How many calls' time in place the engine has to have work for, before a busy thread helps it: more, where it
+    /// was found without; in parts of [`MARGIN`]`.0`.
+    margin: u32,
+    leisure: Leisure,
 }
 
 impl Policy {
@@ -149,6 +169,8 @@ impl Policy {
             waited: Costs::new(kinds),
             flights: Flights::default(),
             tries: Tries::new(kinds),
+            margin: MARGIN.0,
+            leisure: Leisure::default(),
         }
     }
 
@@ -229,32 +251,69 @@ impl Policy {
         }
         // As long as that is not known, jobs may tell it.
         let Some(inline) = self.costs.estimate(kind, size) else { return Choice::Park };
-        let wait = self.wait(asked, seen);
-        if seen.has_own_cpus && wait > inline {
-            return Choice::InPlace(Why::Load);
-        }
+        self.look(seen);
         let setup = self.setups.estimate(kind, size).map_or(Duration::ZERO, |setup| setup + PARK);
+        let wait = self.wait(asked, seen);
         let service = self.service(kind, size).unwrap_or_default();
-        let why = if setup >= inline {
-            Why::Small
-        } else if seen.has_own_cpus && seen.is_idle && wait + service > inline {
-            Why::Class
-        } else {
+        // (Handing it over is a part of what it takes.)
+        let parked_delays = wait + service + PARK + times(setup, seen.waiting);
+        let is_better =
+            seen.has_own_cpus && self.in_place_delays(inline, asked, seen) < parked_delays;
+        let has_time = self.has_time(inline, service, wait);
+        if setup < inline && !(is_better && has_time) {
+            if is_better && service > inline {
+                self.leisure.saves(inline - setup);
+            }
             self.tries.gains(kind, size);
             return Choice::Park;
+        }
+        if self.tries.is_due(kind, size) {
+            return Choice::Park;
+        }
+        Choice::InPlace(match wait {
+            _ if setup >= inline => Why::Small,
+            Duration::ZERO => Why::Class,
+            _ => Why::Load,
+        })
+    }
+
+    /// Looks at the thread and the engine, which is to be given so much more, the less it has.
+    fn look(&mut self, seen: &Seen) {
+        self.leisure.look(seen.now, seen.slept);
+        self.margin = match seen.depth < seen.parallel {
+            true => (self.margin * 2).min(MARGIN.1),
+            false => (self.margin - self.margin / MARGIN.0).max(MARGIN.0),
         };
-        if self.tries.is_due(kind, size) { Choice::Park } else { Choice::InPlace(why) }
+    }
+
+    /// Has the thread time for a call in place? For one that the engine does sooner, and if it is busy all the time, only
+    /// where that has more to do than the call takes, again and again: it would run dry meanwhile.
+    fn has_time(&self, inline: Duration, service: Duration, wait: Duration) -> bool {
+        let has_leisure = service > inline && !self.leisure.is_none();
+        has_leisure || wait * MARGIN.0 > inline * self.margin
+    }
+
+    /// By how much a call in place delays all that there are: its own connection, those whose events wait,
+    /// and those whose jobs are done meanwhile.
+    fn in_place_delays(&self, inline: Duration, asked: &Asked, seen: &Seen) -> Duration {
+        let apart = self.between(asked, seen);
+        let most = inline.as_nanos().checked_div(apart.as_nanos()).unwrap_or(0);
+        let done = usize::try_from(most).unwrap_or(usize::MAX).min(seen.depth);
+        // They come one after the other: the first waits longest.
+        let late = times(inline, done).saturating_sub(times(apart, done * (done + 1) / 2));
+        times(inline, 1 + seen.waiting) + late
     }
 
     /// How long a job would wait until the engine begins with it.
     fn wait(&self, asked: &Asked, seen: &Seen) -> Duration {
         let before = (seen.depth + 1).saturating_sub(seen.parallel);
-        if before == 0 {
-            return Duration::ZERO;
-        }
+        times(self.between(asked, seen), before)
+    }
+
+    /// How long it is from one job's end to the next one's, while the engine has enough of them.
+    fn between(&self, asked: &Asked, seen: &Seen) -> Duration {
         let one = self.flights.mean().or_else(|| self.service(asked.kind, asked.size));
-        let all = one.unwrap_or_default().saturating_mul(u32::try_from(before).unwrap_or(u32::MAX));
-        all / u32::try_from(seen.parallel.max(1)).unwrap_or(u32::MAX)
+        one.unwrap_or_default() / u32::try_from(seen.parallel.max(1)).unwrap_or(u32::MAX)
     }
 
     /// What a call takes the engine; `None`: it has done none of that size.
@@ -288,6 +347,12 @@ impl Policy {
         learn(learnt, &mut self.tries, (flight.kind, flight.size), flight.service_by(now));
     }
 
+    /// Is any job out that tells something?
+    #[must_use]
+    pub fn has_flights(&self) -> bool {
+        !self.flights.is_empty()
+    }
+
     /// Whatever was out is another process's.
     pub fn forget_flights(&mut self) {
         self.flights = Flights::default();
@@ -296,6 +361,10 @@ impl Policy {
     fn terms(&self, kind: usize) -> Terms {
         self.terms.get(kind).copied().unwrap_or_default()
     }
+}
+
+fn times(one: Duration, number: usize) -> Duration {
+    one.saturating_mul(u32::try_from(number).unwrap_or(u32::MAX))
 }
 
 /// A time of the engine's; one that is much less than was thought is looked at again soon.

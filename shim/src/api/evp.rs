@@ -206,9 +206,9 @@ fn with_input(
         return in_place();
     }
     let load = Load::of_key(kind, capacity, data_len);
-    let thread = match offload::plan(load) {
+    let (thread, load) = match offload::plan(load) {
         Plan::InPlace(watch) => return watch.over(in_place),
-        Plan::Job(thread) => thread,
+        Plan::Job(thread, load) => (thread, load),
     };
     objects::enter(ctx.addr());
     // SAFETY: the API's contract: `data_len` bytes at `data`.
@@ -256,9 +256,9 @@ pub(crate) fn derive(
         return in_place();
     }
     let load = Load::of_key(JobKind::Derive, capacity, 0);
-    let thread = match offload::plan(load) {
+    let (thread, load) = match offload::plan(load) {
         Plan::InPlace(watch) => return watch.over(in_place),
-        Plan::Job(thread) => thread,
+        Plan::Job(thread, load) => (thread, load),
     };
     objects::enter(ctx.addr());
     let function = Function::WithoutInput(call.original);
@@ -331,9 +331,9 @@ pub(crate) fn keygen(
         return outcome;
     }
     let load = Load::of_key(JobKind::Keygen, key_size(ctx), 0);
-    let thread = match offload::plan(load) {
+    let (thread, load) = match offload::plan(load) {
         Plan::InPlace(watch) => return watch.over(in_place),
-        Plan::Job(thread) => thread,
+        Plan::Job(thread, load) => (thread, load),
     };
     objects::enter(ctx.addr());
     // SAFETY: the API's contract: a place for a key, null or a key to be filled.

@@ -54,7 +54,7 @@ pub(crate) fn computed(
 ) -> Option<Operation> {
     errors::in_use();
     let load = Load::of_key(kind, bytes, bytes);
-    let Plan::Job(thread) = offload::plan(load) else { return None };
+    let Plan::Job(thread, load) = offload::plan(load) else { return None };
     let Some(operation) = Errors::of(operation).0 else {
         count(Bypass::Foreign.counter());
         return None;

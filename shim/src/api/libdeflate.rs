@@ -223,7 +223,7 @@ fn compress(
     let load = Load::of_input(JobKind::Compress, len);
     let outcome = match offload::plan(load) {
         Plan::InPlace(watch) => watch.over(in_place),
-        Plan::Job(thread) => {
+        Plan::Job(thread, load) => {
             // SAFETY: the API's contract: `len` bytes at `data`.
             let input = unsafe { std::slice::from_raw_parts(data.cast::<u8>(), len) }.to_vec();
             let level = LEVELS.of(compressor.addr());

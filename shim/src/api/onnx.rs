@@ -99,7 +99,7 @@ impl Arguments {
             let load = self.load(&[]);
             return match offload::plan(load) {
                 Plan::InPlace(watch) => watch.over(|| self.in_place(original)),
-                Plan::Job(_) => self.in_place(original),
+                Plan::Job(..) => self.in_place(original),
             };
         };
         let (Some(views), Some(given)) = (self.views(api), self.given_outputs(api)) else {
@@ -128,8 +128,8 @@ impl Arguments {
         // Nothing of the caller's is waited for.
         let is_free = given.is_empty() || context::in_event().is_none();
         let (plan, shares) = match plan {
-            Plan::Job(thread) => match self.shares(thread, api, load, &views) {
-                Ok(shares) => (Plan::Job(thread), shares),
+            Plan::Job(thread, load) => match self.shares(thread, api, load, &views) {
+                Ok(shares) => (Plan::Job(thread, load), shares),
                 Err(Apart) => (Plan::InPlace(Watch::of(thread, load)), None),
             },
             plan => (plan, None),
@@ -143,7 +143,7 @@ impl Arguments {
                 Self::claim_outputs(given);
                 match plan {
                     Plan::InPlace(watch) => watch.over(|| self.own(&request, original)),
-                    Plan::Job(thread) => self.job(thread, load, original, &request, shares),
+                    Plan::Job(thread, load) => self.job(thread, load, original, &request, shares),
                 }
             }
         }

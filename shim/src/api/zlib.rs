@@ -189,7 +189,7 @@ pub(crate) fn deflate(call: &Call<Deflate>, stream: *mut ZStream, flush: c_int) 
     let load = Load::of_input(JobKind::Deflate, bytes);
     let outcome = match whole::plan(load, stream, flush) {
         (Plan::InPlace(watch), _) => watch.over(in_place),
-        (Plan::Job(thread), whole) => {
+        (Plan::Job(thread, load), whole) => {
             let result = match whole {
                 Some(whole) => whole_job(thread, load, call, stream, whole),
                 None => job(thread, load, call, stream, flush),

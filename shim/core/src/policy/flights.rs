@@ -64,6 +64,10 @@ impl Flights {
         Some(flight)
     }
 
+    pub(super) fn is_empty(&self) -> bool {
+        self.by_ticket.is_empty()
+    }
+
     /// What those that are out take on average; `None`: that is known of none.
     pub(super) fn mean(&self) -> Option<Duration> {
         self.expected.checked_div(self.known)
