@@ -49,8 +49,9 @@ impl Server {
 
     fn calls(&self) -> Calls {
         let count = |name: &str| self.app.counter(&format!("job.compress.{name}"));
-        let waited = count("waited");
-        Calls { parked: count("submitted") - waited, waited, in_place: count("in_place") }
+        let (submitted, waited) = (count("submitted"), count("waited"));
+        // On the helper thread the library calls another function of its own, which is in place there.
+        Calls { parked: submitted - waited, waited, in_place: count("in_place") - submitted }
     }
 
     /// What becomes of so many requests for an object of that size, one after the other, on one connection.
@@ -130,7 +131,9 @@ fn what_a_slow_engine_does_is_left_to_it_only_where_no_times_are_looked_at() {
         let Calls { parked, waited, in_place } = server.ask(port, 8192, SOME);
         assert!(parked + waited <= 2 && in_place >= SOME - 2, "{parked} {waited} {in_place}");
     }
-    assert!(server.app.counter("bypass.class") >= 2 * SOME - 4);
+    // To hand the first one over, threads were started: that may have taken longer than the call, too.
+    let why = ["class", "small"].map(|why| server.app.counter(&format!("bypass.{why}")));
+    assert!(why[0] >= SOME - 2 && why[0] + why[1] >= 2 * SOME - 4, "{why:?}");
     server.app.stop().unwrap();
     for never in [("INTERLUDE_POLICY_LOAD", "off"), ("INTERLUDE_MIN_US", "0")] {
         let server = Server::start(&[slow, looks, never]);
