@@ -25,7 +25,7 @@
 //! where the engine works on the submitter's own processors: there a call in place only stops the loop.
 //!
 //! **Nothing that was learnt is believed for ever.** A rule that keeps calls from the engine also keeps
-//! their times from being learnt. So after 64 of them in a row one is tried, then after 128, ... 8192; and a call of which
+//! their times from being learnt. So after 16 of them in a row one is tried, then after 32, ... 8192; and a call of which
 //! it is not known for long what it takes in place is made there once ([`Why::Unknown`]).
 //!
 //! Must not: read a clock (the submitter says what time it is, in nanoseconds), or know a coroutine.
@@ -47,6 +47,9 @@ const PARK: Duration = Duration::from_micros(1);
 
 /// The least, and the most, of [`Policy::margin`].
 const MARGIN: (u32, u32) = (64, 64 * 64);
+
+/// At most so many times what was thought is believed at once.
+const OUTLIER: u32 = 16;
 
 /// What matters of a call.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
@@ -367,12 +370,14 @@ fn times(one: Duration, number: usize) -> Duration {
     one.saturating_mul(u32::try_from(number).unwrap_or(u32::MAX))
 }
 
-/// A time of the engine's; one that is much less than was thought is looked at again soon.
+/// A time of the engine's. One that is much less than was thought is looked at again soon; one that is much more may be
+/// an interruption's, and does not count for more than so many times as much.
 fn learn(times: &mut Costs, tries: &mut Tries, (kind, size): (usize, Size), time: Duration) {
-    if times.estimate(kind, size).is_some_and(|before| time < before * 3 / 4) {
+    let before = times.estimate(kind, size);
+    if before.is_some_and(|before| time < before * 3 / 4) {
         tries.improves(kind, size);
     }
-    times.took(kind, size, time);
+    times.took(kind, size, before.map_or(time, |before| time.min(before * OUTLIER)));
 }
 
 #[cfg(test)]

@@ -131,7 +131,7 @@ fn what_takes_longer_to_hand_over_is_small_until_a_try_shows_otherwise() {
             }
             choice => assert_eq!(choice, Choice::InPlace(Why::Small)),
         }
-        assert!(place < 80, "{tries} tries");
+        assert!(place < 32, "{tries} tries");
     }
     assert!(tries >= 4);
 }
@@ -153,7 +153,20 @@ fn a_try_in_vain_doubles_the_time_to_the_next() {
             policy.took(KIND, call.size, micros(20));
         }
     }
-    assert_eq!(apart, [64, 128, 256, 512, 1024, 2048, 4096, 8192, 8192, 8192]);
+    assert_eq!(apart, [16, 32, 64, 128, 256, 512, 1024, 2048, 4096, 8192, 8192, 8192]);
+}
+
+#[test]
+fn one_interruption_is_not_what_the_engine_takes() {
+    let (mut policy, call) = (by_time(1), asked(8192, Class::Batch));
+    policy.took(KIND, call.size, micros(500));
+    job(&mut policy, &call, (1, 40), false);
+    job(&mut policy, &call, (20_000, 40_000), false);
+    assert_eq!(policy.choose(&call, &ALONE), Choice::Park);
+    for _ in 0..9 {
+        job(&mut policy, &call, (20_000, 40_000), false);
+    }
+    assert_ne!(policy.choose(&call, &ALONE), Choice::Park);
 }
 
 #[test]

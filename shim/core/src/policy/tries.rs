@@ -4,7 +4,7 @@ use crate::cost::{CLASSES, Size};
 
 /// So many calls are kept from the engine in a row until one is tried, the first time and at most; each try
 /// in vain doubles it.
-const STEPS: (u16, u16) = (64, 8192);
+const STEPS: (u16, u16) = (16, 8192);
 /// After so many jobs of which nothing was learnt, a call is made in place: where it is not known what that takes,
 /// and where it is.
 const STALE: (u16, u16) = (16, 32_768);
