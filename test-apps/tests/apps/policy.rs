@@ -127,13 +127,13 @@ fn what_a_slow_engine_does_is_left_to_it_only_where_no_times_are_looked_at() {
     let looks = ("INTERLUDE_MIN_US", "1");
     let server = Server::start(&[slow, looks]);
     for port in [0, 1] {
-        // The first tells what it takes.
+        // The first tells what it takes, and now and then one is tried.
         let Calls { parked, waited, in_place } = server.ask(port, 8192, SOME);
-        assert!(parked + waited <= 2 && in_place >= SOME - 2, "{parked} {waited} {in_place}");
+        assert!(in_place >= SOME / 2, "{parked} {waited} {in_place}");
     }
     // To hand the first one over, threads were started: that may have taken longer than the call, too.
     let why = ["class", "small"].map(|why| server.app.counter(&format!("bypass.{why}")));
-    assert!(why[0] >= SOME - 2 && why[0] + why[1] >= 2 * SOME - 4, "{why:?}");
+    assert!(why[0] >= SOME / 2 && why[0] + why[1] >= SOME, "{why:?}");
     server.app.stop().unwrap();
     for never in [("INTERLUDE_POLICY_LOAD", "off"), ("INTERLUDE_MIN_US", "0")] {
         let server = Server::start(&[slow, looks, never]);
