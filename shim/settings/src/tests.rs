@@ -125,7 +125,8 @@ fn what_compresses_is_said_in_the_file_or_by_variables() {
 
 #[test]
 fn what_a_compression_takes_at_least_follows_the_engine_unless_it_is_set() {
-    let cases: [(&[(&str, &str)], EngineName, u32); 7] = [
+    type Case<'a> = (&'a [(&'a str, &'a str)], EngineName, u32);
+    let cases: [Case<'_>; 7] = [
         (&[], EngineName::Cores, 250),
         (&[], EngineName::Chaos, 250),
         (&[], EngineName::Device, 100),
