@@ -150,6 +150,10 @@ impl Engine for Chaos {
         Capabilities { name: "chaos", own_results: true, ..self.port.capabilities() }
     }
 
+    fn depth(&self) -> Option<usize> {
+        self.port.depth()
+    }
+
     fn submit(&mut self, job: Job) -> Result<(), Refused> {
         let delay = self.delay();
         let fate = self.draw();

@@ -22,6 +22,7 @@ mod wake;
 
 use std::io;
 use std::os::fd::RawFd;
+use std::sync::OnceLock;
 use std::time::Duration;
 
 use crate::sync::Arc;
@@ -54,7 +55,7 @@ impl Cores {
     #[must_use]
     pub fn new(config: CoresConfig) -> Self {
         let threads = match config.threads {
-            0 => std::thread::available_parallelism().map_or(1, usize::from),
+            0 => available(),
             n => n,
         };
         Self { pool: Arc::new(Pool::new(CoresConfig { threads, ..config })) }
@@ -79,6 +80,12 @@ impl Cores {
     pub fn close(&self) {
         self.pool.close();
     }
+}
+
+/// CPUs that the process may use.
+fn available() -> usize {
+    static AVAILABLE: OnceLock<usize> = OnceLock::new();
+    *AVAILABLE.get_or_init(|| std::thread::available_parallelism().map_or(1, usize::from))
 }
 
 /// One thread's way into the pool.
@@ -114,6 +121,7 @@ impl Engine for CoresPort {
             queue: config.queue,
             parallel: config.threads,
             has_lanes: false,
+            own_cpus: config.threads < available(),
             own_results: false,
         }
     }
@@ -128,6 +136,10 @@ impl Engine for CoresPort {
 
     fn completed(&self) -> usize {
         self.inbox.len()
+    }
+
+    fn depth(&self) -> Option<usize> {
+        Some(self.pool.depth())
     }
 
     fn wake_fd(&self) -> Option<RawFd> {

@@ -186,6 +186,7 @@ impl<C: Clock> Engine for Device<C> {
             name: "device",
             queue: description.queue as usize,
             parallel: description.units as usize,
+            own_cpus: true,
             ..self.port.capabilities()
         }
     }
@@ -247,6 +248,12 @@ impl<C: Clock> Engine for Device<C> {
         let done = self.model.done(self.clock.now());
         let tickets = done.filter_map(|number| self.flights.get(&number)).chain(&self.behind);
         tickets.filter(|ticket| self.computed.contains(ticket)).count()
+    }
+
+    /// What waits for a helper is counted, too.
+    fn depth(&self) -> Option<usize> {
+        let done = self.model.completed(self.clock.now());
+        Some(self.model.in_flight().saturating_sub(done) + self.behind.len())
     }
 
     fn wake_fd(&self) -> Option<RawFd> {

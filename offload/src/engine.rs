@@ -21,6 +21,8 @@ pub struct Capabilities {
     pub parallel: usize,
     /// Does it put several operations into one pass ([`crate::Lane`])?
     pub has_lanes: bool,
+    /// Does it work on processors other than those that submitters run on?
+    pub own_cpus: bool,
     /// Does it come to its results by other means than the original function in this process?
     pub own_results: bool,
 }
@@ -50,6 +52,12 @@ pub trait Engine {
 
     /// How many completions wait to be taken, without taking any.
     fn completed(&self) -> usize;
+
+    /// How many jobs it has and has not done, whichever threads they are of; `None`: it does not know of others
+    /// than this thread's.
+    fn depth(&self) -> Option<usize> {
+        None
+    }
 
     /// An fd that becomes readable when a completion arrives after [`Engine::arm`]; `None` for an
     /// engine that completes jobs only while it is called.

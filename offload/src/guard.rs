@@ -141,6 +141,11 @@ impl<E: Engine + ?Sized> Guard<E> {
         self.engine.accepts(kind, bytes)
     }
 
+    /// How many jobs the engine has and has not done, as far as that is known.
+    pub fn depth(&self) -> usize {
+        self.engine.depth().unwrap_or(self.flights.len())
+    }
+
     /// Would it be given a job now? Not in quarantine.
     pub fn is_open(&mut self, now: impl FnOnce() -> Instant) -> bool {
         match self.trust {

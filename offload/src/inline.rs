@@ -18,6 +18,7 @@ impl Engine for Inline {
             queue: usize::MAX,
             parallel: 1,
             has_lanes: false,
+            own_cpus: false,
             own_results: false,
         }
     }

@@ -221,6 +221,7 @@ impl Engine for Onnx {
             queue: self.config.batch * RUNS,
             parallel: self.config.batch,
             has_lanes: true,
+            own_cpus: false,
             own_results: true,
         }
     }

@@ -114,6 +114,7 @@ impl Engine for Plugin {
             queue: library.queue().min(MOST_OUT),
             parallel: library.parallel(),
             has_lanes: false,
+            own_cpus: true,
             own_results: true,
         }
     }

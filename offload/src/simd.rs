@@ -132,6 +132,7 @@ impl Engine for Simd {
             queue: QUEUE,
             parallel: LANES,
             has_lanes: true,
+            own_cpus: false,
             own_results: true,
         }
     }

@@ -17,6 +17,13 @@ pub(crate) enum Bypass {
     Settings,
     /// The input is too small to be worth a job.
     Small,
+    /// The engine has so much to do that the call, or others, would lose more time by it than in place.
+    Load,
+    /// The engine takes longer for it, and nothing else is there to be done meanwhile (or, in class latency, nothing else
+    /// matters).
+    Class,
+    /// To learn what it takes in place.
+    Unknown,
     /// The arguments only ask for a size, or are wrong: the original answers at once.
     Query,
     /// The engine's queue was full.
@@ -72,6 +79,9 @@ impl Bypass {
             Self::Stack => Counter::BypassStack,
             Self::Settings => Counter::BypassSettings,
             Self::Small => Counter::BypassSmall,
+            Self::Load => Counter::BypassLoad,
+            Self::Class => Counter::BypassClass,
+            Self::Unknown => Counter::BypassUnknown,
             Self::Query => Counter::BypassQuery,
             Self::Refused => Counter::BypassRefused,
             Self::Quarantine => Counter::BypassQuarantine,

@@ -79,6 +79,9 @@ counters! {
     BypassStack = "bypass.stack",
     BypassSettings = "bypass.settings",
     BypassSmall = "bypass.small",
+    BypassLoad = "bypass.load",
+    BypassClass = "bypass.class",
+    BypassUnknown = "bypass.unknown",
     BypassQuery = "bypass.query",
     BypassRefused = "bypass.refused",
     BypassQuarantine = "bypass.quarantine",
@@ -153,10 +156,12 @@ pub(crate) enum JobEvent {
     InPlace = 2,
     /// Bytes of input.
     Bytes = 3,
+    /// Of the submitted ones: waited for by the thread, in the mode `coroutine`, by their class.
+    Waited = 4,
 }
 
 /// Names of [`JobEvent`], in order.
-pub(crate) const JOB_EVENTS: [&str; 4] = ["submitted", "completed", "in_place", "bytes"];
+pub(crate) const JOB_EVENTS: [&str; 5] = ["submitted", "completed", "in_place", "bytes", "waited"];
 
 /// Names of what is counted of every kind of lane: passes by their reason, then by the lanes that were
 /// filled.

@@ -8,6 +8,7 @@
 //! scheduler/  which continuation of that thread goes on next
 //! clocks   real time, and what the server is shown of it
 //! offload  a call becomes a job, or is run in place
+//! policy   what the settings say of that, for the core
 //! ```
 //!
 //! Must not: decide policy (that is `interlude-core`), or take the host down: whatever goes wrong
@@ -30,6 +31,7 @@ mod log;
 mod offload;
 mod original;
 mod page;
+mod policy;
 mod scheduler;
 mod signals;
 mod start;

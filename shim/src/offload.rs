@@ -9,26 +9,31 @@
 //! the caller's arguments ([`carry_out`] says that it was not run). What it did wrong, only the
 //! handler can see, and says so ([`was_wrong`]).
 
+mod counted;
+
 use std::hint;
 use std::sync::{Arc, OnceLock};
-use std::time::{Duration, Instant};
+use std::time::Instant;
 
 use interlude_core::cost::Size;
-use interlude_offload::{
-    Call, Completion, Engine, Guard, Job, JobKind, Reason, Tally, Ticket, Work,
-};
+use interlude_core::policy::{Asked, Choice, Class, Why};
+use interlude_offload::{Call, Engine, Guard, Job, JobKind, Ticket, Work};
 use interlude_settings::{Check, EngineName, Mode};
 
 use crate::bypass::Bypass;
 use crate::cancel::NotCancelled;
 use crate::clocks;
 use crate::context;
-use crate::counters::{Counter, JobEvent, count, count_by, count_job, count_pass, count_run};
+use crate::counters::{Counter, JobEvent, count, count_job};
 use crate::fail;
 use crate::hook;
 use crate::original;
+use crate::policy;
 use crate::scheduler;
 use crate::thread::Thread;
+
+use counted::{counters, now, seen, wait, with_counted_engine};
+pub(crate) use counted::{flush, poll, taken_back};
 
 /// The deepest stack that is sliced, in bytes. A server's own processing takes some
 /// kilobytes; what is deeper runs on another stack (an alternate signal stack, a coroutine of the
@@ -39,8 +44,8 @@ const DEEPEST: usize = 512 * 1024;
 pub(crate) enum Plan {
     /// On the caller's arguments, now: in [`Watch::over`].
     InPlace(Watch),
-    /// As a job of this thread.
-    Job(&'static Thread),
+    /// As a job of this thread, with more of what it is to be.
+    Job(&'static Thread, Load),
 }
 
 /// A heavy call, as far as it matters where it is to run.
@@ -49,8 +54,35 @@ pub(crate) struct Load {
     pub(crate) kind: JobKind,
     /// How large it is among those of its kind.
     pub(crate) size: Size,
+    /// The same in bytes: of its input, or of the key.
+    extent: usize,
     /// Bytes of input.
     pub(crate) bytes: usize,
+    /// Does the thread wait for the engine, in a mode in which it could serve others?
+    waits: bool,
+}
+
+impl Load {
+    /// A call that takes as long as its input is large.
+    pub(crate) fn of_input(kind: JobKind, bytes: usize) -> Self {
+        Self { kind, size: Size::of_input(bytes), extent: bytes, bytes, waits: false }
+    }
+
+    /// One that takes as long as its key (or a signature or secret, which are as long) is large.
+    pub(crate) fn of_key(kind: JobKind, key: usize, bytes: usize) -> Self {
+        Self { kind, size: Size::of_key(key), extent: key, bytes, waits: false }
+    }
+
+    fn asked(self, class: Class) -> Asked {
+        let Self { kind, size, extent, .. } = self;
+        Asked { kind: kind.index(), size, bytes: extent as u64, class }
+    }
+
+    /// A run of the model at that address.
+    pub(crate) fn of_model(address: usize, bytes: usize) -> Self {
+        let size = Size::of_model(address, bytes);
+        Self { kind: JobKind::Infer, size, extent: bytes, bytes, waits: false }
+    }
 }
 
 /// Measures a call in place, where that tells whether the next one is worth a job.
@@ -59,7 +91,8 @@ pub(crate) struct Watch(Option<(&'static Thread, Load)>);
 impl Watch {
     /// Over a call that was to be a job.
     pub(crate) fn of(thread: &'static Thread, load: Load) -> Self {
-        Self(Some((thread, load)).filter(|_| thread.settings.jobs.min_us > 0))
+        let measures = thread.policy.borrow().measures(load.kind.index());
+        Self(Some((thread, load)).filter(|_| measures))
     }
 
     /// Makes the call.
@@ -68,7 +101,7 @@ impl Watch {
         let begun = Instant::now();
         let result = call();
         // Its own time, as long as nobody else can have run meanwhile.
-        thread.costs.borrow_mut().took(load.kind.index(), load.size, begun.elapsed());
+        thread.policy.borrow_mut().took(load.kind.index(), load.size, begun.elapsed());
         result
     }
 }
@@ -76,7 +109,7 @@ impl Watch {
 /// Decides about a call, and counts the reason if it stays in place.
 pub(crate) fn plan(load: Load) -> Plan {
     match choose(load) {
-        Ok(thread) => Plan::Job(thread),
+        Ok((thread, waits)) => Plan::Job(thread, Load { waits, ..load }),
         Err(reason) => in_place(load, reason),
     }
 }
@@ -86,13 +119,17 @@ pub(crate) fn in_place(load: Load, reason: Bypass) -> Plan {
     count(reason.counter());
     count_job(load.kind, JobEvent::InPlace, 1);
     count_job(load.kind, JobEvent::Bytes, load.bytes);
-    let tells = matches!(reason, Bypass::Small | Bypass::NoLoop);
+    let tells = matches!(
+        reason,
+        Bypass::Small | Bypass::NoLoop | Bypass::Load | Bypass::Class | Bypass::Unknown
+    );
     let thread = context::thread().filter(|_| tells);
     Plan::InPlace(thread.map_or(Watch(None), |thread| Watch::of(thread, load)))
 }
 
-fn choose(load: Load) -> Result<&'static Thread, Bypass> {
-    let Load { kind, size, bytes } = load;
+/// Whose job it becomes, and whether that thread waits for it.
+fn choose(load: Load) -> Result<(&'static Thread, bool), Bypass> {
+    let Load { kind, bytes, .. } = load;
     let thread = context::thread().ok_or(Bypass::NoLoop)?;
     if context::is_stopped() {
         return Err(Bypass::Panicked);
@@ -116,23 +153,20 @@ fn choose(load: Load) -> Result<&'static Thread, Bypass> {
     if !wanted || !is_done {
         return Err(Bypass::Settings);
     }
-    let (compresses, answers) = (kind.compresses(), kind.answers());
-    if compresses && bytes < jobs.deflate_min as usize {
-        return Err(Bypass::Small);
-    }
+    let asked = load.asked(class(thread)?);
     // Whether it is worth it to do several at once is the engine's to say.
-    let gathers = matches!(thread.settings.engine, EngineName::Simd | EngineName::Onnx);
-    let least = Duration::from_micros(jobs.min_us.into());
-    let estimate = thread.costs.borrow().estimate(kind.index(), size);
-    if !gathers && estimate.is_some_and(|estimate| estimate < least) {
+    let gathers = policy::gathers(thread.settings.engine);
+    if thread.policy.borrow().is_small(&asked, gathers) {
         return Err(Bypass::Small);
     }
     // An engine that cannot be made takes nothing.
-    let (does, is_open, is_silent, is_waited_for) = {
+    let (does, is_open, is_silent, is_waited_for, seen) = {
         let _whole = NotCancelled::new();
         let ask = |engine: &mut Guard<dyn Engine>| {
             let (is_silent, is_waited_for) = (engine.is_silent(), engine.is_waited_for());
-            (engine.accepts(kind, bytes), engine.is_open(Instant::now), is_silent, is_waited_for)
+            let is_open = engine.is_open(Instant::now);
+            let seen = seen(thread, engine);
+            (engine.accepts(kind, bytes), is_open, is_silent, is_waited_for, seen)
         };
         thread.with_engine(ask).ok_or(Bypass::Refused)?
     };
@@ -144,25 +178,73 @@ fn choose(load: Load) -> Result<&'static Thread, Bypass> {
     }
     match thread.settings.mode {
         Mode::Off | Mode::Inline => Err(Bypass::Settings),
-        Mode::Block | Mode::Spin => Ok(thread),
+        Mode::Block | Mode::Spin => Ok((thread, false)),
         Mode::Coroutine if thread.winding_down.is_on() => Err(Bypass::WindingDown),
         Mode::Coroutine
             if thread.catches_up.get() || is_waited_for || (is_silent && thread.drains.get()) =>
         {
             Err(Bypass::Late)
         }
-        Mode::Coroutine if context::local().in_event() && is_unowned(thread, answers) => {
-            Err(Bypass::Unowned)
-        }
-        Mode::Coroutine if compresses && shares_buffers() => Err(Bypass::Shared),
-        Mode::Coroutine if thread.claims.borrow().is_postponed(answers) => Err(Bypass::Postponed),
-        Mode::Coroutine if answers && thread.claims.borrow().is_multiplexed() => {
-            Err(Bypass::Multiplexed)
-        }
-        Mode::Coroutine if thread.claims.borrow().has_stray() => Err(Bypass::Linked),
         Mode::Coroutine => {
-            may_park(thread)?;
-            is_alone(thread)
+            let choice = thread.policy.borrow_mut().choose(&asked, &seen);
+            match choice {
+                Choice::InPlace(why) => Err(why.into()),
+                // Nobody else runs meanwhile, so no rule of conflict is concerned.
+                Choice::Wait => Ok((thread, true)),
+                Choice::Park => may_park_for_job(thread, kind).map(|()| (thread, false)),
+            }
+        }
+    }
+}
+
+/// May the running coroutine be parked for a job of that kind?
+fn may_park_for_job(thread: &Thread, kind: JobKind) -> Result<(), Bypass> {
+    let (compresses, answers) = (kind.compresses(), kind.answers());
+    if context::local().in_event() && is_unowned(thread, answers) {
+        return Err(Bypass::Unowned);
+    }
+    if compresses && shares_buffers() {
+        return Err(Bypass::Shared);
+    }
+    {
+        let claims = thread.claims.borrow();
+        if claims.is_postponed(answers) {
+            return Err(Bypass::Postponed);
+        }
+        if answers && claims.is_multiplexed() {
+            return Err(Bypass::Multiplexed);
+        }
+        if claims.has_stray() {
+            return Err(Bypass::Linked);
+        }
+    }
+    may_park(thread)?;
+    is_alone(thread)
+}
+
+/// What matters of the running coroutine's calls.
+fn class(thread: &Thread) -> Result<Class, Bypass> {
+    let set = &thread.settings.policy;
+    let has_choice = thread.settings.mode == Mode::Coroutine && !set.ports.is_empty();
+    // Only of an armed thread is it known what its events are about.
+    if has_choice && !thread.armed.replace(true) {
+        return Err(Bypass::NoLoop);
+    }
+    let of_connection = if has_choice && context::local().in_event() {
+        thread.claims.borrow().class()
+    } else {
+        None
+    };
+    Ok(of_connection.unwrap_or(policy::class(set.class)))
+}
+
+impl From<Why> for Bypass {
+    fn from(why: Why) -> Self {
+        match why {
+            Why::Small => Self::Small,
+            Why::Load => Self::Load,
+            Why::Class => Self::Class,
+            Why::Unknown => Self::Unknown,
         }
     }
 }
@@ -190,10 +272,10 @@ fn is_unowned(thread: &Thread, answers: bool) -> bool {
     answers && (!claims.owns_any() || claims.is_anonymous() || clocks::may_run_timers(thread))
 }
 
-/// The thread, unless the server has yet to begin with some of its events: next time they go alone.
-fn is_alone(thread: &'static Thread) -> Result<&'static Thread, Bypass> {
+/// Not if the server has yet to begin with some of its events: next time they go alone.
+fn is_alone(thread: &Thread) -> Result<(), Bypass> {
     if !thread.claims.borrow().has_more_events() {
-        return Ok(thread);
+        return Ok(());
     }
     let mut habits = thread.habits.borrow_mut();
     thread.delivery.borrow().iter().for_each(|event| habits.parked(event.fd));
@@ -222,13 +304,13 @@ pub(crate) fn carry_out<C: Call + 'static>(
     call: C,
 ) -> Option<C> {
     let _whole = NotCancelled::new();
-    let Load { kind, size, bytes } = load;
+    let Load { kind, size, bytes, .. } = load;
     count_job(kind, JobEvent::Bytes, bytes);
     let work = Arc::new(Work::new(call));
     let task = Arc::clone(&work);
     let job = Job { ticket: Ticket(thread.current.get()), kind, bytes, task };
     // Should it panic on the way: the call has been run, or is not run any more once it is taken.
-    let way = hook::guarded(|| run(thread, job)).unwrap_or(Way::Answered);
+    let way = hook::guarded(|| run(thread, job, load)).unwrap_or(Way::Answered);
     let done = work.take();
     hook::guarded(|| {
         fail::point("job.taken");
@@ -244,7 +326,7 @@ pub(crate) fn carry_out<C: Call + 'static>(
         count_job(kind, JobEvent::Completed, 1);
         // What was done by other means says nothing of what the call takes.
         if !done.took.is_zero() {
-            thread.costs.borrow_mut().took(kind.index(), size, done.took);
+            thread.policy.borrow_mut().took(kind.index(), size, done.took);
         }
     });
     done.map(|done| done.call)
@@ -262,13 +344,15 @@ enum Way {
 }
 
 /// Gives a job to the engine and waits until it is done, or will not be done.
-fn run(thread: &'static Thread, job: Job) -> Way {
-    let kind = job.kind;
+fn run(thread: &'static Thread, job: Job, load: Load) -> Way {
+    let (kind, ticket) = (job.kind, job.ticket);
+    let learns = thread.policy.borrow().looks_at_load(kind.index());
     let submitted = thread.with_engine(|engine| {
+        let seen = learns.then(|| seen(thread, engine));
         let submitted = engine.submit(job, Instant::now());
-        (submitted, engine.capabilities())
+        (submitted, engine.capabilities(), seen)
     });
-    let Some((submitted, capabilities)) = submitted else { return Way::Refused };
+    let Some((submitted, capabilities, seen)) = submitted else { return Way::Refused };
     let counters = counters(thread.settings.engine_in_use());
     if submitted.is_err() {
         counters.refused.into_iter().for_each(count);
@@ -276,113 +360,24 @@ fn run(thread: &'static Thread, job: Job) -> Way {
         return Way::Refused;
     }
     count_job(kind, JobEvent::Submitted, 1);
+    if let Some(seen) = seen {
+        let (asked, times) = (load.asked(Class::default()), (seen.now, now()));
+        thread.policy.borrow_mut().submitted(ticket.0, &asked, &seen, times, load.waits);
+    }
     fail::point("job.submitted");
     let inline = !capabilities.asynchronous;
     count(counters.submitted);
     let is_returned = match thread.settings.mode {
+        Mode::Coroutine if load.waits => {
+            count_job(kind, JobEvent::Waited, 1);
+            wait(thread, ticket, |_| hint::spin_loop())
+        }
         Mode::Coroutine if !inline => scheduler::park_for_job(thread),
-        Mode::Spin => wait(thread, |_| hint::spin_loop()),
-        _ => wait(thread, |engine| engine.sleep(Instant::now())),
+        Mode::Spin => wait(thread, ticket, |_| hint::spin_loop()),
+        _ => wait(thread, ticket, |engine| engine.sleep(Instant::now())),
     };
     count(counters.completed);
     if is_returned { Way::Returned } else { Way::Answered }
-}
-
-/// What is counted of an engine's jobs.
-struct EngineCounters {
-    submitted: Counter,
-    completed: Counter,
-    /// `None`: it has room for whatever a thread may have parked.
-    refused: Option<Counter>,
-}
-
-fn counters(engine: EngineName) -> EngineCounters {
-    use Counter as C;
-    let (submitted, completed, refused) = match engine {
-        EngineName::Inline => (C::EngineInlineSubmitted, C::EngineInlineCompleted, None),
-        EngineName::Cores | EngineName::Chaos => {
-            (C::EngineCoresSubmitted, C::EngineCoresCompleted, Some(C::EngineCoresRefused))
-        }
-        EngineName::Simd => (C::EngineSimdSubmitted, C::EngineSimdCompleted, None),
-        EngineName::Onnx => (C::EngineOnnxSubmitted, C::EngineOnnxCompleted, None),
-        EngineName::Device => {
-            (C::EngineDeviceSubmitted, C::EngineDeviceCompleted, Some(C::EngineDeviceRefused))
-        }
-        EngineName::Plugin => {
-            (C::EnginePluginSubmitted, C::EnginePluginCompleted, Some(C::EnginePluginRefused))
-        }
-    };
-    EngineCounters { submitted, completed, refused }
-}
-
-/// Waits for the thread's only job in flight. True if it came back undone, by no fault of the engine's.
-fn wait(thread: &Thread, pause: impl Fn(&mut Guard<dyn Engine>)) -> bool {
-    let mut done: Vec<Completion> = Vec::with_capacity(1);
-    // A lock that had to be waited for leaves its trace there.
-    let errno = hook::errno();
-    while done.is_empty() {
-        poll(thread, 1, &mut done);
-        if done.is_empty() {
-            // Lanes are never filled by one thread that waits: its engine gives the job back.
-            let has_lanes = |engine: &mut Guard<dyn Engine>| engine.capabilities().has_lanes;
-            if thread.with_engine(has_lanes) == Some(true) {
-                thread.with_engine(|engine| engine.sleep(Instant::now()));
-            } else {
-                thread.with_engine(&pause);
-            }
-        }
-    }
-    hook::set_errno(errno);
-    done.first().is_some_and(|completion| completion.is_declined())
-}
-
-/// Asks the engine which jobs are done or will not be done, and counts what was wrong with it.
-pub(crate) fn poll(thread: &Thread, max: usize, done: &mut Vec<Completion>) {
-    with_counted_engine(thread, |engine| engine.poll(Instant::now(), max, done));
-}
-
-/// Has the engine begin with what it has kept back.
-pub(crate) fn flush(thread: &Thread) {
-    with_counted_engine(thread, Guard::flush);
-}
-
-fn with_counted_engine(thread: &Thread, body: impl FnOnce(&mut Guard<dyn Engine>)) {
-    let tally = thread.with_engine(|engine| {
-        body(engine);
-        if engine.capabilities().has_lanes {
-            let mut passes = thread.passes.borrow_mut();
-            engine.take_passes(&mut passes);
-            for pass in passes.drain(..) {
-                count_pass(&pass);
-                let mut company = thread.company.borrow_mut();
-                match pass.reason {
-                    Reason::TooFew => company.stayed_away(pass.kind.index()),
-                    Reason::Full | Reason::Idle => company.came(pass.kind.index()),
-                }
-            }
-            let mut runs = thread.runs.borrow_mut();
-            engine.take_runs(&mut runs);
-            runs.drain(..).for_each(|run| count_run(&run));
-        }
-        engine.take_tally()
-    });
-    if let Some(tally) = tally.flatten() {
-        count_tally(&tally);
-    }
-}
-
-#[cold]
-fn count_tally(tally: &Tally) {
-    let count = |counter, number| count_by(counter, usize::try_from(number).unwrap_or(usize::MAX));
-    count(Counter::EngineFailed, tally.failed);
-    count(Counter::EngineLate, tally.late);
-    count(Counter::EngineDropped, tally.dropped);
-    count(Counter::EngineWrong, tally.wrong);
-    count(Counter::EngineQuarantined, tally.quarantined);
-    count(Counter::EngineReturned, tally.returned);
-    count(Counter::DeviceBehind, tally.behind);
-    count(Counter::DeviceRemembered, tally.remembered);
-    count(Counter::EnginePluginDropped, tally.unknown);
 }
 
 /// How much the results of this thread's engine are believed. Those of the original function in this

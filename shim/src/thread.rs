@@ -13,15 +13,15 @@ use std::time::{Duration, Instant};
 
 use interlude_core::claims::{Claims, Rules};
 use interlude_core::company::Company;
-use interlude_core::cost::Costs;
 use interlude_core::fence::Fence;
 use interlude_core::habit::Habits;
 use interlude_core::nesting::Nesting;
+use interlude_core::policy::Policy;
 use interlude_core::ready::Delivered;
 use interlude_fiber::{Fiber, on_roomy_stack};
 use interlude_offload::{
-    Chaos, ChaosConfig, Cores, CoresConfig, Device, DeviceConfig, Engine, Guard, Inline, JobKind,
-    LaneKind, Onnx, OnnxConfig, Pass, Plugin, PluginLibrary, Run, Shares, Simd, Terms,
+    Chaos, ChaosConfig, Completion, Cores, CoresConfig, Device, DeviceConfig, Engine, Guard,
+    Inline, LaneKind, Onnx, OnnxConfig, Pass, Plugin, PluginLibrary, Run, Shares, Simd, Terms,
 };
 use interlude_settings::{DeviceResults, EngineName, Settings};
 
@@ -30,7 +30,7 @@ use crate::cancel::NotCancelled;
 use crate::epolls::{self, Epoll};
 use crate::scheduler::{Answer, Question};
 use crate::signals::{Pending, WindingDown};
-use crate::{context, hook, log, page, start};
+use crate::{context, hook, log, page, policy, start};
 
 /// A thread with an event loop.
 pub(crate) struct Thread {
@@ -54,20 +54,26 @@ pub(crate) struct Thread {
     pub(crate) runs: RefCell<Vec<Run>>,
     /// The engine that takes this thread's jobs.
     pub(crate) engine: RefCell<Option<Guard<dyn Engine>>>,
+    /// Completions of parked jobs that came while the thread waited for another one's.
+    pub(crate) arrived: RefCell<Vec<Completion>>,
     /// Number of the coroutine that runs.
     pub(crate) current: Cell<u64>,
     /// Set in a child after fork: what was parked belongs to the parent.
     pub(crate) forked: Cell<bool>,
     /// Which waits are its loop's.
     pub(crate) nesting: RefCell<Nesting>,
-    /// How long heavy calls take.
-    pub(crate) costs: RefCell<Costs>,
+    /// Where heavy calls are made, and how long they take.
+    pub(crate) policy: RefCell<Policy>,
     /// Which operations find others to share a pass with (engine `simd`), by kind of lane.
     pub(crate) company: RefCell<Company>,
     /// What the server's clocks show.
     pub(crate) fence: RefCell<Fence>,
     /// Are there events that the server has yet to see, besides those of the running coroutine?
     pub(crate) backlog: Cell<bool>,
+    /// How many events the kernel had when it was last asked.
+    pub(crate) fetched: Cell<usize>,
+    /// For how many nanoseconds the loop has slept.
+    pub(crate) slept: Cell<u64>,
     /// Is the running coroutine one of many events that have waited long enough?
     pub(crate) catches_up: Cell<bool>,
     /// Does anything wait until nobody is parked?
@@ -103,13 +109,16 @@ impl Thread {
             passes: RefCell::new(Vec::new()),
             runs: RefCell::new(Vec::new()),
             engine: RefCell::new(None),
+            arrived: RefCell::new(Vec::new()),
             current: Cell::new(0),
             forked: Cell::new(false),
             nesting: RefCell::new(Nesting::default()),
-            costs: RefCell::new(Costs::new(JobKind::ALL.len())),
+            policy: RefCell::new(policy::of(settings)),
             company: RefCell::new(Company::new(LaneKind::ALL.len())),
             fence: RefCell::new(Fence::default()),
             backlog: Cell::new(false),
+            fetched: Cell::new(0),
+            slept: Cell::new(0),
             catches_up: Cell::new(false),
             drains: Cell::new(false),
             parked: Cell::new(0),
@@ -198,6 +207,8 @@ impl Thread {
         self.catches_up.set(false);
         self.drains.set(false);
         self.forked.set(true);
+        self.arrived.borrow_mut().clear();
+        self.policy.borrow_mut().forget_flights();
         self.parked.set(0);
         // What was kept back was sent to the parent.
         self.signals.clear();

@@ -115,31 +115,44 @@ static inline void rewatch(int epfd, int fd, uint32_t events, void *data)
 		die("epoll_ctl mod");
 }
 
-/* Serves on a port (0: any) until SIGTERM. `accepted` gets each new connection, `happened` what an fd was
- * watched with. */
-static inline int serve_on(uint16_t port, void (*accepted)(int epfd, int fd),
-			   void (*happened)(int epfd, void *data))
+#define MOST_PORTS 4
+
+/* Serves on these ports (0: any; the first is announced) until SIGTERM. `accepted` gets each new connection,
+ * `happened` what an fd was watched with. */
+static inline int serve_on_ports(uint16_t *ports, int count, void (*accepted)(int epfd, int fd),
+				 void (*happened)(int epfd, void *data))
 {
-	int listener = listen_on(&port, 0);
+	static int listeners[MOST_PORTS];
 	int epfd = epoll_create1(EPOLL_CLOEXEC);
 	struct epoll_event events[64];
-	watch(epfd, listener, EPOLLIN, NULL);
+	for (int i = 0; i < count; i++) {
+		listeners[i] = listen_on(&ports[i], 0);
+		watch(epfd, listeners[i], EPOLLIN, &listeners[i]);
+	}
 	watch(epfd, stop_fd, EPOLLIN, &stop_fd);
-	announce(port);
+	announce(ports[0]);
 	for (;;) {
 		int n = epoll_wait(epfd, events, 64, -1);
 		if (n < 0 && errno != EINTR)
 			die("epoll_wait");
 		for (int i = 0; i < n; i++) {
-			if (events[i].data.ptr == &stop_fd)
+			int *at = events[i].data.ptr;
+			if (at == &stop_fd)
 				return 0;
-			if (events[i].data.ptr)
+			if (at < listeners || at >= listeners + count)
 				happened(epfd, events[i].data.ptr);
 			else
-				for (int fd; (fd = accept_one(listener)) >= 0;)
+				for (int fd; (fd = accept_one(*at)) >= 0;)
 					accepted(epfd, fd);
 		}
 	}
+}
+
+/* The same on one port. */
+static inline int serve_on(uint16_t port, void (*accepted)(int epfd, int fd),
+			   void (*happened)(int epfd, void *data))
+{
+	return serve_on_ports(&port, 1, accepted, happened);
 }
 
 static inline int serve(void (*accepted)(int epfd, int fd), void (*happened)(int epfd, void *data))

@@ -3,7 +3,7 @@
  * of a library for each. Ordinary: one thread, epoll, keep-alive, as many requests in a message as
  * the client likes, answered in their order. It knows nothing of Interlude.
  *
- *   objects zlib|libdeflate LEVEL
+ *   objects zlib|libdeflate LEVEL [PORT...]
  *
  * A request has 12 bytes, an answer 16, little-endian:
  *
@@ -284,8 +284,10 @@ static void accepted(int epfd, int fd)
 
 int main(int argc, char **argv)
 {
-	static const char *line = "objects zlib|libdeflate LEVEL";
-	if (argc != 3 || (strcmp(argv[1], "zlib") != 0 && strcmp(argv[1], "libdeflate") != 0))
+	static const char *line = "objects zlib|libdeflate LEVEL [PORT...]";
+	uint16_t ports[MOST_PORTS] = {0};
+	int count = argc > 3 ? argc - 3 : 1;
+	if (argc < 3 || count > MOST_PORTS || (strcmp(argv[1], "zlib") != 0 && strcmp(argv[1], "libdeflate") != 0))
 		usage(line);
 	uses_zlib = strcmp(argv[1], "zlib") == 0;
 	level = atoi(argv[2]);
@@ -294,5 +296,7 @@ int main(int argc, char **argv)
 	make_corpora();
 	learn_cycle();
 	stop_on_sigterm();
-	return serve(accepted, happened);
+	for (int i = 3; i < argc; i++)
+		ports[i - 3] = (uint16_t)atoi(argv[i]);
+	return serve_on_ports(ports, count, accepted, happened);
 }

@@ -195,8 +195,23 @@ pub fn start(
     preload: &Preload,
     cpus: &[usize],
 ) -> Result<AppServer, HarnessError> {
+    start_on(&[], library, level, preload, cpus)
+}
+
+/// As [`start`], on these ports of 127.0.0.1 (none: any).
+///
+/// # Errors
+/// As there.
+pub fn start_on(
+    ports: &[u16],
+    library: &str,
+    level: u32,
+    preload: &Preload,
+    cpus: &[usize],
+) -> Result<AppServer, HarnessError> {
     let mut command = Command::new(env!("APP_OBJECTS"));
     command.arg(library).arg(level.to_string());
+    command.args(ports.iter().map(u16::to_string));
     AppServer::start("objects", command, preload, cpus)
 }
 

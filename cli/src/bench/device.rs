@@ -11,6 +11,7 @@
 
 mod client;
 mod figures;
+mod loads;
 mod mode;
 mod report;
 mod sweep;
@@ -51,7 +52,8 @@ pub(crate) struct Args {
     /// Everything once, within 50 seconds
     #[arg(long)]
     quick: bool,
-    /// Milliseconds that one measurement takes; 2000 where not given, and 700 with --quick
+    /// Milliseconds that one measurement takes; 2000 where not given, 700 with --quick, and half of it with
+    /// --sweep-loads
     #[arg(long, value_name = "MS", value_parser = clap::value_parser!(u32).range(10..=3_600_000))]
     time: Option<u32>,
     /// Rounds in which each mode is measured once; 3 where not given, and 1 with --quick
@@ -71,6 +73,9 @@ pub(crate) struct Args {
     /// Draw everything into this folder, as PNG and SVG
     #[arg(long, value_name = "DIR")]
     figures: Option<PathBuf>,
+    /// Only this: sizes by connections, with every call in place, every call parked, and by the policy
+    #[arg(long, conflicts_with_all = ["modes", "no_sweeps"])]
+    sweep_loads: bool,
     /// CPUs of the server instead of the one chosen
     #[arg(long, value_name = "LIST", value_delimiter = ',')]
     server_cpus: Vec<usize>,
@@ -95,6 +100,8 @@ struct Bench {
 pub(crate) fn run(args: &Args) -> Result<ExitCode, Failure> {
     let modes = chosen(&args.modes)?;
     let (time, rounds) = if args.quick { (700, 1) } else { (2000, 3) };
+    // A sweep has many points.
+    let time = if args.sweep_loads { time / 2 } else { time };
     let bench = Bench {
         time: Duration::from_millis(args.time.unwrap_or(time).into()),
         pipeline: args.pipeline as usize,
@@ -102,6 +109,9 @@ pub(crate) fn run(args: &Args) -> Result<ExitCode, Failure> {
         corpora: Corpora::default(),
         deadline: args.quick.then(|| Instant::now() + QUICK),
     };
+    if args.sweep_loads {
+        return loads::run(&bench, args.rounds.unwrap_or(rounds), args.json);
+    }
     let device = description()?;
     let folder = args.figures.as_deref().map(Folder::open).transpose()?;
     let (rounds, series) = bench.rounds(&modes, args.rounds.unwrap_or(rounds))?;

@@ -170,3 +170,21 @@ fn bench_device_sweeps_and_says_in_each_table_what_is_emulated() {
         assert!(table.contains("emulated"), "{table}");
     }
 }
+
+#[test]
+fn bench_device_sweeps_loads_in_place_parked_and_by_the_policy() {
+    let args = ["bench", "device", "--sweep-loads", "--time", "10", "--rounds", "1"];
+    let output = command(&[&args[..], &["--json"]].concat()).output().unwrap();
+    assert!(output.status.success(), "{}", text(&output.stderr));
+    let outcome: serde_json::Value = serde_json::from_slice(&output.stdout).unwrap();
+    assert_eq!(outcome["params"]["device"], "bluefield2-offchip (emulated)");
+    assert!(outcome["ratios"]["adaptive/best"]["least"].as_f64() > Some(0.0));
+    let loads = outcome["loads"].as_array().unwrap();
+    assert_eq!(loads.len(), 20);
+    for load in loads {
+        assert_eq!(load["errors"], 0, "{load}");
+        for variant in ["software", "async", "adaptive"] {
+            assert!(load[format!("{variant}_per_second")].as_f64() > Some(0.0), "{load}");
+        }
+    }
+}

@@ -75,6 +75,10 @@ fn what_is_wrong_with_a_setting_is_one_line_with_the_key() {
     let library = fixture.library("");
     let bad = fixture.write("bad.toml", "moed = \"spin\"\n");
     let bad = bad.to_str().unwrap();
+    let engine = "[policy.thresholds.core.deflate]\nbatch_from = 1\n";
+    let engine = fixture.write("engine.toml", engine);
+    let kind = "[policy.thresholds.cores.inflate]\nbatch_from = \"never\"\n";
+    let kind = fixture.write("kind.toml", kind);
     let cases: &[(&[&str], &[&str])] = &[
         (&["--mode", "fast"], &["INTERLUDE_MODE=fast", "must be off"]),
         (&["--engine", "gpu"], &["INTERLUDE_ENGINE=gpu", "must be inline"]),
@@ -91,6 +95,15 @@ fn what_is_wrong_with_a_setting_is_one_line_with_the_key() {
         (&["--set", "cores.queue"], &["cores.queue", "KEY=VALUE"]),
         (&["--set", "x=1"], &["x=1", "no such key"]),
         (&["--config", bad], &["bad.toml", "moed"]),
+        (
+            &["--config", engine.to_str().unwrap()],
+            &["policy.thresholds.core: no such key; there are inline, cores"],
+        ),
+        (
+            &["--config", kind.to_str().unwrap()],
+            &["policy.thresholds.cores.inflate: no such key; there are sign"],
+        ),
+        (&["--set", "policy.ports=443"], &["INTERLUDE_POLICY_PORTS=443", "like 443=latency"]),
         (&["--config", "/no/such/file"], &["/no/such/file", "No such file"]),
     ];
     for (options, words) in cases {

@@ -23,13 +23,15 @@ struct Shared {
 struct Queue {
     jobs: VecDeque<(Job, Arc<Inbox>)>,
     idle: usize,
+    running: usize,
     started: bool,
     closing: bool,
 }
 
 impl Pool {
     pub(super) fn new(config: CoresConfig) -> Self {
-        let queue = Queue { jobs: VecDeque::new(), idle: 0, started: false, closing: false };
+        let queue =
+            Queue { jobs: VecDeque::new(), idle: 0, running: 0, started: false, closing: false };
         let state = Arc::new(Shared { queue: Mutex::new(queue), work: Condvar::new() });
         Self { config, state, threads: Mutex::new(Vec::new()) }
     }
@@ -55,6 +57,12 @@ impl Pool {
             self.state.work.notify_one();
         }
         Ok(())
+    }
+
+    /// Jobs that wait for a thread or are being run.
+    pub(super) fn depth(&self) -> usize {
+        let queue = self.state.queue.lock();
+        queue.jobs.len() + queue.running
     }
 
     /// Starts the threads. False if none can be had: then everything is refused from now on.
@@ -104,11 +112,13 @@ fn help(state: &Shared, nice: i32) {
             queue.idle -= 1;
             continue;
         };
+        queue.running += 1;
         drop(queue);
         // A call that panics has no outcome, and its submitter runs the original itself.
         let _ = catch_unwind(AssertUnwindSafe(|| job.task.run()));
         inbox.push(Completion::done(job.ticket));
         queue = state.queue.lock();
+        queue.running -= 1;
     }
 }
 

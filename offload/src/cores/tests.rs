@@ -99,6 +99,22 @@ fn two_ports_get_only_their_own() {
 }
 
 #[test]
+fn how_much_there_is_to_do_counts_every_ports_jobs() {
+    let (cores, mut port) = cores(1, 8);
+    let other = cores.port().unwrap();
+    assert_eq!(other.depth(), Some(0));
+    let (first, open_first) = Square::gated(1);
+    let (second, open_second) = Square::gated(2);
+    assert!(port.submit(first).is_ok() && port.submit(second).is_ok());
+    assert_eq!(other.depth(), Some(2));
+    open_first.send(()).unwrap();
+    open_second.send(()).unwrap();
+    wait_for(&mut port, 2);
+    cores.close();
+    assert_eq!(other.depth(), Some(0));
+}
+
+#[test]
 fn a_full_queue_hands_the_job_back() {
     let (cores, mut port) = cores(1, 1);
     let (blocker, open) = Square::gated(1);

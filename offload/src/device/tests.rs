@@ -130,10 +130,13 @@ fn what_is_computed_is_answered_when_the_model_says_so_and_not_before() {
 fn what_is_computed_late_is_answered_then_and_counted_once() {
     let (cores, clock, mut device) = device(8, 2, EAGER);
     let (late, open) = gated(1);
+    assert_eq!(device.depth(), Some(0));
     assert!(device.submit(late).is_ok() && device.submit(job(2)).is_ok());
+    assert_eq!(device.depth(), Some(2));
     await_results(&mut device, 1);
     clock.advance(5 * LATENCY);
     assert_eq!((tickets(&mut device), device.completed()), (vec![2], 0));
+    assert_eq!(device.depth(), Some(1), "it waits for its result");
     assert_eq!(tickets(&mut device), []);
     assert!(device.arm(), "it is for the helper's answer that one sleeps");
     open.send(()).unwrap();

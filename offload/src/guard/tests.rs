@@ -34,6 +34,7 @@ impl Engine for Puppet {
             queue: 8,
             parallel: 1,
             has_lanes: false,
+            own_cpus: true,
             own_results: true,
         }
     }

@@ -268,6 +268,7 @@ impl Claims {
         self.links.closed(fd);
         self.is_first_of_newcomer(fd);
         self.running.fds.retain(|known| *known != fd);
+        self.running.latest.take_if(|latest| *latest == fd);
         self.running.events.closed(fd);
         self.running.linked.retain(|known| *known != fd);
         self.running.due.retain(|known| *known != fd);

@@ -1,5 +1,5 @@
-//! How long a kind of call takes here, from what it took before: whether a job of it is worth a
-//! park, two switches and another thread's wake-up.
+//! How long a kind of call takes, from what it took before: in place, whether a job of it is worth a
+//! park, two switches and another thread's wake-up; or an engine ([`crate::policy`]).
 //!
 //! A call is told apart from others of its kind by its size. The estimate falls fast and rises
 //! slowly, because what disturbs a measurement (an interrupt, a busy core) only ever adds to it.
@@ -9,7 +9,7 @@
 use std::time::Duration;
 
 /// Sizes that are told apart, of each kind.
-const CLASSES: usize = 256;
+pub(crate) const CLASSES: usize = 256;
 
 /// What calls of each kind took.
 #[derive(Debug)]
@@ -51,6 +51,11 @@ impl Costs {
 pub struct Size(usize);
 
 impl Size {
+    /// As an index below [`CLASSES`].
+    pub(crate) fn index(self) -> usize {
+        self.0
+    }
+
     /// By the length of a key, a signature or a secret, in bytes.
     #[must_use]
     pub fn of_key(bytes: usize) -> Self {

@@ -13,6 +13,7 @@
 //! | [`fence`] | C5 timers: what clocks show beside parked coroutines |
 //! | [`company`] | which calls find others to share a pass with |
 //! | [`cost`] | how long calls take: which are worth a job |
+//! | [`policy`] | where a call is made: in place, by the engine, waited for or parked |
 //! | [`nesting`] | which wait is the event loop |
 //! | [`postponed`] | C2: what a server goes on with without an event |
 //! | [`page`] | the statistics page |
@@ -27,6 +28,7 @@ pub mod interest;
 pub mod links;
 pub mod nesting;
 pub mod page;
+pub mod policy;
 pub mod postponed;
 pub mod ready;
 

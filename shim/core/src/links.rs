@@ -20,6 +20,7 @@
 //! Must not: allocate memory, except where a connection begins ([`crate::claims`] tells why).
 
 use crate::Fd;
+use crate::policy::Class;
 
 /// Partners that are remembered of one connection.
 const PARTNERS: usize = 6;
@@ -94,6 +95,8 @@ struct Connection {
     is_known: bool,
     /// Whom it worked for before.
     former: Option<Fd>,
+    /// What matters of its calls, by the listener's port; `None`: nothing is said.
+    class: Option<Class>,
 }
 
 /// The connections of one thread.
@@ -102,15 +105,59 @@ pub struct Links {
     by_fd: Vec<Connection>,
     /// How many are to peers.
     connected: usize,
+    /// Has any listener had a class?
+    has_classes: bool,
 }
 
 impl Links {
+    /// Connections will be accepted from `listener`, of whose calls that matters.
+    pub fn serves(&mut self, listener: Fd, class: Option<Class>) {
+        self.has_classes |= class.is_some();
+        if let Some(entry) = self.entry(listener) {
+            *entry = Connection { role: Role::Listener, class, ..Connection::default() };
+        }
+    }
+
+    /// Has any listener been given a class?
+    #[must_use]
+    pub fn has_classes(&self) -> bool {
+        self.has_classes
+    }
+
+    /// What matters of the calls that are made for `fd`: as was said of its listener, or of its clients', where it is a
+    /// peer's. The outer `None`: it tells nothing of that.
+    #[must_use]
+    pub fn class(&self, fd: Fd) -> Option<Option<Class>> {
+        let connection = self.get(fd)?;
+        match connection.role {
+            Role::Accepted => Some(connection.class),
+            Role::Connected => {
+                let clients = connection.partners.as_slice().iter();
+                let mut classes = clients.filter_map(|fd| self.get(*fd)).map(|of| of.class);
+                // One that does not want to wait is enough.
+                let first = classes.next()?;
+                let is_urgent = |class: &Option<Class>| *class == Some(Class::Latency);
+                Some(if is_urgent(&first) {
+                    first
+                } else {
+                    classes.find(is_urgent).unwrap_or(first)
+                })
+            }
+            Role::Listener | Role::Unknown => None,
+        }
+    }
+
     /// `fd` is a new connection, accepted from `listener`.
     pub fn accepted(&mut self, listener: Fd, fd: Fd) {
+        let mut class = None;
         if let Some(parent) = self.entry(listener) {
             parent.role = Role::Listener;
+            class = parent.class;
         }
         self.begin(fd, Role::Accepted);
+        if let Some(connection) = self.get_mut(fd) {
+            connection.class = class;
+        }
     }
 
     /// `fd` is connected to a peer.
@@ -405,6 +452,34 @@ mod tests {
         assert!(links.is_connection(PEERS[0]) && links.is_connected(PEERS[0]));
         links.closed(PEERS[0]);
         assert!(links.is_unknown(PEERS[0]) && !links.is_connected(PEERS[0]));
+    }
+
+    #[test]
+    fn a_connection_has_its_listeners_class_and_a_peer_its_clients() {
+        let mut links = Links::default();
+        let (urgent, patient, other) = (Fd(3), Fd(4), Fd(5));
+        assert!(!links.has_classes());
+        links.serves(other, None);
+        assert!(!links.has_classes());
+        links.serves(urgent, Some(Class::Latency));
+        links.serves(patient, Some(Class::Batch));
+        links.accepted(urgent, CLIENTS[0]);
+        links.accepted(patient, CLIENTS[1]);
+        links.accepted(other, CLIENTS[2]);
+        PEERS.iter().for_each(|peer| links.connected(*peer));
+        let classes = CLIENTS.map(|fd| links.class(fd));
+        assert_eq!(classes, [Some(Some(Class::Latency)), Some(Some(Class::Batch)), Some(None)]);
+        assert_eq!(links.class(PEERS[0]), None);
+        run(&mut links, &CLIENTS[1..2], &PEERS[..1]);
+        assert_eq!(links.class(PEERS[0]), Some(Some(Class::Batch)));
+        run(&mut links, &CLIENTS[..2], &PEERS[1..]);
+        assert_eq!(links.class(PEERS[1]), Some(Some(Class::Latency)));
+        // The numbers mean other files then.
+        links.closed(urgent);
+        links.accepted(urgent, Fd(30));
+        assert_eq!(links.class(Fd(30)), Some(None));
+        links.closed(CLIENTS[1]);
+        assert_eq!((links.class(CLIENTS[1]), links.class(urgent)), (None, None));
     }
 
     #[test]

@@ -26,6 +26,11 @@ impl SettingsError {
         Self { line: format!("{key} = \"{value}\": must be {allowed}") }
     }
 
+    /// A key that is one of a list that is not.
+    pub(crate) fn unknown(key: &str, allowed: &str) -> Self {
+        Self { line: format!("{key}: no such key; there are {allowed}") }
+    }
+
     pub(crate) fn range(key: &str, value: u32, allowed: &str) -> Self {
         Self { line: format!("{key} = {value}: must be {allowed}") }
     }

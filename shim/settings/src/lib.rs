@@ -12,11 +12,13 @@ use interlude_device::Description;
 use serde::Deserialize;
 
 mod error;
+mod policy;
 mod sections;
 mod variables;
 
 pub use error::SettingsError;
 pub use interlude_device::EMBEDDED;
+pub use policy::{Class, FromSize, JOB_KINDS, Policy, Thresholds};
 pub use sections::{Chaos, Compress, Cores, Device, Jobs, Onnx, OpenSsl, Plugin, Rules, Simd};
 pub use variables::{VARIABLES, Variable};
 
@@ -168,6 +170,8 @@ pub struct Settings {
     pub chaos: Chaos,
     /// Which calls become jobs, and from which size on.
     pub jobs: Jobs,
+    /// Where a call is made that may become one.
+    pub policy: Policy,
     /// What is done in place of OpenSSL's own code.
     pub openssl: OpenSsl,
     /// What is done in place of zlib's own code.
@@ -252,6 +256,7 @@ impl Settings {
             return Err(SettingsError::range("jobs.quarantine_ms", quarantine_ms, "0 to 86400000"));
         }
         self.device.check()?;
+        self.policy.check()?;
         if self.engine == EngineName::Plugin {
             self.plugin.check()?;
         }

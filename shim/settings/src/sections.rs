@@ -108,8 +108,11 @@ pub struct Jobs {
     pub deflate: bool,
     /// `OrtApi::Run`.
     pub infer: bool,
-    /// Calls that take less than so many microseconds, as measured, run in place; 0: none do.
+    /// Calls that take less than so many microseconds, as measured, run in place. 0: none do, and neither what
+    /// calls take nor how busy the engine is matters to any decision.
     pub min_us: u32,
+    /// The same for compressions; see [`Jobs::compress_min_us`] for where it is not set.
+    pub compress_min_us: Option<u32>,
     /// Smallest input of a compression, in bytes, that is worth a job.
     pub deflate_min: u32,
     /// File names of libraries whose compression shares buffers between connections: in
@@ -230,6 +233,7 @@ impl Default for Jobs {
             deflate: true,
             infer: true,
             min_us: 100,
+            compress_min_us: None,
             deflate_min: 2048,
             // lighttpd's: one output buffer for all streams, and settings of the request at hand
             // in a variable of the module's.

@@ -123,3 +123,72 @@ fn what_compresses_is_said_in_the_file_or_by_variables() {
     assert_eq!((compress.with, compress.policy), (Compressor::Isal, CompressPolicy::NeverBigger));
     assert_eq!(load(&[], "").unwrap().compress.with, Compressor::Zlib);
 }
+
+#[test]
+fn what_a_compression_takes_at_least_follows_the_engine_unless_it_is_set() {
+    type Case<'a> = (&'a [(&'a str, &'a str)], EngineName, u32);
+    let cases: [Case<'_>; 7] = [
+        (&[], EngineName::Cores, 250),
+        (&[], EngineName::Chaos, 250),
+        (&[], EngineName::Device, 100),
+        (&[("INTERLUDE_MIN_US", "0")], EngineName::Cores, 0),
+        (&[("INTERLUDE_MIN_US", "400")], EngineName::Cores, 400),
+        (&[("INTERLUDE_COMPRESS_MIN_US", "70")], EngineName::Cores, 70),
+        (&[("INTERLUDE_MIN_US", "0"), ("INTERLUDE_COMPRESS_MIN_US", "70")], EngineName::Device, 70),
+    ];
+    for (pairs, engine, least) in cases {
+        assert_eq!(load(pairs, "").unwrap().jobs.compress_min_us(engine), least, "{pairs:?}");
+    }
+}
+
+#[test]
+fn thresholds_are_said_by_engine_and_kind() {
+    let file = "[policy.thresholds.cores.deflate]\nbatch_from = 65536\nlatency_from = \"never\"\n\
+                [policy.thresholds.device.sign]\nlatency_from = 0\n";
+    let policy = load(&[("INTERLUDE_CONFIG", "x.toml")], file).unwrap().policy;
+    let deflate = policy.thresholds_of(EngineName::Cores, "deflate");
+    assert_eq!(deflate.batch_from, Some(FromSize::Bytes(65536)));
+    assert_eq!(deflate.latency_from, Some(FromSize::Never));
+    let sign = policy.thresholds_of(EngineName::Device, "sign");
+    assert_eq!((sign.batch_from, sign.latency_from), (None, Some(FromSize::Bytes(0))));
+    assert_eq!(policy.thresholds_of(EngineName::Device, "deflate"), Thresholds::default());
+}
+
+#[test]
+fn what_the_policy_does_not_know_is_one_line() {
+    let section = |name: &str, body: &str| format!("[policy.{name}]\n{body}\n");
+    let cases = [
+        (section("thresholds.core.deflate", "batch_from = 1"), "policy.thresholds.core: no such"),
+        (
+            section("thresholds.cores.inflate", "batch_from = 1"),
+            "policy.thresholds.cores.inflate: no such key; there are sign, derive",
+        ),
+        (section("thresholds.cores.sign", "batch_from = -1"), "number of bytes, or \"never\""),
+        (section("thresholds.cores.sign", "batch_from = \"no\""), "number of bytes, or \"never\""),
+        (section("thresholds.cores.sign", "from = 1"), "unknown field `from`"),
+        (section("ports", "0 = \"batch\""), "policy.ports.0: no such key; there are ports"),
+        (section("ports", "70000 = \"batch\""), "policy.ports.70000"),
+        (section("ports", "443 = \"fast\""), "unknown variant `fast`"),
+        ("[policy]\nclass = \"fast\"\n".to_owned(), "unknown variant `fast`"),
+    ];
+    for (file, expected) in cases {
+        let line = load(&[("INTERLUDE_CONFIG", "x.toml")], &file).unwrap_err().to_string();
+        assert!(line.contains(expected) && !line.contains('\n'), "{line:?}: {expected:?}");
+    }
+    let line = load(&[("INTERLUDE_POLICY_PORTS", "443")], "").unwrap_err().to_string();
+    assert_eq!(line, "INTERLUDE_POLICY_PORTS=443: must be a list like 443=latency");
+}
+
+#[test]
+fn classes_are_the_processs_and_by_port() {
+    let file = "[policy]\nclass = \"latency\"\nload = false\n[policy.ports]\n443 = \"batch\"\n";
+    let policy = load(&[("INTERLUDE_CONFIG", "x.toml")], file).unwrap().policy;
+    assert_eq!((policy.class, policy.load), (Class::Latency, false));
+    assert_eq!((policy.of_port(443), policy.of_port(80)), (Some(Class::Batch), None));
+    let pairs =
+        [("INTERLUDE_POLICY_PORTS", "80=latency, 81=batch"), ("INTERLUDE_POLICY_LOAD", "off")];
+    let policy = load(&pairs, "").unwrap().policy;
+    assert_eq!((policy.class, policy.load), (Class::Batch, false));
+    let of_ports = [80, 81, 443].map(|port| policy.of_port(port));
+    assert_eq!(of_ports, [Some(Class::Latency), Some(Class::Batch), None]);
+}

@@ -1,6 +1,6 @@
 //! The `INTERLUDE_*` variables: one row each, the only list of them.
 
-use crate::{Check, CompressPolicy, Compressor, DeviceResults, EngineName, Mode, Settings};
+use crate::{Check, Class, CompressPolicy, Compressor, DeviceResults, EngineName, Mode, Settings};
 
 /// One environment variable and the setting that it overrides.
 pub struct Variable {
@@ -142,6 +142,12 @@ pub const VARIABLES: &[Variable] = &[
         apply: |s, v| number(v).map(|n| s.jobs.min_us = n),
     },
     Variable {
+        name: "INTERLUDE_COMPRESS_MIN_US",
+        key: "jobs.compress_min_us",
+        help: "the same for compressions; not set: 250 on helper threads, else as that, and 0 where that is 0",
+        apply: |s, v| number(v).map(|n| s.jobs.compress_min_us = Some(n)),
+    },
+    Variable {
         name: "INTERLUDE_DEFLATE_MIN",
         key: "jobs.deflate_min",
         help: "smallest input of a compression, in bytes, that becomes a job",
@@ -173,6 +179,24 @@ pub const VARIABLES: &[Variable] = &[
         key: "jobs.check",
         help: "none | rsa | all: whose results are checked before the server gets them",
         apply: |s, v| check(v).map(|c| s.jobs.check = c),
+    },
+    Variable {
+        name: "INTERLUDE_POLICY_CLASS",
+        key: "policy.class",
+        help: "batch | latency: what matters of the calls of connections whose port is not named",
+        apply: |s, v| Class::named(v).map(|class| s.policy.class = class),
+    },
+    Variable {
+        name: "INTERLUDE_POLICY_PORTS",
+        key: "policy.ports",
+        help: "comma list of listening ports and their classes: 443=latency,8080=batch",
+        apply: ports,
+    },
+    Variable {
+        name: "INTERLUDE_POLICY_LOAD",
+        key: "policy.load",
+        help: "on | off: calls are made in place where the engine is too busy for them to gain",
+        apply: |s, v| switch(v).map(|on| s.policy.load = on),
     },
     Variable {
         name: "INTERLUDE_KEY_SCHEDULE",
@@ -342,6 +366,16 @@ fn jobs(settings: &mut Settings, text: &str) -> Result<(), &'static str> {
             "infer" => jobs.infer = true,
             _ => return Err("knows sign, derive, keygen, decrypt, deflate and infer"),
         }
+    }
+    Ok(())
+}
+
+fn ports(settings: &mut Settings, text: &str) -> Result<(), &'static str> {
+    settings.policy.ports.clear();
+    for word in words(text) {
+        let (port, class) = word.split_once('=').ok_or("must be a list like 443=latency")?;
+        let class = Class::named(class.trim())?;
+        settings.policy.ports.insert(port.trim().to_owned(), class);
     }
     Ok(())
 }

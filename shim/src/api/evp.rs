@@ -9,7 +9,6 @@
 
 use std::ffi::{CStr, c_char, c_int, c_uchar, c_void};
 
-use interlude_core::cost::Size;
 use interlude_offload::{Call as Offloaded, JobKind};
 use interlude_settings::Check;
 
@@ -206,10 +205,10 @@ fn with_input(
     if capacity > MOST_OUTPUT {
         return in_place();
     }
-    let load = Load { kind, size: Size::of_key(capacity), bytes: data_len };
-    let thread = match offload::plan(load) {
+    let load = Load::of_key(kind, capacity, data_len);
+    let (thread, load) = match offload::plan(load) {
         Plan::InPlace(watch) => return watch.over(in_place),
-        Plan::Job(thread) => thread,
+        Plan::Job(thread, load) => (thread, load),
     };
     objects::enter(ctx.addr());
     // SAFETY: the API's contract: `data_len` bytes at `data`.
@@ -256,10 +255,10 @@ pub(crate) fn derive(
     if capacity > MOST_OUTPUT {
         return in_place();
     }
-    let load = Load { kind: JobKind::Derive, size: Size::of_key(capacity), bytes: 0 };
-    let thread = match offload::plan(load) {
+    let load = Load::of_key(JobKind::Derive, capacity, 0);
+    let (thread, load) = match offload::plan(load) {
         Plan::InPlace(watch) => return watch.over(in_place),
-        Plan::Job(thread) => thread,
+        Plan::Job(thread, load) => (thread, load),
     };
     objects::enter(ctx.addr());
     let function = Function::WithoutInput(call.original);
@@ -331,10 +330,10 @@ pub(crate) fn keygen(
         }
         return outcome;
     }
-    let load = Load { kind: JobKind::Keygen, size: key_size(ctx), bytes: 0 };
-    let thread = match offload::plan(load) {
+    let load = Load::of_key(JobKind::Keygen, key_size(ctx), 0);
+    let (thread, load) = match offload::plan(load) {
         Plan::InPlace(watch) => return watch.over(in_place),
-        Plan::Job(thread) => thread,
+        Plan::Job(thread, load) => (thread, load),
     };
     objects::enter(ctx.addr());
     // SAFETY: the API's contract: a place for a key, null or a key to be filled.
@@ -370,7 +369,7 @@ fn has_callback(ctx: *mut c_void) -> bool {
 }
 
 /// Keys that take a search for primes are one size, those that take one multiplication another.
-fn key_size(ctx: *mut c_void) -> Size {
+fn key_size(ctx: *mut c_void) -> usize {
     type IsA = unsafe extern "C" fn(*const c_void, *const c_char) -> c_int;
     // SAFETY: libcrypto's function of that name has this type.
     static IS_A: Original<IsA> = unsafe { Original::new(c"EVP_PKEY_CTX_is_a") };
@@ -379,7 +378,7 @@ fn key_size(ctx: *mut c_void) -> Size {
         IS_A.function().is_some_and(|is_a| unsafe { is_a(ctx, name.as_ptr()) } == 1)
     };
     let searches = [c"RSA", c"RSA-PSS", c"DH", c"DHX", c"DSA"].into_iter().any(is_a);
-    Size::of_key(if searches { 4096 } else { 32 })
+    if searches { 4096 } else { 32 }
 }
 
 struct Keygen {

@@ -16,6 +16,7 @@ use crate::counters::{Counter, count};
 use crate::epolls;
 use crate::hook::{Call, Outcome, set_errno};
 use crate::original::Failure;
+use crate::policy;
 use crate::thread::Thread;
 
 /// The running coroutine uses `fd`. If a parked one is in the middle of the same connection (a
@@ -336,6 +337,7 @@ pub(crate) fn accepted<A, B>(fd: c_int, listener: c_int, _: A, _: B) {
     if fd >= 0 {
         // A number that came back by a close which no hook saw.
         thread.claims.borrow_mut().closed(Fd(fd));
+        note_class(thread, listener);
         thread.claims.borrow_mut().accepted(Fd(listener), Fd(fd));
         epolls::mark(fd);
         thread.winding_down.accepted();
@@ -344,6 +346,29 @@ pub(crate) fn accepted<A, B>(fd: c_int, listener: c_int, _: A, _: B) {
             thread.claims.borrow_mut().touch(Fd(fd));
         }
     }
+}
+
+/// What matters of calls for connections that come by this listener, the first time that one does.
+fn note_class(thread: &Thread, listener: c_int) {
+    let set = &thread.settings.policy;
+    let mut claims = thread.claims.borrow_mut();
+    if set.ports.is_empty() || claims.links().is_listener(Fd(listener)) {
+        return;
+    }
+    let class = port(listener).and_then(|port| set.of_port(port)).map(policy::class);
+    claims.links_mut().serves(Fd(listener), class);
+}
+
+/// The port that a socket of the internet's is bound to.
+fn port(fd: c_int) -> Option<u16> {
+    // SAFETY: any bytes are an address, of no family at first.
+    let mut address: libc::sockaddr_in6 = unsafe { std::mem::zeroed() };
+    let mut len = libc::socklen_t::try_from(size_of_val(&address)).unwrap_or(0);
+    // SAFETY: a place for an address of that length.
+    let result = unsafe { libc::getsockname(fd, (&raw mut address).cast(), &raw mut len) };
+    let is_internet = matches!(address.sin6_family.into(), libc::AF_INET | libc::AF_INET6);
+    // The port has the same place in both kinds (`ip(7)`, `ipv6(7)`).
+    (result == 0 && is_internet).then(|| u16::from_be(address.sin6_port))
 }
 
 pub(crate) fn accepted4<A, B, C>(fd: c_int, listener: c_int, a: A, b: B, _: C) {

@@ -10,7 +10,6 @@
 
 use std::ffi::{CStr, c_char, c_int, c_uchar, c_void};
 
-use interlude_core::cost::Size;
 use interlude_offload::{Fault, JobKind, Lane, LaneKind, Operation};
 use interlude_settings::{EngineName, Mode};
 
@@ -55,8 +54,8 @@ pub(crate) fn computed(
     operation: impl FnOnce() -> Option<Operation>,
 ) -> Option<Operation> {
     errors::in_use();
-    let load = Load { kind, size: Size::of_key(bytes), bytes };
-    let Plan::Job(thread) = offload::plan(load) else { return None };
+    let load = Load::of_key(kind, bytes, bytes);
+    let Plan::Job(thread, load) = offload::plan(load) else { return None };
     let Some(operation) = Errors::of(operation).0 else {
         count(Bypass::Foreign.counter());
         return None;

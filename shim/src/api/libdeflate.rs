@@ -8,7 +8,6 @@
 
 use std::ffi::{c_int, c_void};
 
-use interlude_core::cost::Size;
 use interlude_deflate::isal;
 use interlude_deflate::whole::Whole;
 use interlude_offload::{Call as Offloaded, JobKind, Question};
@@ -221,10 +220,10 @@ fn compress(
         objects::claim_region(data.addr(), len, false);
         objects::claim_region(out.addr(), available, true);
     }
-    let load = Load { kind: JobKind::Compress, size: Size::of_input(len), bytes: len };
+    let load = Load::of_input(JobKind::Compress, len);
     let outcome = match offload::plan(load) {
         Plan::InPlace(watch) => watch.over(in_place),
-        Plan::Job(thread) => {
+        Plan::Job(thread, load) => {
             // SAFETY: the API's contract: `len` bytes at `data`.
             let input = unsafe { std::slice::from_raw_parts(data.cast::<u8>(), len) }.to_vec();
             let level = LEVELS.of(compressor.addr());

@@ -20,9 +20,8 @@ mod table;
 
 use std::ffi::c_void;
 use std::sync::Arc;
-use std::time::{Duration, Instant};
+use std::time::Instant;
 
-use interlude_core::cost::Size;
 use interlude_offload::JobKind;
 use interlude_onnx::{Api, Inference, Profile, Request, Value, View};
 use interlude_settings::{Check, EngineName};
@@ -109,7 +108,7 @@ impl Arguments {
             let load = self.load(&[]);
             return match offload::plan(load) {
                 Plan::InPlace(watch) => watch.over(|| self.in_place(original)),
-                Plan::Job(_) => self.in_place(original),
+                Plan::Job(..) => self.in_place(original),
             };
         };
         if self.rests() {
@@ -154,8 +153,8 @@ impl Arguments {
         // Nothing of the caller's is waited for.
         let is_free = given.is_empty() || context::in_event().is_none();
         let (plan, company, known) = match plan {
-            Plan::Job(thread) => match self.company(thread, api, load, &views) {
-                Ok(company) => (Plan::Job(thread), company, None),
+            Plan::Job(thread, load) => match self.company(thread, api, load, &views) {
+                Ok(company) => (Plan::Job(thread, load), company, None),
                 Err(Apart(known)) => {
                     (Plan::InPlace(Watch::of(thread, load)), Company::Sought(None), known)
                 }
@@ -173,7 +172,7 @@ impl Arguments {
                 Self::claim_outputs(given);
                 match plan {
                     Plan::InPlace(watch) => watch.over(|| self.own(&request, original)),
-                    Plan::Job(thread) => self.job(thread, load, original, &request, company),
+                    Plan::Job(thread, load) => self.job(thread, load, original, &request, company),
                 }
             }
         }
@@ -181,8 +180,7 @@ impl Arguments {
 
     fn load(&self, views: &[View<'_>]) -> Load {
         let bytes = views.iter().map(|view| view.bytes().len()).sum();
-        let size = Size::of_model(self.session.addr(), bytes);
-        Load { kind: JobKind::Infer, size, bytes }
+        Load::of_model(self.session.addr(), bytes)
     }
 
     /// What the call is to share a run with, where the engine makes such runs.
@@ -291,9 +289,7 @@ impl Arguments {
 
 /// Does a call take less than a helper thread is worth?
 fn is_short(thread: &Thread, load: Load) -> bool {
-    let least = Duration::from_micros(thread.settings.jobs.min_us.into());
-    let estimate = thread.costs.borrow().estimate(load.kind.index(), load.size);
-    estimate.is_some_and(|estimate| estimate < least)
+    thread.policy.borrow().is_short(load.kind.index(), load.size)
 }
 
 /// Makes a call that could have shared a run, and tells its kind how long it took, unless it failed.

@@ -12,7 +12,6 @@
 
 use std::ffi::{c_int, c_uint, c_ulong, c_void};
 
-use interlude_core::cost::Size;
 use interlude_deflate::whole::{self as streams, Whole};
 use interlude_offload::{Call as Offloaded, JobKind};
 use interlude_settings::{Check, Mode, Settings};
@@ -187,10 +186,10 @@ pub(crate) fn deflate(call: &Call<Deflate>, stream: *mut ZStream, flush: c_int) 
         objects::claim_region(here.next_out.addr(), here.avail_out as usize, true);
     }
     let bytes = here.avail_in as usize;
-    let load = Load { kind: JobKind::Deflate, size: Size::of_input(bytes), bytes };
+    let load = Load::of_input(JobKind::Deflate, bytes);
     let outcome = match whole::plan(load, stream, flush) {
         (Plan::InPlace(watch), _) => watch.over(in_place),
-        (Plan::Job(thread), whole) => {
+        (Plan::Job(thread, load), whole) => {
             let result = match whole {
                 Some(whole) => whole_job(thread, load, call, stream, whole),
                 None => job(thread, load, call, stream, flush),

@@ -405,6 +405,7 @@ impl<'a> Scheduler<'a> {
         if self.parked.in_flight() == 0 {
             return;
         }
+        self.done.append(&mut self.thread.arrived.borrow_mut());
         offload::poll(self.thread, COLLECT_MAX, &mut self.done);
         if !self.done.is_empty() {
             self.polls = 0;

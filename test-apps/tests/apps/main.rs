@@ -28,6 +28,7 @@ mod mutex_across;
 mod objects;
 mod orders;
 mod panics;
+mod policy;
 mod pooled_peer;
 mod posted;
 mod relay;

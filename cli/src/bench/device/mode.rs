@@ -98,6 +98,34 @@ pub(crate) const MODES: [Mode; 8] = [
     },
 ];
 
+/// What loads are swept with: the policy's choice comes last.
+pub(crate) const LOADS: [Mode; 3] = [
+    Mode {
+        name: SOFTWARE,
+        title: "every call in place: libdeflate",
+        library: "libdeflate",
+        settings: Some(&["mode=inline"]),
+        has_device: false,
+    },
+    Mode {
+        name: ASYNC,
+        title: "every call parked",
+        library: "libdeflate",
+        settings: Some(&["mode=coroutine"]),
+        has_device: true,
+    },
+    Mode {
+        name: "adaptive",
+        title: "each call where those who wait lose least by it (policy.load)",
+        library: "libdeflate",
+        // Nothing is small by itself.
+        settings: Some(&["mode=coroutine", "jobs.min_us=1", "policy.load=on"]),
+        has_device: true,
+    },
+];
+/// Its place.
+pub(crate) const ADAPTIVE: usize = 2;
+
 impl Mode {
     /// The mode of that name.
     pub(crate) fn named(name: &str) -> Option<Self> {
@@ -139,6 +167,9 @@ mod tests {
 
     #[test]
     fn each_modes_settings_are_settings() {
+        for mode in LOADS {
+            variant::checked(&mode.all_settings(&[])).unwrap();
+        }
         for mode in MODES {
             variant::checked(&mode.all_settings(&[])).unwrap();
             assert_eq!(Mode::named(mode.name).unwrap().title, mode.title);

@@ -87,6 +87,11 @@ pub(crate) const FEED1: Workload = Workload {
 pub(crate) const WEB: Workload =
     Workload { name: "web service", keys: keys!("web"), connections: 3, sizes: &[] };
 
+/// Sizes by which loads are swept, each alone; and connections.
+const SWEPT: [Sizes; 5] =
+    [&[(256, 1000)], &[(1024, 1000)], &[(4096, 1000)], &[(16384, 1000)], &[(65536, 1000)]];
+const CONNECTIONS: [u32; 4] = [1, 4, 16, 64];
+
 /// The names of its values in the outcome.
 #[derive(Debug)]
 pub(crate) struct Keys {
@@ -115,6 +120,21 @@ pub(crate) struct Workload {
 impl Workload {
     /// All three.
     pub(crate) const ALL: [&Self; 3] = [&CACHE1, &FEED1, &WEB];
+
+    /// Each size by each number of connections.
+    pub(crate) fn loads() -> impl Iterator<Item = Self> {
+        let of = |sizes| {
+            let load =
+                move |connections| Self { name: "load", keys: keys!("load"), connections, sizes };
+            CONNECTIONS.into_iter().map(load)
+        };
+        SWEPT.into_iter().flat_map(of)
+    }
+
+    /// The largest of its sizes.
+    pub(crate) fn largest(&self) -> u32 {
+        self.sizes.last().map_or(Request::Page(0).size(), |(size, _)| *size)
+    }
 
     /// The same requests in the same order at each call.
     pub(crate) fn sequence(&self) -> Vec<Request> {

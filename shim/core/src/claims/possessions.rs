@@ -31,6 +31,8 @@ pub(super) struct Possessions {
     pub(super) puts_off: bool,
     /// May it be at something else than its events?
     pub(super) in_doubt: bool,
+    /// The connection that it used last, where classes of connections matter.
+    pub(super) latest: Option<Fd>,
     /// A connection that it has accepted in an event of the listener, and not read from yet.
     pub(super) newcomer: Option<Fd>,
 }
@@ -57,6 +59,7 @@ impl Possessions {
         self.is_batch = false;
         self.puts_off = false;
         self.in_doubt = false;
+        self.latest = None;
         self.newcomer = None;
     }
 

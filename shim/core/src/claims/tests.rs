@@ -1,6 +1,7 @@
 //! The rules of conflict, one table each.
 
 use super::*;
+use crate::policy::Class;
 
 fn parked(claims: &mut Claims, id: u64, fill: impl FnOnce(&mut Claims)) {
     claims.begin([]);
@@ -341,4 +342,34 @@ fn what_is_due_stays_so_for_each_that_goes_on_before_a_turn_has_ended() {
     claims.resume(CoroutineId(2));
     claims.end(false);
     assert!(!claims.is_busy(client) && !claims.is_busy(peer));
+}
+
+#[test]
+fn a_calls_class_is_that_of_the_connection_that_was_used_last() {
+    let mut claims = Claims::new(Rules::default());
+    let (urgent, patient) = (Fd(3), Fd(4));
+    claims.begin([urgent]);
+    assert_eq!(claims.class(), None);
+    for (listener, class, fd) in [(urgent, Class::Latency, Fd(10)), (patient, Class::Batch, Fd(11))]
+    {
+        claims.links_mut().serves(listener, Some(class));
+        claims.accepted(listener, fd);
+    }
+    claims.connected(Fd(20));
+    // What is no connection, and a peer that works for nobody yet, say nothing.
+    for (fds, used, class) in [
+        (vec![Fd(10), Fd(11)], vec![Fd(10), Fd(7)], Class::Latency),
+        (vec![Fd(10), Fd(11)], vec![Fd(10), Fd(11), Fd(7)], Class::Batch),
+        (vec![Fd(11), Fd(10)], vec![Fd(11)], Class::Batch),
+        (vec![Fd(11)], vec![], Class::Batch),
+        (vec![Fd(10)], vec![Fd(20)], Class::Latency),
+        (vec![Fd(20)], vec![], Class::Latency),
+    ] {
+        claims.begin(fds.clone());
+        used.iter().for_each(|fd| claims.touch(*fd));
+        assert_eq!(claims.class(), Some(class), "{fds:?} {used:?}");
+        claims.end(false);
+    }
+    claims.begin([Fd(7)]);
+    assert_eq!(claims.class(), None);
 }

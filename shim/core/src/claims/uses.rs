@@ -3,6 +3,7 @@
 use super::Claims;
 use super::possessions::{Possessions, push_within};
 use crate::Fd;
+use crate::policy::Class;
 
 impl Claims {
     /// A new coroutine begins: the running one's claims start with its events' fds.
@@ -34,7 +35,21 @@ impl Claims {
     /// The running coroutine uses `fd`.
     pub fn touch(&mut self, fd: Fd) {
         self.running.events.used(fd);
+        if self.links.has_classes() && self.links.class(fd).is_some() {
+            self.running.latest = Some(fd);
+        }
         self.owns(fd);
+    }
+
+    /// What matters of the running coroutine's calls: what was said of the connection that it used last, or else of
+    /// one that it was given an event of; `None`: nothing was.
+    #[must_use]
+    pub fn class(&self) -> Option<Class> {
+        if !self.links.has_classes() {
+            return None;
+        }
+        let latest = self.running.latest.iter();
+        latest.chain(self.running.fds.iter().rev()).find_map(|fd| self.links.class(*fd)).flatten()
     }
 
     fn owns(&mut self, fd: Fd) {

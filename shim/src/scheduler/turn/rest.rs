@@ -60,8 +60,11 @@ impl Scheduler<'_> {
     ) -> Result<usize, i32> {
         let max = call.max.min(FETCH_MAX);
         self.buffer.resize(max, libc::epoll_event { events: 0, u64: 0 });
+        let before = if timeout == Some(Duration::ZERO) { None } else { Some(clocks::now()) };
         let fetched = kernel::wait_kernel(call, self.buffer.as_mut_ptr(), max, timeout)?;
         self.asked = clocks::now();
+        before.into_iter().for_each(|before| self.slept(before, self.asked));
+        self.thread.fetched.set(fetched);
         let fetch = epoll.interest().fetch();
         count(Counter::LoopPolled);
         count_by(Counter::EventFetched, fetched);
@@ -106,9 +109,17 @@ impl Scheduler<'_> {
         let Some(wake) = self.arm() else { return Ok(()) };
         count(Counter::LoopSlept);
         let soonest = left.into_iter().chain(self.until_late()).min();
+        let before = clocks::now();
         let slept = kernel::sleep(&self.wait, wake, soonest);
+        self.slept(before, clocks::now());
         self.thread.with_engine(|engine| engine.disarm());
         slept
+    }
+
+    /// The loop had nothing to do meanwhile.
+    fn slept(&self, from: i64, to: i64) {
+        let slept = &self.thread.slept;
+        slept.set(slept.get() + u64::try_from(to - from).unwrap_or(0));
     }
 
     /// May a timer of the server's run in the next coroutine, beside parked ones, or has one waited
@@ -196,12 +207,16 @@ impl Scheduler<'_> {
         let waited = match recalled {
             Some(completion) => {
                 count_by(Counter::EngineRecalled, usize::from(completion.is_declined()));
+                offload::taken_back(self.thread, completion);
                 self.parked.completed(completion);
                 Ok(())
             }
             None => {
                 count(Counter::LoopSlept);
-                kernel::sleep_for_completion(&self.wait, wake, self.until_late())
+                let before = clocks::now();
+                let waited = kernel::sleep_for_completion(&self.wait, wake, self.until_late());
+                self.slept(before, clocks::now());
+                waited
             }
         };
         self.thread.with_engine(|engine| engine.disarm());

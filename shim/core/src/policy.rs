@@ -1,0 +1,391 @@
+//! Where a heavy call is made: in place, by the engine while the thread waits for it, or by the engine while
+//! the thread serves others.
+//!
+//! | class | small | large |
+//! |---|---|---|
+//! | latency | in place | by the engine, waited for, if that ends sooner than in place |
+//! | batch | in place | by the engine, parked, if neither the CPU nor the engine gets more done otherwise |
+//!
+//! (After table 3.1 of A. Vijeev's thesis, UC San Diego, 2023.) What is small is said by a threshold for each
+//! engine, kind and class ([`Thresholds`]), or else by what calls of that size take in place. All else is told
+//! by three times that are learnt, by kind and size: what a call takes in place, what it takes the thread to
+//! hand it over, and what it takes the engine ([`Costs`]: they fall fast and rise slowly).
+//!
+//! **A call of class batch** is made where all that there are lose least time by it:
+//!
+//! ```text
+//! in place: its own connection, and all whose events wait          parked: its own connection until the engine
+//!           lose what the call takes; those whose jobs are                 has done all before it, and it; all
+//!           done meanwhile, what is left of it then                        whose events wait, the handing over
+//! ```
+//!
+//! So the thread helps an engine that has much to do, does itself what the engine would do later where there is
+//! nothing else to do, and leaves the engine what it can while others wait. (That the engine would begin later than the call
+//! would end in place is not enough: the delayed connections ask later, and the engine runs dry.) Not
+//! where the engine works on the submitter's own processors: there a call in place only stops the loop.
+//!
+//! **Nothing that was learnt is believed for ever.** A rule that keeps calls from the engine also keeps
+//! their times from being learnt. So after 16 of them in a row one is tried, then after 32, ... 8192; and a call of which
+//! it is not known for long what it takes in place is made there once ([`Why::Unknown`]).
+//!
+//! Must not: read a clock (the submitter says what time it is, in nanoseconds), or know a coroutine.
+
+mod flights;
+mod leisure;
+mod tries;
+
+use std::time::Duration;
+
+use crate::cost::{Costs, Size};
+use flights::{Flight, Flights};
+use leisure::Leisure;
+use tries::Tries;
+
+/// What a park takes the thread besides handing the job over: two switches (0.1 us), a turn of the scheduler, a look at
+/// the engine.
+const PARK: Duration = Duration::from_micros(1);
+
+/// The least, and the most, of [`Policy::margin`].
+const MARGIN: (u32, u32) = (64, 64 * 64);
+
+/// At most so many times what was thought is believed at once.
+const OUTLIER: u32 = 16;
+
+/// What matters of a call.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub enum Class {
+    /// How many there are in a second.
+    #[default]
+    Batch,
+    /// How long it takes.
+    Latency,
+}
+
+/// From which size on a call is the engine's, in bytes; `None`: nothing is said.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct Thresholds {
+    /// In class batch.
+    pub batch_from: Option<u64>,
+    /// In class latency.
+    pub latency_from: Option<u64>,
+}
+
+/// What holds for calls of one kind.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct Terms {
+    /// By size.
+    pub thresholds: Thresholds,
+    /// Where nothing is said by size: fewer bytes are too few,
+    pub least_bytes: u64,
+    /// and so is what takes less in place. Zero: no times are looked at for any decision.
+    pub least: Duration,
+}
+
+/// A call.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Asked {
+    /// Its kind's number.
+    pub kind: usize,
+    /// How large it is among those of its kind.
+    pub size: Size,
+    /// The same in bytes, of its input or its key.
+    pub bytes: u64,
+    /// What matters of it.
+    pub class: Class,
+}
+
+/// The engine, and what is there to be done besides.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Seen {
+    /// Jobs that it has and has not done, whoever's they are.
+    pub depth: usize,
+    /// Jobs that it works on at the same time.
+    pub parallel: usize,
+    /// Does it put several calls into one? Then they are to wait for each other.
+    pub gathers: bool,
+    /// Does it work on processors other than the submitter's?
+    pub has_own_cpus: bool,
+    /// Events that wait for the thread, as far as it knows.
+    pub waiting: usize,
+    /// What time it is, in nanoseconds since whenever.
+    pub now: u64,
+    /// For how many of them the thread had nothing to do.
+    pub slept: u64,
+}
+
+/// Where a call is made.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Choice {
+    /// By the engine, while the thread serves others.
+    Park,
+    /// By the engine, while the thread waits.
+    Wait,
+    /// By the thread.
+    InPlace(Why),
+}
+
+/// Why it is made in place.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Why {
+    /// It takes less than to have it made elsewhere.
+    Small,
+    /// The engine has too much to do.
+    Load,
+    /// The engine takes longer, and its class, or an idle thread, has nothing else to gain.
+    Class,
+    /// To learn what it takes.
+    Unknown,
+}
+
+/// One thread's, and one engine's.
+#[derive(Debug)]
+pub struct Policy {
+    terms: Vec<Terms>,
+    looks_at_load: bool,
+    /// What calls take in place.
+    costs: Costs,
+    /// What it takes to hand them over.
+    setups: Costs,
+    /// What they take the engine, as far as parked coroutines have noticed: no less than it took.
+    parked: Costs,
+    /// The same, where the thread has waited: that is exact.
+    waited: Costs,
+    flights: Flights,
+    tries: Tries,
+    /// How many calls' time in place the engine has to have work for, before a busy thread helps it: more, where it
+    /// was found without; in parts of [`MARGIN`]`.0`.
+    margin: u32,
+    leisure: Leisure,
+}
+
+impl Policy {
+    /// Nothing known yet; `terms` by the kinds' numbers.
+    #[must_use]
+    pub fn new(terms: Vec<Terms>, looks_at_load: bool) -> Self {
+        let kinds = terms.len();
+        Self {
+            terms,
+            looks_at_load,
+            costs: Costs::new(kinds),
+            setups: Costs::new(kinds),
+            parked: Costs::new(kinds),
+            waited: Costs::new(kinds),
+            flights: Flights::default(),
+            tries: Tries::new(kinds),
+            margin: MARGIN.0,
+            leisure: Leisure::default(),
+        }
+    }
+
+    /// Does it matter what calls of that kind take?
+    #[must_use]
+    pub fn measures(&self, kind: usize) -> bool {
+        self.terms(kind).least > Duration::ZERO
+    }
+
+    /// Does it matter how busy the engine is with calls of that kind?
+    #[must_use]
+    pub fn looks_at_load(&self, kind: usize) -> bool {
+        self.looks_at_load && self.measures(kind)
+    }
+
+    /// A call took so long, in place or wherever the same function was run.
+    pub fn took(&mut self, kind: usize, size: Size, time: Duration) {
+        self.costs.took(kind, size, time);
+        self.tries.known(kind, size);
+    }
+
+    /// Is it too small for the engine, whatever that is doing? For one that `gathers`, what a call
+    /// takes alone says nothing.
+    #[must_use]
+    pub fn is_small(&self, asked: &Asked, gathers: bool) -> bool {
+        let Terms { thresholds, least_bytes, .. } = self.terms(asked.kind);
+        let from = match asked.class {
+            Class::Batch => thresholds.batch_from,
+            Class::Latency => thresholds.latency_from,
+        };
+        match from {
+            Some(from) => asked.bytes < from,
+            None if asked.bytes < least_bytes => true,
+            None if gathers => false,
+            None => self.is_short(asked.kind, asked.size),
+        }
+    }
+
+    /// Does such a call take less than an engine is worth, as far as that is known?
+    #[must_use]
+    pub fn is_short(&self, kind: usize, size: Size) -> bool {
+        let least = self.terms(kind).least;
+        self.costs.estimate(kind, size).is_some_and(|cost| cost < least)
+    }
+
+    /// Where a call is made that is not small.
+    pub fn choose(&mut self, asked: &Asked, seen: &Seen) -> Choice {
+        match asked.class {
+            // One call that waits has no company.
+            Class::Latency if seen.gathers => Choice::InPlace(Why::Class),
+            Class::Latency if !self.looks_at_load(asked.kind) => Choice::Wait,
+            Class::Latency => self.for_latency(asked, seen),
+            Class::Batch if seen.gathers || !self.looks_at_load(asked.kind) => Choice::Park,
+            Class::Batch => self.for_batch(asked, seen),
+        }
+    }
+
+    fn for_latency(&mut self, asked: &Asked, seen: &Seen) -> Choice {
+        let Asked { kind, size, .. } = *asked;
+        let Some(inline) = self.costs.estimate(kind, size) else {
+            return Choice::InPlace(Why::Unknown);
+        };
+        if self.tries.is_stale(kind, size) {
+            return Choice::InPlace(Why::Unknown);
+        }
+        let wait = self.wait(asked, seen);
+        let Some(service) = self.waited.estimate(kind, size) else {
+            return if wait > inline { Choice::InPlace(Why::Load) } else { Choice::Wait };
+        };
+        if wait + service <= inline {
+            self.tries.gains(kind, size);
+            return Choice::Wait;
+        }
+        if service <= inline {
+            return Choice::InPlace(Why::Load);
+        }
+        let tries = wait.is_zero() && self.tries.is_due(kind, size);
+        if tries { Choice::Wait } else { Choice::InPlace(Why::Class) }
+    }
+
+    fn for_batch(&mut self, asked: &Asked, seen: &Seen) -> Choice {
+        let Asked { kind, size, .. } = *asked;
+        if self.tries.is_stale(kind, size) {
+            return Choice::InPlace(Why::Unknown);
+        }
+        // As long as that is not known, jobs may tell it.
+        let Some(inline) = self.costs.estimate(kind, size) else { return Choice::Park };
+        self.look(seen);
+        let setup = self.setups.estimate(kind, size).map_or(Duration::ZERO, |setup| setup + PARK);
+        let wait = self.wait(asked, seen);
+        let service = self.service(kind, size).unwrap_or_default();
+        // (Handing it over is a part of what it takes.)
+        let parked_delays = wait + service + PARK + times(setup, seen.waiting);
+        let is_better =
+            seen.has_own_cpus && self.in_place_delays(inline, asked, seen) < parked_delays;
+        let has_time = self.has_time(inline, service, wait);
+        if setup < inline && !(is_better && has_time) {
+            if is_better && service > inline {
+                self.leisure.saves(inline - setup);
+            }
+            self.tries.gains(kind, size);
+            return Choice::Park;
+        }
+        if self.tries.is_due(kind, size) {
+            return Choice::Park;
+        }
+        Choice::InPlace(match wait {
+            _ if setup >= inline => Why::Small,
+            Duration::ZERO => Why::Class,
+            _ => Why::Load,
+        })
+    }
+
+    /// Looks at the thread and the engine, which is to be given so much more, the less it has.
+    fn look(&mut self, seen: &Seen) {
+        self.leisure.look(seen.now, seen.slept);
+        self.margin = match seen.depth < seen.parallel {
+            true => (self.margin * 2).min(MARGIN.1),
+            false => (self.margin - self.margin / MARGIN.0).max(MARGIN.0),
+        };
+    }
+
+    /// Has the thread time for a call in place? For one that the engine does sooner, and if it is busy all the time, only
+    /// where that has more to do than the call takes, again and again: it would run dry meanwhile.
+    fn has_time(&self, inline: Duration, service: Duration, wait: Duration) -> bool {
+        let has_leisure = service > inline && !self.leisure.is_none();
+        has_leisure || wait * MARGIN.0 > inline * self.margin
+    }
+
+    /// By how much a call in place delays all that there are: its own connection, those whose events wait,
+    /// and those whose jobs are done meanwhile.
+    fn in_place_delays(&self, inline: Duration, asked: &Asked, seen: &Seen) -> Duration {
+        let apart = self.between(asked, seen);
+        let most = inline.as_nanos().checked_div(apart.as_nanos()).unwrap_or(0);
+        let done = usize::try_from(most).unwrap_or(usize::MAX).min(seen.depth);
+        // They come one after the other: the first waits longest.
+        let late = times(inline, done).saturating_sub(times(apart, done * (done + 1) / 2));
+        times(inline, 1 + seen.waiting) + late
+    }
+
+    /// How long a job would wait until the engine begins with it.
+    fn wait(&self, asked: &Asked, seen: &Seen) -> Duration {
+        let before = (seen.depth + 1).saturating_sub(seen.parallel);
+        times(self.between(asked, seen), before)
+    }
+
+    /// How long it is from one job's end to the next one's, while the engine has enough of them.
+    fn between(&self, asked: &Asked, seen: &Seen) -> Duration {
+        let one = self.flights.mean().or_else(|| self.service(asked.kind, asked.size));
+        one.unwrap_or_default() / u32::try_from(seen.parallel.max(1)).unwrap_or(u32::MAX)
+    }
+
+    /// What a call takes the engine; `None`: it has done none of that size.
+    fn service(&self, kind: usize, size: Size) -> Option<Duration> {
+        let estimates = [&self.parked, &self.waited].map(|known| known.estimate(kind, size));
+        estimates.into_iter().flatten().min()
+    }
+
+    /// A job was handed over, which took from `since` until `now`, to an engine that was as `seen` before.
+    /// `waits`: the thread waits for it.
+    pub fn submitted(
+        &mut self,
+        ticket: u64,
+        asked: &Asked,
+        seen: &Seen,
+        (since, now): (u64, u64),
+        waits: bool,
+    ) {
+        let Asked { kind, size, .. } = *asked;
+        let setup = Duration::from_nanos(now.saturating_sub(since));
+        learn(&mut self.setups, &mut self.tries, (kind, size), setup);
+        let wait = self.wait(asked, seen);
+        let service = self.service(kind, size);
+        self.flights.begin(ticket, Flight { kind, size, since, wait, service, waits });
+    }
+
+    /// A job has come back; `is_done`: the engine has done it.
+    pub fn answered(&mut self, ticket: u64, now: u64, is_done: bool) {
+        let Some(flight) = self.flights.end(ticket).filter(|_| is_done) else { return };
+        let learnt = if flight.waits { &mut self.waited } else { &mut self.parked };
+        learn(learnt, &mut self.tries, (flight.kind, flight.size), flight.service_by(now));
+    }
+
+    /// Is any job out that tells something?
+    #[must_use]
+    pub fn has_flights(&self) -> bool {
+        !self.flights.is_empty()
+    }
+
+    /// Whatever was out is another process's.
+    pub fn forget_flights(&mut self) {
+        self.flights = Flights::default();
+    }
+
+    fn terms(&self, kind: usize) -> Terms {
+        self.terms.get(kind).copied().unwrap_or_default()
+    }
+}
+
+fn times(one: Duration, number: usize) -> Duration {
+    one.saturating_mul(u32::try_from(number).unwrap_or(u32::MAX))
+}
+
+/// A time of the engine's. One that is much less than was thought is looked at again soon; one that is much more may be
+/// an interruption's, and does not count for more than so many times as much.
+fn learn(times: &mut Costs, tries: &mut Tries, (kind, size): (usize, Size), time: Duration) {
+    let before = times.estimate(kind, size);
+    if before.is_some_and(|before| time < before * 3 / 4) {
+        tries.improves(kind, size);
+    }
+    times.took(kind, size, before.map_or(time, |before| time.min(before * OUTLIER)));
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,239 @@
+//! Each rule by itself. What they come to together: `tests/policy`.
+
+use super::*;
+
+const KIND: usize = 1;
+
+fn micros(us: u64) -> Duration {
+    Duration::from_micros(us)
+}
+
+fn policy(terms: Terms) -> Policy {
+    Policy::new(vec![Terms::default(), terms], true)
+}
+
+/// Whatever takes longer than that is no small thing.
+fn by_time(us: u64) -> Policy {
+    policy(Terms { least: micros(us), ..Terms::default() })
+}
+
+fn asked(bytes: u64, class: Class) -> Asked {
+    Asked { kind: KIND, size: Size::of_input(bytes as usize), bytes, class }
+}
+
+const ALONE: Seen = Seen {
+    depth: 0,
+    parallel: 1,
+    gathers: false,
+    has_own_cpus: true,
+    waiting: 0,
+    now: 0,
+    slept: 0,
+};
+
+/// A job of which all is as `times` say: set-up and the engine's time, in microseconds.
+fn job(policy: &mut Policy, asked: &Asked, times: (u64, u64), waits: bool) {
+    policy.submitted(7, asked, &ALONE, (0, times.0 * 1000), waits);
+    policy.answered(7, times.1 * 1000, true);
+}
+
+#[test]
+fn a_threshold_stands_in_for_what_is_small_otherwise() {
+    let thresholds = Thresholds { batch_from: Some(100), latency_from: Some(u64::MAX) };
+    let mut told = policy(Terms { thresholds, least_bytes: 4096, least: micros(500) });
+    let mut not_told = policy(Terms { thresholds: Thresholds::default(), ..told.terms(KIND) });
+    for policy in [&mut told, &mut not_told] {
+        policy.took(KIND, Size::of_input(8192), micros(50));
+    }
+    let small = |policy: &Policy, bytes, class| policy.is_small(&asked(bytes, class), false);
+    let sizes = [99, 100, 8192, 1 << 20];
+    assert_eq!(sizes.map(|n| small(&told, n, Class::Batch)), [true, false, false, false]);
+    assert_eq!(sizes.map(|n| small(&told, n, Class::Latency)), [true; 4]);
+    assert_eq!(sizes.map(|n| small(&not_told, n, Class::Batch)), [true, true, true, false]);
+    // Among others it is another matter what one takes.
+    assert!(!not_told.is_small(&asked(8192, Class::Batch), true));
+}
+
+#[test]
+fn where_no_times_are_looked_at_the_class_decides() {
+    let mut policy = policy(Terms::default());
+    let busy = Seen { depth: 1000, ..ALONE };
+    policy.took(KIND, Size::of_input(8), micros(1));
+    assert_eq!(policy.choose(&asked(8, Class::Batch), &busy), Choice::Park);
+    assert_eq!(policy.choose(&asked(8, Class::Latency), &busy), Choice::Wait);
+    let mut policy = Policy::new(vec![Terms { least: micros(1), ..Terms::default() }; 2], false);
+    assert_eq!(policy.choose(&asked(8, Class::Batch), &busy), Choice::Park);
+}
+
+#[test]
+fn who_gathers_gets_what_parks_however_much_it_has() {
+    let mut policy = by_time(1);
+    let lanes = Seen { depth: 1000, gathers: true, ..ALONE };
+    assert_eq!(policy.choose(&asked(8, Class::Batch), &lanes), Choice::Park);
+    assert_eq!(policy.choose(&asked(8, Class::Latency), &lanes), Choice::InPlace(Why::Class));
+}
+
+#[test]
+fn batch_is_in_place_while_the_engine_has_enough_to_do() {
+    let (mut policy, call) = (by_time(1), asked(8192, Class::Batch));
+    policy.took(KIND, call.size, micros(20));
+    job(&mut policy, &call, (1, 9), false);
+    let at = |policy: &mut Policy, depth, parallel, has_own_cpus| {
+        policy.choose(&call, &Seen { depth, parallel, has_own_cpus, ..ALONE })
+    };
+    // Parked: 9 us, those before it and 2 for handing it over. In place: 20, and 13 for two that are done meanwhile.
+    assert_eq!(at(&mut policy, 2, 1, true), Choice::Park);
+    assert_eq!(at(&mut policy, 3, 1, true), Choice::InPlace(Why::Load));
+    assert_eq!(at(&mut policy, 3, 2, true), Choice::Park);
+    assert_eq!(at(&mut policy, 3, 1, false), Choice::Park);
+    // Whose events wait would lose 20 each.
+    let mut beside = |waiting| policy.choose(&call, &Seen { depth: 5, waiting, ..ALONE });
+    assert_eq!((beside(1), beside(2)), (Choice::InPlace(Why::Load), Choice::Park));
+}
+
+#[test]
+fn what_is_out_counts_by_its_own_time() {
+    let (mut policy, call) = (by_time(1), asked(8192, Class::Batch));
+    let large = asked(1 << 20, Class::Batch);
+    policy.took(KIND, call.size, micros(20));
+    job(&mut policy, &call, (1, 9), false);
+    job(&mut policy, &large, (1, 1000), false);
+    policy.submitted(8, &large, &ALONE, (0, 1), false);
+    let busy = Seen { depth: 1, ..ALONE };
+    assert_eq!(policy.choose(&call, &busy), Choice::InPlace(Why::Load));
+    policy.answered(8, 1_000_000, true);
+    policy.submitted(9, &call, &ALONE, (0, 1), false);
+    assert_eq!(policy.choose(&call, &busy), Choice::Park);
+}
+
+#[test]
+fn an_idle_thread_does_itself_what_the_engine_would_do_later() {
+    let (mut policy, call) = (by_time(1), asked(8192, Class::Batch));
+    policy.took(KIND, call.size, micros(20));
+    job(&mut policy, &call, (1, 30), false);
+    assert_eq!(policy.choose(&call, &Seen { waiting: 1, ..ALONE }), Choice::Park);
+    assert_eq!(policy.choose(&call, &ALONE), Choice::InPlace(Why::Class));
+    assert_eq!(policy.choose(&call, &Seen { has_own_cpus: false, ..ALONE }), Choice::Park);
+}
+
+#[test]
+fn what_takes_longer_to_hand_over_is_small_until_a_try_shows_otherwise() {
+    let (mut policy, call) = (by_time(1), asked(8192, Class::Batch));
+    policy.took(KIND, call.size, micros(20));
+    job(&mut policy, &call, (400, 500), false);
+    let mut tries = 0;
+    for place in 0.. {
+        match policy.choose(&call, &ALONE) {
+            Choice::Park if policy.setups.estimate(KIND, call.size) < Some(micros(19)) => break,
+            Choice::Park => {
+                tries += 1;
+                job(&mut policy, &call, (1, 9), false);
+            }
+            choice => assert_eq!(choice, Choice::InPlace(Why::Small)),
+        }
+        assert!(place < 32, "{tries} tries");
+    }
+    assert!(tries >= 4);
+}
+
+#[test]
+fn a_try_in_vain_doubles_the_time_to_the_next() {
+    let (mut policy, call) = (by_time(1), asked(8192, Class::Batch));
+    policy.took(KIND, call.size, micros(20));
+    job(&mut policy, &call, (400, 500), false);
+    let mut apart = Vec::new();
+    let mut since = 0;
+    for _ in 0..40_000 {
+        since += 1;
+        if policy.choose(&call, &ALONE) == Choice::Park {
+            apart.push(since);
+            since = 0;
+            job(&mut policy, &call, (400, 500), false);
+        } else {
+            policy.took(KIND, call.size, micros(20));
+        }
+    }
+    assert_eq!(apart, [16, 32, 64, 128, 256, 512, 1024, 2048, 4096, 8192, 8192, 8192]);
+}
+
+#[test]
+fn one_interruption_is_not_what_the_engine_takes() {
+    let (mut policy, call) = (by_time(1), asked(8192, Class::Batch));
+    policy.took(KIND, call.size, micros(500));
+    job(&mut policy, &call, (1, 40), false);
+    job(&mut policy, &call, (20_000, 40_000), false);
+    assert_eq!(policy.choose(&call, &ALONE), Choice::Park);
+    for _ in 0..9 {
+        job(&mut policy, &call, (20_000, 40_000), false);
+    }
+    assert_ne!(policy.choose(&call, &ALONE), Choice::Park);
+}
+
+#[test]
+fn latency_waits_for_the_engine_where_that_ends_sooner() {
+    let (mut policy, call) = (by_time(1), asked(8192, Class::Latency));
+    assert_eq!(policy.choose(&call, &ALONE), Choice::InPlace(Why::Unknown));
+    policy.took(KIND, call.size, micros(20));
+    assert_eq!(policy.choose(&call, &ALONE), Choice::Wait);
+    job(&mut policy, &call, (1, 9), true);
+    assert_eq!(policy.choose(&call, &ALONE), Choice::Wait);
+    let busy = |depth| Seen { depth, ..ALONE };
+    assert_eq!(policy.choose(&call, &busy(1)), Choice::Wait);
+    assert_eq!(policy.choose(&call, &busy(2)), Choice::InPlace(Why::Load));
+}
+
+#[test]
+fn latency_is_in_place_where_the_engine_is_slower() {
+    let (mut policy, call) = (by_time(1), asked(8192, Class::Latency));
+    policy.took(KIND, call.size, micros(20));
+    job(&mut policy, &call, (1, 30), true);
+    assert_eq!(policy.choose(&call, &ALONE), Choice::InPlace(Why::Class));
+    // What parked coroutines have seen of it is late, and no reason not to.
+    let other = asked(100, Class::Latency);
+    policy.took(KIND, other.size, micros(20));
+    job(&mut policy, &other, (1, 30), false);
+    assert_eq!(policy.choose(&other, &ALONE), Choice::Wait);
+}
+
+#[test]
+fn what_a_call_takes_in_place_is_looked_at_now_and_then() {
+    let (mut policy, call) = (by_time(1), asked(8192, Class::Batch));
+    let mut until = |most: usize| {
+        (0..most).position(|_| policy.choose(&call, &ALONE) == Choice::InPlace(Why::Unknown))
+    };
+    assert_eq!((until(100), until(100)), (Some(16), Some(16)));
+    policy.took(KIND, call.size, micros(20));
+    let mut until = |most: usize| {
+        (0..most).position(|_| policy.choose(&call, &ALONE) == Choice::InPlace(Why::Unknown))
+    };
+    assert_eq!((until(100), until(40_000)), (None, Some(32_768 - 100)));
+}
+
+#[test]
+fn a_job_that_was_not_done_teaches_nothing_and_is_no_longer_out() {
+    let (mut policy, call) = (by_time(1), asked(8192, Class::Batch));
+    policy.submitted(1, &call, &ALONE, (0, 1), false);
+    policy.answered(1, 1_000_000_000, false);
+    policy.answered(1, 1_000_000_000, true);
+    assert_eq!(policy.service(KIND, call.size), None);
+    assert_eq!(policy.flights.mean(), None);
+}
+
+#[test]
+fn a_job_that_waited_shares_its_time_with_those_before_it() {
+    let (mut policy, call) = (by_time(1), asked(8192, Class::Batch));
+    job(&mut policy, &call, (1, 10), false);
+    let behind = Seen { depth: 4, ..ALONE };
+    policy.submitted(1, &call, &behind, (0, 1000), false);
+    policy.answered(1, 50_000, true);
+    assert_eq!(policy.service(KIND, call.size), Some(micros(10)));
+}
+
+#[test]
+fn no_kind_is_no_trouble() {
+    let mut policy = by_time(1);
+    let call = Asked { kind: 99, ..asked(8, Class::Latency) };
+    assert_eq!(policy.choose(&call, &ALONE), Choice::Wait);
+    assert!(!policy.is_small(&call, false) && !policy.measures(99));
+    job(&mut policy, &call, (1, 2), true);
+}
