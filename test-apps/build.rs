@@ -102,6 +102,7 @@ const PLUGINS: &[(&str, &str, &[&str])] = &[
     ("plugin-twice", "tests/c/faulty.c", &["-DFAULT=TWICE"]),
     ("plugin-refuses", "tests/c/faulty.c", &["-DFAULT=REFUSES"]),
     ("plugin-too-long", "tests/c/faulty.c", &["-DFAULT=TOO_LONG"]),
+    ("plugin-slow", "tests/c/faulty.c", &["-DFAULT=SLOW"]),
     ("plugin-open-fails", "tests/c/faulty.c", &["-DFAULT=OPEN_FAILS"]),
 ];
 /// Where they are, from `c/`.

@@ -8,7 +8,7 @@ use std::ffi::c_void;
 use std::fmt::Display;
 use std::os::fd::RawFd;
 use std::sync::atomic::{AtomicU32, AtomicU64, Ordering};
-use std::sync::{Arc, Mutex, MutexGuard, Once, OnceLock, TryLockError};
+use std::sync::{Arc, Mutex, MutexGuard, Once, OnceLock, PoisonError, TryLockError};
 use std::time::{Duration, Instant};
 
 use interlude_core::claims::{Claims, Rules};
@@ -189,6 +189,7 @@ impl Thread {
     ) -> Option<T> {
         let mut slot = self.engine.borrow_mut();
         if slot.is_none() {
+            let _alone = no_engine_is_made();
             let terms = terms(self.settings);
             let engine = make_engine(self.settings);
             *slot = engine.map(|engine| Guard::new(engine, terms, Instant::now()));
@@ -258,6 +259,13 @@ fn end_with_thread(thread: &'static Thread) {
         // SAFETY: a key of ours. Any value that is not null has the destructor called.
         unsafe { libc::pthread_setspecific(*key, std::ptr::from_ref(thread).cast()) };
     }
+}
+
+/// As long as this is kept. Engines are made one after the other, and none across a fork: the child would find half
+/// of one, which a thread was making that it does not have, and wait for that.
+pub(crate) fn no_engine_is_made() -> MutexGuard<'static, ()> {
+    static MAKING: Mutex<()> = Mutex::new(());
+    MAKING.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
 unsafe extern "C" fn thread_ended(_: *mut c_void) {

@@ -9,6 +9,7 @@
  *   ids    no child: sets its user to what it is, which glibc has every thread do
  *   fds    forks while another thread has done heavy work in a loop of its own; the child answers `mine` where
  *          every eventfd that it has is one of this program's
+ *   loads  forks once the file is there that LOADING names, while another thread does heavy work
  */
 #include "conversation.h"
 #include <dirent.h>
@@ -105,6 +106,30 @@ static void counts(struct conn *c)
 	pthread_join(thread, NULL);
 }
 
+static void *works(void *data)
+{
+	works_in_a_loop(data);
+	return NULL;
+}
+
+static void forks_while_it_loads(struct conn *c)
+{
+	struct conn theirs = {0};
+	const char *loading = getenv("LOADING");
+	pthread_t thread;
+	pthread_create(&thread, NULL, works, &theirs);
+	while (loading && access(loading, F_OK) != 0)
+		usleep(1000);
+	pid_t pid = fork();
+	if (pid == 0) {
+		conn_answer(c, works_in_a_loop(c) ? "child" : "wrong");
+		_exit(0);
+	}
+	if (!ended_well(pid))
+		conn_answer(c, "failed");
+	pthread_join(thread, NULL);
+}
+
 static void closes(struct conn *c)
 {
 	pid_t pid = fork();
@@ -164,6 +189,8 @@ static void happened(int epfd, void *data)
 		made = closes;
 	if (n == MESSAGE && memcmp(command, "fds ", 4) == 0)
 		made = counts;
+	if (n == MESSAGE && memcmp(command, "loads ", 6) == 0)
+		made = forks_while_it_loads;
 	if (n == MESSAGE && memcmp(command, "inside ", 7) == 0)
 		made = forks_in_a_handler;
 	if (made && conn_read(c) == 1)

@@ -13,7 +13,7 @@ use crate::counters::{Counter, count};
 use crate::hook::{self, Call, Outcome, errno, set_errno};
 use crate::signals::{self, Manner, Sigaction};
 use crate::table::{self, ThreadStart, originals};
-use crate::{environment, epolls, page, start};
+use crate::{environment, epolls, page, start, thread};
 
 type Fork = unsafe extern "C-unwind" fn() -> pid_t;
 
@@ -25,7 +25,9 @@ pub(crate) fn fork(call: &Call<Fork>) -> Outcome<pid_t> {
         let child = call.made(unsafe { (call.original)() });
         (child, errno())
     };
+    let alone = thread::no_engine_is_made();
     let (child, error) = epolls::across_fork(fork, |(child, _)| *child == 0);
+    drop(alone);
     if child == 0 {
         page::after_fork();
         epolls::close_kept();

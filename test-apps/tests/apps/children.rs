@@ -1,7 +1,7 @@
 //! Children of a server that has requests under way: they begin with nothing of them, and the
 //! server goes on as before.
 
-use crate::app::{App, PATIENCE, preload};
+use crate::app::{App, PATIENCE, coroutine, preload};
 use crate::at_work::{AT_WORK, AtWork, lasting};
 use crate::conversation::{Conversation, Outcome};
 use interlude_test_apps::{Preload, wait};
@@ -98,4 +98,20 @@ fn a_child_has_no_descriptor_of_its_parent_s_engines() {
         assert_eq!(outcome, Outcome { right: 3, ..Outcome::default() }, "{mode}");
         app.stop();
     }
+}
+
+/// A plugin that another thread of the parent was loading when the child was made.
+#[test]
+fn a_child_does_not_wait_for_what_its_parent_was_loading() {
+    let dir = tempfile::tempdir().unwrap();
+    let loading = dir.path().join("loading");
+    let settings = [
+        ("INTERLUDE_ENGINE", "plugin"),
+        ("INTERLUDE_PLUGIN_PATH", env!("APP_PLUGIN_SLOW")),
+        ("LOADING", loading.to_str().unwrap()),
+    ];
+    let app = App::start(env!("APP_CHILDREN"), &["libdeflate"], &coroutine(&settings));
+    assert_eq!(Conversation::open(app.port(), 1).answers("loads"), ["child"]);
+    assert!(loading.exists());
+    app.stop();
 }

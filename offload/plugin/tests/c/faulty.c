@@ -5,8 +5,10 @@
  * with a size from SWITCHES on is a switch or a question of the tests'.
  */
 #include <errno.h>
+#include <fcntl.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 #include "interlude_engine.h"
 
@@ -32,6 +34,7 @@ _Static_assert(sizeof(struct interlude_engine_plugin) == 96, "as in src/abi.rs")
 #define NO_OPEN 15     /* has no `open` */
 #define OPEN_FAILS 16
 #define NO_ENTRY 17
+#define SLOW 18        /* takes its time to be loaded; says by a file, which the environment names, that it has begun */
 
 #define SWITCHES 0xffffffff00000000ull
 #define SWITCH_ANSWER (SWITCHES + 0) /* NEVER: answer from now on */
@@ -46,6 +49,14 @@ struct interlude_queue {
     struct interlude_request requests[QUEUE];
     uint8_t *copies[QUEUE];
 };
+
+#if FAULT == SLOW
+__attribute__((constructor)) static void loads(void) {
+    const char *says = getenv("LOADING");
+    if (says) close(open(says, O_CREAT | O_WRONLY, 0600));
+    usleep(500000);
+}
+#endif
 
 /* Deflate as it is: stored blocks. */
 static uint64_t store(const struct interlude_request *request) {
