@@ -189,9 +189,14 @@ fn choose(load: Load) -> Result<(&'static Thread, bool), Bypass> {
             let choice = thread.policy.borrow_mut().choose(&asked, &seen);
             match choice {
                 Choice::InPlace(why) => Err(why.into()),
-                // Nobody else runs meanwhile, so no rule of conflict is concerned.
-                Choice::Wait => Ok((thread, true)),
-                Choice::Park => may_park_for_job(thread, kind).map(|()| (thread, false)),
+                // Nobody else runs meanwhile. So nothing is concerned but a lock that a parked coroutine holds (C3),
+                // which the call itself may take; and a silent engine is waited for by one connection, not by all.
+                Choice::Wait if !is_silent && !thread.claims.borrow().is_any_lock_held() => {
+                    Ok((thread, true))
+                }
+                Choice::Wait | Choice::Park => {
+                    may_park_for_job(thread, kind).map(|()| (thread, false))
+                }
             }
         }
     }
@@ -370,7 +375,10 @@ fn run(thread: &'static Thread, job: Job, load: Load) -> Way {
     let is_returned = match thread.settings.mode {
         Mode::Coroutine if load.waits => {
             count_job(kind, JobEvent::Waited, 1);
-            wait(thread, ticket, |_| hint::spin_loop())
+            wait(thread, ticket, |engine| match capabilities.own_cpus {
+                true => hint::spin_loop(),
+                false => engine.sleep(Instant::now()),
+            })
         }
         Mode::Coroutine if !inline => scheduler::park_for_job(thread),
         Mode::Spin => wait(thread, ticket, |_| hint::spin_loop()),

@@ -55,7 +55,7 @@ int main(int argc, char **argv)
 	int (*info)(void *, int, ...) = (int (*)(void *, int, ...))dlsym(library, "curl_easy_getinfo");
 	const char *(*words)(int) = (const char *(*)(int))dlsym(library, "curl_easy_strerror");
 	if (!init || !version || !new || !set || !perform || !info || !words || init(ALL))
-		return 3;
+		return 4;
 	void *client = new ();
 	size_t bytes = 0;
 	int failed = !client;
@@ -67,7 +67,7 @@ int main(int argc, char **argv)
 	failed |= set(client, OPTION_VERSION, strcmp(argv[4], "1.2") ? (long)TLS13_ONLY : (long)TLS12_ONLY);
 	failed |= set(client, OPTION_WRITE_FUNCTION, count) | set(client, OPTION_WRITE_DATA, &bytes);
 	if (failed)
-		return 3;
+		return 4;
 	long wanted = atol(argv[5]), whole = 0;
 	size_t size = 0;
 	for (long i = 0; i < wanted; i++) {

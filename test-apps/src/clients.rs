@@ -144,9 +144,17 @@ impl Target<'_> {
                 .filter(|(_, share)| *share > 0)
                 .map(|(client, share)| (handshakes * share / 100, client))
                 .filter(|(wanted, _)| *wanted > 0)
-                .map(|(wanted, client)| scope.spawn(move || self.by(client, wanted)))
+                .map(|(wanted, client)| {
+                    (client, wanted, scope.spawn(move || self.by(client, wanted)))
+                })
                 .collect();
-            runs.into_iter().filter_map(|run| run.join().ok()).collect()
+            let failed = |client, wanted| {
+                let said = "its thread panicked".to_owned();
+                Outcome { client, wanted, accepted: Some(0), said }
+            };
+            runs.into_iter()
+                .map(|(client, wanted, run)| run.join().unwrap_or_else(|_| failed(client, wanted)))
+                .collect()
         })
     }
 

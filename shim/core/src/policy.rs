@@ -146,11 +146,13 @@ pub struct Policy {
     costs: Costs,
     /// What it takes to hand them over.
     setups: Costs,
-    /// What they take the engine, as far as parked coroutines have noticed: no less than it took.
+    /// What they take the engine, as far as a thread can tell that looks now and then.
     parked: Costs,
     /// The same, where the thread has waited: that is exact.
     waited: Costs,
     flights: Flights,
+    /// When it was last known what the engine had answered.
+    looked: u64,
     tries: Tries,
     /// How many calls' time in place the engine has to have work for, before a busy thread helps it: more, where it
     /// was found without; in parts of [`MARGIN`]`.0`.
@@ -171,6 +173,7 @@ impl Policy {
             parked: Costs::new(kinds),
             waited: Costs::new(kinds),
             flights: Flights::default(),
+            looked: 0,
             tries: Tries::new(kinds),
             margin: MARGIN.0,
             leisure: Leisure::default(),
@@ -350,11 +353,20 @@ impl Policy {
         self.flights.begin(ticket, Flight { kind, size, since, wait, service, waits });
     }
 
-    /// A job has come back; `is_done`: the engine has done it.
+    /// A job has come back; `is_done`: the engine has done it, at some time between the look before this one and
+    /// now. What is within that is no news.
     pub fn answered(&mut self, ticket: u64, now: u64, is_done: bool) {
         let Some(flight) = self.flights.end(ticket).filter(|_| is_done) else { return };
         let learnt = if flight.waits { &mut self.waited } else { &mut self.parked };
-        learn(learnt, &mut self.tries, (flight.kind, flight.size), flight.service_by(now));
+        let (least, most) = (flight.service_by(self.looked), flight.service_by(now));
+        let known = learnt.estimate(flight.kind, flight.size);
+        let time = known.map_or(most, |known| known.clamp(least.min(most), most));
+        learn(learnt, &mut self.tries, (flight.kind, flight.size), time);
+    }
+
+    /// Until now the engine has answered no other jobs than those which have come back.
+    pub fn looked(&mut self, now: u64) {
+        self.looked = now;
     }
 
     /// Is any job out that tells something?

@@ -69,15 +69,20 @@ pub(super) fn wait(
     ticket: Ticket,
     pause: impl Fn(&mut Guard<dyn Engine>),
 ) -> bool {
-    let mut done: Vec<Completion> = Vec::with_capacity(1);
     // A lock that had to be waited for leaves its trace there.
     let errno = hook::errno();
     let own = loop {
-        poll(thread, POLL_MAX, &mut done);
-        if let Some(place) = done.iter().position(|completion| completion.ticket == ticket) {
-            break done.swap_remove(place);
-        }
-        if done.is_empty() {
+        let is_news = {
+            // At once where the scheduler looks: nothing is lost should anything panic.
+            let mut arrived = thread.arrived.borrow_mut();
+            let before = arrived.len();
+            poll(thread, POLL_MAX, &mut arrived);
+            if let Some(place) = arrived.iter().position(|done| done.ticket == ticket) {
+                break arrived.remove(place);
+            }
+            arrived.len() > before
+        };
+        if !is_news {
             // Lanes are never filled by one thread that waits: its engine gives the job back.
             let has_lanes = |engine: &mut Guard<dyn Engine>| engine.capabilities().has_lanes;
             if thread.with_engine(has_lanes) == Some(true) {
@@ -86,9 +91,7 @@ pub(super) fn wait(
                 thread.with_engine(&pause);
             }
         }
-        thread.arrived.borrow_mut().append(&mut done);
     };
-    thread.arrived.borrow_mut().append(&mut done);
     hook::set_errno(errno);
     own.is_declined()
 }
@@ -98,11 +101,12 @@ pub(crate) fn poll(thread: &Thread, max: usize, done: &mut Vec<Completion>) {
     let before = done.len();
     with_counted_engine(thread, |engine| engine.poll(Instant::now(), max, done));
     let new = done.get(before..).unwrap_or(&[]);
-    if !new.is_empty() && thread.policy.borrow().has_flights() {
+    if thread.policy.borrow().has_flights() {
         let (now, mut policy) = (now(), thread.policy.borrow_mut());
         for completion in new {
             policy.answered(completion.ticket.0, now, completion.outcome == Outcome::Done);
         }
+        policy.looked(now);
     }
 }
 

@@ -73,6 +73,16 @@ impl Server {
     }
 }
 
+/// The engine `chaos`: what does no damage to what is compared here, but for what is set besides.
+const CHAOS: [(&str, &str); 6] = [
+    ("INTERLUDE_ENGINE", "chaos"),
+    ("INTERLUDE_MIN_US", "0"),
+    ("INTERLUDE_CHAOS_DELAY_MAX_US", "1000"),
+    ("INTERLUDE_CHAOS_HANG", "0"),
+    ("INTERLUDE_CHAOS_FAIL", "5"),
+    ("INTERLUDE_CHAOS_LATE", "0"),
+];
+
 const PARKED: Calls = Calls { parked: SOME, waited: 0, in_place: 0 };
 const WAITED: Calls = Calls { parked: 0, waited: SOME, in_place: 0 };
 const IN_PLACE: Calls = Calls { parked: 0, waited: 0, in_place: SOME };
@@ -141,4 +151,36 @@ fn what_a_slow_engine_does_is_left_to_it_only_where_no_times_are_looked_at() {
         assert_eq!(server.ask(1, 8192, SOME), PARKED);
         server.app.stop().unwrap();
     }
+}
+
+/// Completions of the parked ones come while the thread waits for another's.
+#[test]
+fn those_that_are_parked_and_those_that_are_waited_for_get_their_own_answers() {
+    let server = Server::start(&CHAOS);
+    std::thread::scope(|scope| {
+        for client in 0..12 {
+            let server = &server;
+            scope.spawn(move || server.ask(usize::from(client % 3 > 0), 8192, SOME));
+        }
+    });
+    let count = |name: &str| server.app.counter(name);
+    assert!(count("job.compress.waited") > 0 && count("coroutine.parked") > 0);
+    assert_eq!(count("coroutine.parked"), count("coroutine.resumed"));
+    server.app.stop().unwrap();
+}
+
+/// One deadline, and not one for each call: from then on a call waits by itself, until the engine answers.
+#[test]
+fn a_silent_engine_is_not_waited_for_by_all() {
+    let silent = [
+        ("INTERLUDE_CHAOS_HANG", "100"),
+        ("INTERLUDE_CHAOS_FAIL", "0"),
+        ("INTERLUDE_DEADLINE_MS", "50"),
+        ("INTERLUDE_QUARANTINE_MS", "0"),
+    ];
+    let server = Server::start(&[&CHAOS[..], &silent].concat());
+    server.ask(0, 8192, 4);
+    let count = |name: &str| server.app.counter(name);
+    assert_eq!((count("job.compress.waited"), count("coroutine.parked")), (1, 3));
+    server.app.stop().unwrap();
 }

@@ -9,6 +9,12 @@ use super::{Access, Claims};
 pub(super) const LENT: usize = 64;
 
 impl Claims {
+    /// Does any parked coroutine hold a lock?
+    #[must_use]
+    pub fn is_any_lock_held(&self) -> bool {
+        !self.locks.is_empty()
+    }
+
     /// The running coroutine has taken a lock.
     #[inline]
     pub fn locked(&mut self, lock: usize, access: Access) {

@@ -106,6 +106,7 @@ pub(crate) trait Chooses {
     ) {
     }
     fn answered(&mut self, _ticket: u64, _now: u64) {}
+    fn looked(&mut self, _now: u64) {}
 }
 
 /// The same for all calls.
@@ -160,6 +161,10 @@ impl Chooses for Policed {
 
     fn answered(&mut self, ticket: u64, now: u64) {
         self.policy.answered(ticket, now, true);
+    }
+
+    fn looked(&mut self, now: u64) {
+        self.policy.looked(now);
     }
 }
 
@@ -229,6 +234,8 @@ impl Run<'_> {
                 let next = asks.into_iter().chain(done).min().expect("somebody is out");
                 self.slept += next - self.now;
                 self.now = next;
+                // Whatever it is that has come, it has just come.
+                chooses.looked(next);
             }
         }
     }
@@ -253,6 +260,7 @@ impl Run<'_> {
             chooses.answered(ticket, self.now);
             self.resumable.push_back(connection);
         }
+        chooses.looked(self.now);
     }
 
     fn serve(&mut self, connection: u32, chooses: &mut dyn Chooses) {
@@ -285,6 +293,7 @@ impl Run<'_> {
                 if waits {
                     self.outcome.waited += 1;
                     self.now = self.now.max(done);
+                    chooses.looked(self.now);
                     chooses.answered(self.asked, self.now);
                     self.answer(connection);
                 } else {

@@ -17,8 +17,9 @@ const MACHINES: u32 = 400;
 const CALLS: u32 = 40_000;
 /// What a policy that looks at load may lose to the best fixed choice, which it has to find out.
 const SHARE: f64 = 0.98;
-/// The same where loads are drawn at random: a few connections may keep a CPU just so busy that either choice is better by
-/// some hundredths, and then it is not always found out which.
+/// The same where machines and loads are drawn at random: a few connections may keep a CPU just so busy that either choice is
+/// better by some hundredths, and then it is not always found out which. (Of 4,500 loads on the device as it is described 14
+/// were below 0.98, the least 0.907.)
 const SHARE_OF_ANY: f64 = 0.9;
 
 /// The machine's work in a second, by each choice for all calls alike, and by the policy.
@@ -82,11 +83,6 @@ proptest! {
     #![proptest_config(config(100))]
 
     #[test]
-    fn batch_gets_as_much_done_as_the_best_fixed_choice(machine in loads(1..4)) {
-        is_enough(&machine, Class::Batch, SHARE_OF_ANY)?;
-    }
-
-    #[test]
     fn latency_gets_as_much_done_as_the_best_fixed_choice(machine in machines()) {
         is_enough(&machine, Class::Latency, SHARE)?;
     }
@@ -94,11 +90,42 @@ proptest! {
 
 #[test]
 fn on_nearly_any_machine_batch_gets_as_much_done() {
+    get_enough(&machines());
+}
+
+#[test]
+fn under_nearly_any_load_batch_gets_as_much_done() {
+    get_enough(&loads(1..4));
+}
+
+/// What was lost before the thread knew when it had looked last ([`Policy::looked`]): what it had noticed late was
+/// taken for what the engine took.
+///
+/// [`Policy::looked`]: interlude_core::policy::Policy::looked
+#[test]
+fn what_is_noticed_late_is_not_taken_for_slow() {
+    let load = |sizes: &[u32], connections, think, besides, jitter| {
+        let machine = bluefield(64, connections);
+        let device = Device { jitter, ..machine.device };
+        Machine { sizes: sizes.to_vec(), think, besides, device, ..machine }
+    };
+    for machine in [
+        load(&[2048], 8, 47_750, 5680, 0),
+        load(&[8192, 64], 2, 13_858, 22_244, 0),
+        load(&[8192, 2048], 2, 11_284, 17_302, 2),
+        load(&[8192], 2, 20_563, 35_538, 24),
+    ] {
+        is_enough(&machine, Class::Batch, 0.95).unwrap();
+    }
+}
+
+/// The same ones every time.
+fn get_enough(machines: &impl Strategy<Value = Machine>) {
     let config = ProptestConfig { rng_seed: RngSeed::Fixed(7), ..config(1) };
     let mut runner = TestRunner::new(config);
     let (mut below, mut least) = (0, 1.0_f64);
     for _ in 0..MACHINES {
-        let machine = machines().new_tree(&mut runner).unwrap().current();
+        let machine = machines.new_tree(&mut runner).unwrap().current();
         let (in_place, parked, policed) = all(&machine, Class::Batch);
         let ratio = policed.per_second() / in_place.max(parked);
         below += u32::from(ratio < SHARE);

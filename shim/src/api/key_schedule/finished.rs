@@ -55,13 +55,20 @@ pub(crate) fn mac(
     let secret = unsafe { std::slice::from_raw_parts(key.cast(), key_len) };
     // SAFETY: the API's contract: `data_len` bytes.
     let transcript = unsafe { std::slice::from_raw_parts(data, data_len) };
+    if hash.result_bytes() > room {
+        return Outcome::PassThrough(Bypass::Observed);
+    }
+    let standing = method::standing_of_mac(hash);
+    if standing == Standing::Foreign {
+        return Outcome::PassThrough(Bypass::Foreign);
+    }
     let mut derived = Derived([0; MOST]);
     let Some(result) = (Request { hash, key: secret, transcript }).compute(&mut derived, room)
     else {
         return Outcome::PassThrough(Bypass::Observed);
     };
     errors::in_use();
-    match method::standing_of_mac(hash) {
+    match standing {
         Standing::Foreign => Outcome::PassThrough(Bypass::Foreign),
         Standing::InDoubt => {
             // SAFETY: the caller's own arguments.

@@ -77,11 +77,11 @@ pub(super) fn standing_of_mac(hash: Sha2) -> Standing {
 }
 
 /// How often something was done, over each hash function.
-struct Calls([AtomicU32; 2]);
+struct Calls([(AtomicU32, AtomicBool); 2]);
 
 impl Calls {
     const fn new() -> Self {
-        Self([const { AtomicU32::new(0) }; 2])
+        Self([const { (AtomicU32::new(0), AtomicBool::new(false)) }; 2])
     }
 
     /// It is to be done once more.
@@ -90,11 +90,14 @@ impl Calls {
             return Standing::Foreign;
         }
         let [sha256, sha384] = &self.0;
-        let calls = if hash == Sha2::Sha256 { sha256 } else { sha384 };
+        let (calls, is_seen) = if hash == Sha2::Sha256 { sha256 } else { sha384 };
         if !calls.fetch_add(1, Ordering::Relaxed).is_multiple_of(LOOK) {
-            return Standing::Own;
+            // Another thread may be at its first look.
+            let is_seen = is_seen.load(Ordering::Acquire);
+            return if is_seen { Standing::Own } else { Standing::Foreign };
         }
         if Errors::of(|| look(hash)).0 {
+            is_seen.store(true, Ordering::Release);
             return Standing::InDoubt;
         }
         distrust();

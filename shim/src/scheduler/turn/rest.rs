@@ -120,6 +120,8 @@ impl Scheduler<'_> {
     fn slept(&self, from: i64, to: i64) {
         let slept = &self.thread.slept;
         slept.set(slept.get() + u64::try_from(to - from).unwrap_or(0));
+        // What has come then has just come.
+        self.thread.policy.borrow_mut().looked(u64::try_from(to).unwrap_or(0));
     }
 
     /// May a timer of the server's run in the next coroutine, beside parked ones, or has one waited
