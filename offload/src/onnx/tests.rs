@@ -24,7 +24,7 @@ pub(super) struct Bench {
 
 impl Bench {
     pub(super) fn over(engine: Onnx) -> Self {
-        let model: &'static Model = Box::leak(Box::default());
+        let model = Model::lasting();
         let session = Session::read(runtime::api(), pointer(model)).ok().unwrap();
         let (names, rows) = (names(), [[0.0; 2]]);
         let (_, profile) = with_view(&rows, |view| {
@@ -139,9 +139,13 @@ fn with_view<T>(
     rows: &[[f32; 2]],
     body: impl FnOnce(&View<'_>) -> T,
 ) -> (interlude_onnx::Tensor, T) {
+    let value = runtime::value(rows);
     // SAFETY: a value of the made-up runtime's, over rows that stay during this.
-    let view = unsafe { View::of(runtime::api(), runtime::value(rows)) }.ok().unwrap().unwrap();
-    (view.to_tensor(), body(&view))
+    let view = unsafe { View::of(runtime::api(), value) }.ok().unwrap().unwrap();
+    let both = (view.to_tensor(), body(&view));
+    // SAFETY: made above, and used no more.
+    unsafe { runtime::release(value) };
+    both
 }
 
 fn here() -> Bench {

@@ -23,6 +23,15 @@ pub(crate) struct Model {
 }
 
 impl Model {
+    /// One that stays: its runs may outlast a test that has failed.
+    pub(crate) fn lasting() -> &'static Self {
+        // Where a leak checker finds them.
+        static ALL: Mutex<Vec<&'static Model>> = Mutex::new(Vec::new());
+        let model: &'static Self = Box::leak(Box::default());
+        ALL.lock().unwrap().push(model);
+        model
+    }
+
     /// Runs that come stand still, until it is opened.
     pub(crate) fn close(&self) {
         *self.is_closed.lock().unwrap() = true;
@@ -95,6 +104,13 @@ pub(crate) fn api() -> Api {
 pub(crate) fn value(rows: &[[f32; 2]]) -> *mut c_void {
     let (shape, data) = (vec![rows.len() as i64, 2], rows.as_ptr().cast_mut().cast());
     Tensor { shape, data, _own: Vec::new() }.into_raw().cast()
+}
+
+/// # Safety
+/// Of [`value`], once.
+pub(crate) unsafe fn release(value: *mut c_void) {
+    // SAFETY: the caller's contract.
+    unsafe { release_value(value.cast()) };
 }
 
 /// Puts a result where the caller wants it.
