@@ -74,13 +74,14 @@ impl Server {
 }
 
 /// The engine `chaos`: what does no damage to what is compared here, but for what is set besides.
-const CHAOS: [(&str, &str); 6] = [
+const CHAOS: [(&str, &str); 7] = [
     ("INTERLUDE_ENGINE", "chaos"),
     ("INTERLUDE_MIN_US", "0"),
     ("INTERLUDE_CHAOS_DELAY_MAX_US", "1000"),
     ("INTERLUDE_CHAOS_HANG", "0"),
     ("INTERLUDE_CHAOS_FAIL", "5"),
     ("INTERLUDE_CHAOS_LATE", "0"),
+    ("INTERLUDE_CHAOS_TWICE", "0"),
 ];
 
 const PARKED: Calls = Calls { parked: SOME, waited: 0, in_place: 0 };
@@ -181,6 +182,7 @@ fn a_silent_engine_is_not_waited_for_by_all() {
     let server = Server::start(&[&CHAOS[..], &silent].concat());
     server.ask(0, 8192, 4);
     let count = |name: &str| server.app.counter(name);
-    assert_eq!((count("job.compress.waited"), count("coroutine.parked")), (1, 3));
+    assert_eq!(count("job.compress.waited"), 1);
+    assert!(count("coroutine.parked") >= 3);
     server.app.stop().unwrap();
 }
