@@ -24,6 +24,8 @@ use crate::zlib::find;
 const LEAST_BLOCK: usize = 5000;
 /// Bytes for header and trailer, and to spare.
 const AROUND: usize = 64;
+/// The smallest page there is here.
+const PAGE: usize = 4096;
 
 type Compress =
     unsafe extern "C-unwind" fn(*mut c_void, *const c_void, usize, *mut c_void, usize) -> usize;
@@ -170,6 +172,27 @@ fn decide(compressor: *mut c_void, len: usize) -> Result<(Compressor, u8), Buffe
     if len < SHORTEST_WHOLE { Err(Buffer::Short) } else { Ok((chosen, level)) }
 }
 
+/// Each page of both is touched before a compressor or a scratch is taken. A server may map files for both, and jump
+/// out of a call whose access faults because a file is too short (lighttpd's mod_deflate: `SIGBUS`, `siglongjmp`):
+/// what is taken then would never be put back. A file that gets shorter between this and the call's end still costs
+/// one compressor or scratch.
+fn touch(input: &[u8], output: &mut [u8]) {
+    let pages = |address: usize, len: usize| {
+        let second = (PAGE - address % PAGE).min(len);
+        std::iter::once(0).filter(move |_| len > 0).chain((second..len).step_by(PAGE))
+    };
+    for at in pages(input.as_ptr().addr(), input.len()) {
+        // SAFETY: within the slice; a byte may be read at any address.
+        unsafe { input.as_ptr().add(at).read_volatile() };
+    }
+    for at in pages(output.as_ptr().addr(), output.len()) {
+        // SAFETY: within the slice.
+        let byte = unsafe { output.as_mut_ptr().add(at) };
+        // SAFETY: a byte of the slice, which is this call's alone; it stays what it is.
+        unsafe { byte.write_volatile(byte.read_volatile()) };
+    }
+}
+
 /// `None`: it is the real library's.
 ///
 /// # Safety
@@ -196,6 +219,7 @@ unsafe fn call(
     let room = available.min(len + (len / LEAST_BLOCK + 1) * (STORED + MARKER.len()) + AROUND);
     // SAFETY: as above; what lies there before is written over and not looked at.
     let output = unsafe { std::slice::from_raw_parts_mut(out.cast::<u8>(), room) };
+    touch(input, output);
     let done = compress(chosen, format, level, input, output);
     happened(if done.is_some() { Event::Buffer } else { Event::NotBuffer(Buffer::Room) });
     done
