@@ -11,6 +11,7 @@
 use std::ffi::{CStr, c_void};
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::OnceLock;
+use std::sync::atomic::{AtomicPtr, Ordering};
 
 use crate::event::{Buffer, Event, happened};
 use crate::isal::{self, End};
@@ -228,7 +229,7 @@ unsafe fn call(
 macro_rules! functions {
     ($($name:ident $symbol:literal $format:ident $original:ident;)*) => {
         $(
-            static $original: OnceLock<Option<Compress>> = OnceLock::new();
+            static $original: AtomicPtr<c_void> = AtomicPtr::new(std::ptr::null_mut());
 
             /// # Safety
             /// The contract of libdeflate's function of that name.
@@ -247,7 +248,7 @@ macro_rules! functions {
                 if let Ok(Some(done)) = catch_unwind(AssertUnwindSafe(body)) {
                     return done;
                 }
-                match $original.get_or_init(|| real($symbol)) {
+                match real(&$original, $symbol) {
                     // SAFETY: the caller's own arguments.
                     Some(original) => unsafe { original(compressor, data, len, out, available) },
                     // As where there is no room.
@@ -270,8 +271,14 @@ functions! {
     raw c"libdeflate_deflate_compress" Raw RAW;
 }
 
-fn real(name: &CStr) -> Option<Compress> {
-    let address = find(name);
+/// The real library's function of that name. What is not known is looked for again: libdeflate may be loaded later, and
+/// nobody waits for somebody who looks, and may have been lost in a fork.
+fn real(known: &AtomicPtr<c_void>, name: &CStr) -> Option<Compress> {
+    let mut address = known.load(Ordering::Acquire);
+    if address.is_null() {
+        address = find(name);
+        known.store(address, Ordering::Release);
+    }
     // SAFETY: the address of the real library's function of that name, whose type `libdeflate.h` gives.
     (!address.is_null()).then(|| unsafe { std::mem::transmute::<*mut c_void, Compress>(address) })
 }

@@ -1,9 +1,9 @@
 //! What stands for libdeflate's `*_compress` in a process that does as servers do: its buffers are mapped files,
-//! which are too short.
+//! which are too short, and libdeflate itself is loaded later.
 
 use std::ffi::{CStr, c_int, c_void};
 use std::sync::Once;
-use std::sync::atomic::{AtomicI32, AtomicUsize, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicI32, AtomicUsize, Ordering};
 
 use interlude_deflate::{Policy, buffer};
 
@@ -13,8 +13,21 @@ type Compress =
 const PAGE: usize = 4096;
 const LEN: usize = 50 * PAGE;
 
+static IS_LOADED: AtomicBool = AtomicBool::new(false);
+
+/// As libdeflate's, but for what it does.
+unsafe extern "C-unwind" fn loaded(
+    _: *mut c_void,
+    _: *const c_void,
+    _: usize,
+    _: *mut c_void,
+    _: usize,
+) -> usize {
+    77
+}
+
 fn find(_: &CStr) -> *mut c_void {
-    std::ptr::null_mut()
+    if IS_LOADED.load(Ordering::SeqCst) { loaded as *mut c_void } else { std::ptr::null_mut() }
 }
 
 /// By `balanced`: ISA-L at level 1, libdeflate at 8. A compressor's address is its level: none is looked at.
@@ -136,4 +149,17 @@ fn what_can_fault_faults_before_anything_is_taken() {
         assert_eq!(FAULTS.load(Ordering::SeqCst), LEN / PAGE - 1, "level {level}: input");
         unmap(place);
     }
+}
+
+#[test]
+fn a_libdeflate_that_is_loaded_later_is_found() {
+    start();
+    let call = || {
+        let (from, mut to) = ([1u8; 8], [0u8; 8]);
+        // SAFETY: a compressor of no known level, at which nobody looks, and both buffers of the sizes that are said.
+        unsafe { gzip()(compressor(1000), from.as_ptr().cast(), 8, to.as_mut_ptr().cast(), 8) }
+    };
+    assert_eq!(call(), 0);
+    IS_LOADED.store(true, Ordering::SeqCst);
+    assert_eq!(call(), 77);
 }
