@@ -327,6 +327,11 @@ pub(crate) fn release_object(call: &Call<Release>, object: *mut c_void) -> Outco
     release(call, object)
 }
 
+/// In a child after fork.
+pub(crate) fn after_fork() {
+    sessions::after_fork();
+}
+
 fn release(call: &Call<Release>, object: *mut c_void) -> Outcome<()> {
     // SAFETY: the caller's own argument.
     unsafe { (call.original)(object) };
