@@ -59,7 +59,9 @@ static WRITTEN: AtomicUsize = AtomicUsize::new(0);
 /// Makes the file one page longer than to where it faulted: the access is made again.
 extern "C" fn lengthen(signal: c_int, info: *mut libc::siginfo_t, _: *mut c_void) {
     // SAFETY: the kernel's own description of the signal.
-    let address = unsafe { (*info).si_addr() }.addr();
+    let info = unsafe { &*info };
+    // SAFETY: a fault's description has an address.
+    let address = unsafe { info.si_addr() }.addr();
     let begin = BEGIN.load(Ordering::SeqCst);
     let is_ours = (begin..begin + 2 * LEN).contains(&address);
     let len = (address.wrapping_sub(begin) / PAGE + 1) * PAGE;
@@ -115,10 +117,8 @@ fn what_can_fault_faults_before_anything_is_taken() {
     action.sa_sigaction = lengthen as *const () as usize;
     action.sa_flags = libc::SA_SIGINFO;
     // SAFETY: a handler of that type, which does what a handler may.
-    assert_eq!(
-        unsafe { libc::sigaction(libc::SIGBUS, &raw const action, std::ptr::null_mut()) },
-        0
-    );
+    let set = unsafe { libc::sigaction(libc::SIGBUS, &raw const action, std::ptr::null_mut()) };
+    assert_eq!(set, 0);
     // SAFETY: a compressor that nobody looks at, and both buffers of the sizes that are said.
     let call = |level, from: *const u8, len, to: *mut u8, room| unsafe {
         gzip()(compressor(level), from.cast(), len, to.cast(), room)
