@@ -11,6 +11,7 @@
 use std::ffi::{CStr, c_void};
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::OnceLock;
+use std::sync::atomic::{AtomicPtr, Ordering};
 
 use crate::event::{Buffer, Event, happened};
 use crate::isal::{self, End};
@@ -24,6 +25,8 @@ use crate::zlib::find;
 const LEAST_BLOCK: usize = 5000;
 /// Bytes for header and trailer, and to spare.
 const AROUND: usize = 64;
+/// The smallest page there is here.
+const PAGE: usize = 4096;
 
 type Compress =
     unsafe extern "C-unwind" fn(*mut c_void, *const c_void, usize, *mut c_void, usize) -> usize;
@@ -170,6 +173,32 @@ fn decide(compressor: *mut c_void, len: usize) -> Result<(Compressor, u8), Buffe
     if len < SHORTEST_WHOLE { Err(Buffer::Short) } else { Ok((chosen, level)) }
 }
 
+/// Each page of both is touched before a compressor or a scratch is taken. A server may map files for both, and jump
+/// out of a call whose access faults because a file is too short (lighttpd's mod_deflate: `SIGBUS`, `siglongjmp`):
+/// what is taken then would never be put back. A file that gets shorter between this and the call's end still costs
+/// one compressor or scratch.
+fn touch(input: &[u8], output: &mut [u8]) {
+    let pages = |address: usize, len: usize| {
+        let second = (PAGE - address % PAGE).min(len);
+        std::iter::once(0).filter(move |_| len > 0).chain((second..len).step_by(PAGE))
+    };
+    for at in pages(input.as_ptr().addr(), input.len()) {
+        if let Some(byte) = input.get(at) {
+            // SAFETY: a reference is good to read from.
+            unsafe { std::ptr::from_ref(byte).read_volatile() };
+        }
+    }
+    for at in pages(output.as_ptr().addr(), output.len()) {
+        if let Some(byte) = output.get_mut(at) {
+            let byte = std::ptr::from_mut(byte);
+            // SAFETY: a reference is good to read from.
+            let same = unsafe { byte.read_volatile() };
+            // SAFETY: and to write to.
+            unsafe { byte.write_volatile(same) };
+        }
+    }
+}
+
 /// `None`: it is the real library's.
 ///
 /// # Safety
@@ -196,6 +225,7 @@ unsafe fn call(
     let room = available.min(len + (len / LEAST_BLOCK + 1) * (STORED + MARKER.len()) + AROUND);
     // SAFETY: as above; what lies there before is written over and not looked at.
     let output = unsafe { std::slice::from_raw_parts_mut(out.cast::<u8>(), room) };
+    touch(input, output);
     let done = compress(chosen, format, level, input, output);
     happened(if done.is_some() { Event::Buffer } else { Event::NotBuffer(Buffer::Room) });
     done
@@ -204,7 +234,7 @@ unsafe fn call(
 macro_rules! functions {
     ($($name:ident $symbol:literal $format:ident $original:ident;)*) => {
         $(
-            static $original: OnceLock<Option<Compress>> = OnceLock::new();
+            static $original: AtomicPtr<c_void> = AtomicPtr::new(std::ptr::null_mut());
 
             /// # Safety
             /// The contract of libdeflate's function of that name.
@@ -223,7 +253,7 @@ macro_rules! functions {
                 if let Ok(Some(done)) = catch_unwind(AssertUnwindSafe(body)) {
                     return done;
                 }
-                match $original.get_or_init(|| real($symbol)) {
+                match real(&$original, $symbol) {
                     // SAFETY: the caller's own arguments.
                     Some(original) => unsafe { original(compressor, data, len, out, available) },
                     // As where there is no room.
@@ -246,8 +276,14 @@ functions! {
     raw c"libdeflate_deflate_compress" Raw RAW;
 }
 
-fn real(name: &CStr) -> Option<Compress> {
-    let address = find(name);
+/// The real library's function of that name. What is not known is looked for again: libdeflate may be loaded later, and
+/// nobody waits for somebody who looks, and may have been lost in a fork.
+fn real(known: &AtomicPtr<c_void>, name: &CStr) -> Option<Compress> {
+    let mut address = known.load(Ordering::Acquire);
+    if address.is_null() {
+        address = find(name);
+        known.store(address, Ordering::Release);
+    }
     // SAFETY: the address of the real library's function of that name, whose type `libdeflate.h` gives.
     (!address.is_null()).then(|| unsafe { std::mem::transmute::<*mut c_void, Compress>(address) })
 }

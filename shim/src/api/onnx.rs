@@ -194,20 +194,21 @@ impl Arguments {
         if thread.settings.engine != EngineName::Onnx {
             return Ok(Company::Sought(None));
         }
-        let shares = sessions::profile(api, self.session, &self.names(), views);
-        let has_options = !self.options.is_null();
-        match shares {
-            Some((profile, rows)) if !has_options && !profile.rests() => {
-                Ok(Company::Sought(Some((profile, rows))))
-            }
+        let apart = |shares| {
+            count(Bypass::Apart.counter());
+            count_job(load.kind, JobEvent::InPlace, 1);
+            Err(Apart(shares))
+        };
+        if !self.options.is_null() {
+            // It shares no run, and what the options ask for may be for the caller's thread.
+            return apart(None);
+        }
+        match sessions::profile(api, self.session, &self.names(), views) {
+            Some((profile, rows)) if !profile.rests() => Ok(Company::Sought(Some((profile, rows)))),
             shares if thread.settings.onnx.threads > 0 && !is_short(thread, load) => {
                 Ok(Company::None(shares))
             }
-            shares => {
-                count(Bypass::Apart.counter());
-                count_job(load.kind, JobEvent::InPlace, 1);
-                Err(Apart(shares.filter(|_| !has_options)))
-            }
+            shares => apart(shares),
         }
     }
 
@@ -324,6 +325,11 @@ pub(crate) fn release_session(call: &Call<Release>, session: *mut c_void) -> Out
 pub(crate) fn release_object(call: &Call<Release>, object: *mut c_void) -> Outcome<()> {
     objects::wait_to_free(object.addr());
     release(call, object)
+}
+
+/// In a child after fork.
+pub(crate) fn after_fork() {
+    sessions::after_fork();
 }
 
 fn release(call: &Call<Release>, object: *mut c_void) -> Outcome<()> {

@@ -6,7 +6,7 @@ use std::ffi::{c_char, c_int, c_void};
 use interlude_settings::Mode;
 use libc::{pid_t, pthread_attr_t, pthread_t};
 
-use crate::api::objects;
+use crate::api::{objects, onnx};
 use crate::bypass::Bypass;
 use crate::context;
 use crate::counters::{Counter, count};
@@ -31,6 +31,7 @@ pub(crate) fn fork(call: &Call<Fork>) -> Outcome<pid_t> {
     if child == 0 {
         page::after_fork();
         epolls::close_kept();
+        onnx::after_fork();
         if let Some(thread) = context::thread() {
             thread.after_fork();
         }

@@ -4,8 +4,9 @@
  *
  *   infer-calls MODEL    a model with a float input "x" of 64 numbers a row, and an output "y" of 16
  *   infer-calls MODEL reload
- *                        serves: "run" is answered by a run, "new" by freeing the session and making
- *                        another one, each by the first number of the latest result
+ *                        serves: "run" is answered by a run, "opt" by one with options of its own, "new" by
+ *                        freeing the session and making another one, each by the first number of the
+ *                        latest result
  */
 #include "../conversation.h"
 #include "../loop.h"
@@ -223,7 +224,7 @@ static void all_of_them(void)
 	api->ReleaseEnv(env);
 }
 
-/* "run X" or "new X": answered with X if all is well. */
+/* "run X", "opt X" or "new X": answered with X if all is well. */
 static const char *serve_message(struct conn *c, char *argument)
 {
 	float x[IN];
@@ -235,9 +236,14 @@ static const char *serve_message(struct conn *c, char *argument)
 		make_session();
 		return argument;
 	}
+	OrtRunOptions *options = NULL;
+	if (memcmp(c->message, "opt", 3) == 0)
+		need(api->CreateRunOptions(&options));
 	fill(x, IN, 0.5f);
 	OrtValue *in = over(x, 1, IN);
-	OrtStatus *status = run(api, NULL, "x", in, "y", &out);
+	OrtStatus *status = run(api, options, "x", in, "y", &out);
+	if (options)
+		api->ReleaseRunOptions(options);
 	int good = !status && out && numbers_of(out)[0] == numbers_of(out)[0];
 	if (status)
 		api->ReleaseStatus(status);

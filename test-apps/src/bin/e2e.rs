@@ -268,7 +268,8 @@ fn reload(options: &Options, times: usize) -> Result<usize, HarnessError> {
     Ok(failed)
 }
 
-/// Asks over each engine; returns over how many of them an answer was not right.
+/// Asks over each engine; returns over how many of them an answer was not right, or no requests were put into one
+/// run that should have been.
 fn infer(requests: usize) -> Result<usize, HarnessError> {
     println!("engine               requests    parked  together  redone  seconds");
     let mut failed = 0;
@@ -286,6 +287,10 @@ fn infer(requests: usize) -> Result<usize, HarnessError> {
                     count("engine.redone"),
                     begun.elapsed().as_secs_f64()
                 );
+                if over.batches && !seen.is_together() {
+                    println!("    nothing was run together: no order could go wrong by it");
+                    failed += 1;
+                }
             }
             Err(error) => {
                 println!("{:<18} {error}", over.name);

@@ -14,12 +14,15 @@ const REQUESTS: usize = 2;
 pub struct Over {
     /// What it is called here.
     pub name: &'static str,
+    /// Does it put several requests into one run?
+    pub batches: bool,
     settings: &'static [(&'static str, &'static str)],
 }
 
 /// It delays, fails, hangs, answers late, twice and wrongly.
 pub const CHAOS: Over = Over {
     name: "chaos",
+    batches: false,
     settings: &[
         ("INTERLUDE_ENGINE", "chaos"),
         ("INTERLUDE_CHAOS_SEED", "7"),
@@ -32,11 +35,13 @@ pub const CHAOS: Over = Over {
 };
 
 /// Several requests go into one run.
-pub const BATCHED: Over = Over { name: "batched", settings: &[("INTERLUDE_ENGINE", "onnx")] };
+pub const BATCHED: Over =
+    Over { name: "batched", batches: true, settings: &[("INTERLUDE_ENGINE", "onnx")] };
 
 /// As [`BATCHED`], on helper threads.
 pub const HELPED: Over = Over {
     name: "batched by helpers",
+    batches: true,
     settings: &[("INTERLUDE_ENGINE", "onnx"), ("INTERLUDE_ONNX_THREADS", "2")],
 };
 
@@ -49,6 +54,14 @@ pub struct Seen {
     pub requests: usize,
     /// What the library has counted.
     pub counters: Snapshot,
+}
+
+impl Seen {
+    /// Did several requests go into one run?
+    #[must_use]
+    pub fn is_together(&self) -> bool {
+        self.counters.counter("onnx.together") > 0
+    }
 }
 
 impl Over {

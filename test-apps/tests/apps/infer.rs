@@ -265,6 +265,28 @@ fn without_the_rule_of_own_fds_answers_are_out_of_order() {
     assert!((0..10).any(goes_wrong), "8000 good answers: what is the rule for?");
 }
 
+#[test]
+fn a_call_with_options_of_its_own_is_made_in_place() {
+    if !is_there() {
+        return;
+    }
+    let model = file(TinyModel::Rows);
+    let args = [model.path().to_str().unwrap(), "reload"];
+    for threads in ["0", "1"] {
+        let settings = [("INTERLUDE_ENGINE", "onnx"), ("INTERLUDE_ONNX_THREADS", threads)];
+        let app = App::start(env!("APP_INFER_CALLS"), &args, &coroutine(&settings));
+        let all_are_right = Outcome { right: CONNECTIONS * 20, ..Outcome::default() };
+        let serve = |verb| Conversation::open(app.port(), CONNECTIONS).echo(20, |_, _| verb);
+        assert_eq!(serve("run"), all_are_right, "{threads}");
+        let (submitted, apart) = (app.counter("job.infer.submitted"), app.counter("bypass.apart"));
+        assert!(submitted > 0, "{threads}");
+        assert_eq!(serve("opt"), all_are_right, "{threads}");
+        assert_eq!(app.counter("job.infer.submitted"), submitted, "{threads}");
+        assert!(app.counter("bypass.apart") > apart, "{threads}");
+        app.stop();
+    }
+}
+
 fn reloads(settings: &[(&str, &str)]) -> (App, Outcome) {
     let model = file(TinyModel::Rows);
     let args = [model.path().to_str().unwrap(), "reload"];

@@ -17,6 +17,15 @@ fn known() -> Option<MutexGuard<'static, BTreeMap<usize, Option<Arc<Session>>>>>
     }
 }
 
+/// In a child after fork: nothing is known, since what was may be locked by a helper of the parent's, for ever. It is
+/// not freed, for the same reason.
+pub(super) fn after_fork() {
+    // Where another thread of the parent's looked just then, nothing will ever be known here.
+    if let Some(mut known) = known() {
+        std::mem::forget(std::mem::take(&mut *known));
+    }
+}
+
 /// A session of the server's.
 pub(super) fn pointer(session: *mut c_void) -> SessionPtr {
     // SAFETY: the server keeps it while a call is inside (C4).
@@ -57,5 +66,27 @@ pub(super) fn release(session: *mut c_void) {
             return;
         }
         std::thread::yield_now();
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_child_knows_nothing_unless_it_may_not_even_look() {
+        let count = || known().map(|known| known.len());
+        if let Some(mut known) = known() {
+            known.insert(16, None);
+        }
+        let held = known();
+        assert!(held.is_some());
+        // As where the thread that held it was lost: nobody waits.
+        after_fork();
+        assert_eq!(count(), None);
+        drop(held);
+        assert_eq!(count(), Some(1));
+        after_fork();
+        assert_eq!(count(), Some(0));
     }
 }
