@@ -1,7 +1,7 @@
 //! What the statistics page must tell of a real server: in coroutine mode its heavy calls were
 //! parked and came back, in the other modes they ran as the mode says.
 
-use interlude_test_apps::crowd::{Crowd, Hello, Transport};
+use interlude_test_apps::crowd::{Crowd, Hello, Reference, Transport};
 use interlude_test_apps::matrix::Workplace;
 use interlude_test_apps::{Preload, Server, WebOptions, WebServer};
 use std::io::Write;
@@ -16,12 +16,21 @@ fn after_load(server: WebServer, mode: &str) -> Server {
 }
 
 fn loaded(server: WebServer, preload: &Preload) -> Server {
-    let place = Workplace::new(concat!(env!("CARGO_TARGET_TMPDIR"), "/certificates")).unwrap();
+    let place = place();
     let (reference, server) = place.beside_stock(server, &WebOptions::default(), preload).unwrap();
-    let crowd = Crowd { keep_alive: false, ..Crowd::new(Transport::tls13(), 12, 120) };
-    let tally = crowd.run(server.ports().tls, &reference);
-    assert!(tally.clean(), "{tally}");
+    load(&server, &reference, 12, 120);
     server
+}
+
+fn place() -> Workplace {
+    Workplace::new(concat!(env!("CARGO_TARGET_TMPDIR"), "/certificates")).unwrap()
+}
+
+/// Full handshakes, each with an answer, by so many clients.
+fn load(server: &Server, reference: &Reference, clients: usize, handshakes: usize) {
+    let crowd = Crowd { keep_alive: false, ..Crowd::new(Transport::tls13(), clients, handshakes) };
+    let tally = crowd.run(server.ports().tls, reference);
+    assert!(tally.clean(), "{tally}");
 }
 
 fn parks_and_resumes(server: WebServer, kinds: &[&str]) {
@@ -94,12 +103,21 @@ fn calls_that_are_known_to_be_short_run_in_place() {
         Preload::Shim(shim) => Preload::Shim(shim.with("INTERLUDE_MIN_US", "1000000000")),
         Preload::Stock => unreachable!("the shim was asked for"),
     };
-    let server = loaded(WebServer::Nginx, &preload);
-    for kind in ["sign", "derive", "keygen"] {
-        let submitted = server.counter(&format!("job.{kind}.submitted"));
-        let in_place = server.counter(&format!("job.{kind}.in_place"));
-        assert!(submitted <= 1 && in_place >= 119, "{kind}: {submitted} jobs, {in_place} in place");
-    }
+    let (place, options) = (place(), WebOptions::default());
+    let (reference, server) = place.beside_stock(WebServer::Nginx, &options, &preload).unwrap();
+    let counts = || {
+        ["sign", "derive", "keygen"].map(|kind| {
+            let count = |event: &str| server.counter(&format!("job.{kind}.{event}"));
+            (count("submitted"), count("in_place"))
+        })
+    };
+    // A lone client: beside others calls would begin before the first of them has ended.
+    load(&server, &reference, 1, 3);
+    let measured = counts();
+    load(&server, &reference, 12, 120);
+    let after = measured.map(|(submitted, in_place)| (submitted, in_place + 120));
+    assert_eq!(counts(), after);
+    assert!(measured.iter().all(|(submitted, _)| *submitted <= 1), "{measured:?}");
 }
 
 #[test]
