@@ -20,6 +20,7 @@ mod executable;
 mod failure;
 mod figures;
 mod hooks;
+mod lane_key;
 mod library;
 mod matrix;
 mod output;

@@ -14,6 +14,7 @@
 //! Invariants: at most one coroutine runs; the loop's slice is that of the latest wait; whatever
 //! lies on the server's stack when another slice is laid back has been saved or has ended.
 
+mod park;
 mod rescue;
 mod rest;
 mod resume;
@@ -260,33 +261,6 @@ impl<'a> Scheduler<'a> {
         self.seat.save(&mut self.loop_slice);
         self.loop_ambient = LoopAmbient::save();
         self.on_stack = OnStack::Loop;
-    }
-
-    fn park(&mut self, waiting: Waiting) {
-        let id = CoroutineId(self.thread.current.get());
-        let mut slice = self.parked.slice();
-        self.seat.save(&mut slice);
-        count(Counter::CoroutineParked);
-        count_slice(slice.len());
-        let events = self.thread.delivery.take();
-        if matches!(waiting, Waiting::Job) {
-            let mut habits = self.thread.habits.borrow_mut();
-            for event in &events {
-                habits.parked(event.fd);
-            }
-        }
-        self.thread.claims.borrow_mut().park(id);
-        self.thread.fence.borrow_mut().parked(self.parked.is_empty(), clocks::real);
-        context::local().set_in_event(false);
-        if self.wait.timeout.is_some_and(|timeout| !timeout.is_zero()) {
-            self.began.get_or_insert_with(Instant::now);
-        }
-        let ambient = self.thread.settings.rules.ambient.then(Ambient::take);
-        let wait = self.wait;
-        self.parked.insert(id, Parked { slice, ambient, events, wait, waiting });
-        self.thread.parked.set(self.parked.len());
-        self.on_stack = OnStack::Other;
-        fail::point("scheduler.parked");
     }
 
     fn next(&mut self) -> Answer {

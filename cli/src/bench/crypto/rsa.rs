@@ -1,7 +1,8 @@
 //! RSA's private operation on a padded block.
 
 use super::operation::{Operation, Problem, all_well, fill};
-use interlude_simd::{LANES, RsaKey, RsaLane, RsaParts, Unit};
+use crate::lane_key;
+use interlude_simd::{LANES, RsaKey, RsaLane, Unit};
 use openssl::pkey::Private;
 use openssl::rsa::Padding;
 
@@ -16,17 +17,7 @@ pub(super) struct Rsa {
 impl Rsa {
     pub(super) fn new(name: &'static str, bits: u32) -> Result<Self, Problem> {
         let openssl = openssl::rsa::Rsa::generate(bits)?;
-        let part = |number: Option<&openssl::bn::BigNumRef>| number.map(|number| number.to_vec());
-        let missing = "an RSA key without its primes";
-        let key = RsaKey::new(&RsaParts {
-            n: &openssl.n().to_vec(),
-            e: &openssl.e().to_vec(),
-            p: &part(openssl.p()).ok_or(missing)?,
-            q: &part(openssl.q()).ok_or(missing)?,
-            dp: &part(openssl.dmp1()).ok_or(missing)?,
-            dq: &part(openssl.dmq1()).ok_or(missing)?,
-            qinv: &part(openssl.iqmp()).ok_or(missing)?,
-        })?;
+        let key = lane_key::rsa(&openssl)?;
         let bytes = bits as usize / 8;
         // As PKCS#1 pads: 0, 1, ones.
         let mut block = vec![0xff; bytes];

@@ -5,8 +5,9 @@
 
 use super::subject::{Case, Measurable, Subject};
 use crate::failure::Failure;
-use interlude_offload::{Call, Curve, EcKey, JobKind, Lane, Operation, RsaKey, RsaParts, Secret};
-use openssl::bn::{BigNumContext, BigNumRef};
+use crate::lane_key;
+use interlude_offload::{Call, Curve, EcKey, JobKind, Lane, Operation, RsaKey, Secret};
+use openssl::bn::BigNumContext;
 use openssl::derive::Deriver;
 use openssl::ec::{self, EcGroup, PointConversionForm};
 use openssl::ecdsa::EcdsaSig;
@@ -139,7 +140,7 @@ fn rsa(bits: u32, name: &'static str, lanes: bool) -> Result<[Case; 2], Problem>
             Some(Operation::Rsa { key, output: vec![0; input.len()], input })
         })
     };
-    let key = lanes.then(|| rsa_key(&openssl)).transpose()?.map(Arc::new);
+    let key = lanes.then(|| lane_key::rsa(&openssl)).transpose()?.map(Arc::new);
     let [sign, decrypt] = [true, false].map(|signs| -> Make {
         let (openssl, block) = (openssl.clone(), block.clone());
         Arc::new(move || {
@@ -157,20 +158,6 @@ fn rsa(bits: u32, name: &'static str, lanes: bool) -> Result<[Case; 2], Problem>
         case(JobKind::Sign, name, bytes, sign, for_lane()),
         case(JobKind::Decrypt, name, bytes, decrypt, for_lane()),
     ])
-}
-
-fn rsa_key(openssl: &Rsa<Private>) -> Result<RsaKey, Problem> {
-    let part = |number: Option<&BigNumRef>| number.map(BigNumRef::to_vec);
-    let missing = "an RSA key without its primes";
-    Ok(RsaKey::new(&RsaParts {
-        n: &openssl.n().to_vec(),
-        e: &openssl.e().to_vec(),
-        p: &part(openssl.p()).ok_or(missing)?,
-        q: &part(openssl.q()).ok_or(missing)?,
-        dp: &part(openssl.dmp1()).ok_or(missing)?,
-        dq: &part(openssl.dmq1()).ok_or(missing)?,
-        qinv: &part(openssl.iqmp()).ok_or(missing)?,
-    })?)
 }
 
 fn group() -> Result<EcGroup, Problem> {
