@@ -7,6 +7,7 @@
 //! thread   what a thread with an event loop has
 //! scheduler/  which continuation of that thread goes on next
 //! clocks   real time, and what the server is shown of it
+//! ending   `exit`, beside helpers and parked coroutines
 //! offload  a call becomes a job, or is run in place
 //! policy   what the settings say of that, for the core
 //! ```
@@ -22,6 +23,7 @@ mod cancel;
 mod clocks;
 mod context;
 mod counters;
+mod ending;
 mod environment;
 mod epolls;
 mod errors;

@@ -13,8 +13,6 @@ mod kernel;
 mod parked;
 mod turn;
 
-use std::sync::Once;
-
 use interlude_core::claims::Want;
 use interlude_core::nesting::WaitKind;
 use interlude_core::ready::Delivered;
@@ -23,11 +21,10 @@ use interlude_fiber::Fiber;
 pub(crate) use kernel::{Timeout, WaitCall};
 
 use crate::cancel::NotCancelled;
-use crate::context;
 use crate::counters::{Counter, count};
-use crate::hook::{self, set_errno};
-use crate::log;
+use crate::hook::set_errno;
 use crate::thread::Thread;
+use crate::{context, ending};
 
 /// What the server's side asks.
 pub(crate) enum Question {
@@ -144,32 +141,16 @@ pub(crate) fn park_after_panic(thread: &'static Thread) {
 }
 
 fn begin(thread: &'static Thread) -> bool {
-    static AT_EXIT: Once = Once::new();
     let base = context::stack_base();
     if base == 0 {
         return false;
     }
-    AT_EXIT.call_once(|| {
-        // SAFETY: a function of this library, which is never unloaded. Without room, nothing is said.
-        let _ = unsafe { libc::atexit(at_exit) };
-    });
+    ending::prepare();
     let fiber = Fiber::new(base, move |seat, question| turn::run(thread, seat, question));
     fiber.is_ok_and(|fiber| {
         thread.fiber.set(Box::into_raw(Box::new(fiber)));
         true
     })
-}
-
-/// A server that calls `exit` in the midst of an event does not know of those that are parked.
-extern "C" fn at_exit() {
-    let parked = context::thread().map_or(0, |thread| thread.parked.get());
-    if parked > 0 {
-        hook::guarded(|| {
-            log::line(format_args!(
-                "exit beside {parked} parked coroutines: what they were at is lost"
-            ))
-        });
-    }
 }
 
 fn enter(thread: &'static Thread, question: Question) -> Answer {

@@ -30,7 +30,7 @@ use crate::cancel::NotCancelled;
 use crate::epolls::{self, Epoll};
 use crate::scheduler::{Answer, Question};
 use crate::signals::{Pending, WindingDown};
-use crate::{context, hook, log, page, policy, start};
+use crate::{context, ending, hook, log, page, policy, start};
 
 /// A thread with an event loop.
 pub(crate) struct Thread {
@@ -80,6 +80,8 @@ pub(crate) struct Thread {
     pub(crate) drains: Cell<bool>,
     /// How many coroutines are parked; a signal handler may ask.
     pub(crate) parked: Cell<usize>,
+    /// Has its loop somebody parked, and does not sleep?
+    pub(crate) at_work: Cell<bool>,
     /// Signals kept back meanwhile.
     pub(crate) signals: Pending,
     /// Is the server about to end?
@@ -122,6 +124,7 @@ impl Thread {
             catches_up: Cell::new(false),
             drains: Cell::new(false),
             parked: Cell::new(0),
+            at_work: Cell::new(false),
             signals: Pending::default(),
             winding_down: WindingDown::default(),
             epoll: RefCell::new(None),
@@ -141,6 +144,7 @@ impl Thread {
         let Some(thread) = context::thread() else { return };
         let _shadow = context::local().enter();
         context::clear_thread();
+        ending::rests(thread);
         if let Some(engine) = thread.engine.borrow().as_ref() {
             engine.fds().for_each(epolls::give_up);
         }
@@ -211,6 +215,7 @@ impl Thread {
         self.arrived.borrow_mut().clear();
         self.policy.borrow_mut().forget_flights();
         self.parked.set(0);
+        self.at_work.set(false);
         // What was kept back was sent to the parent.
         self.signals.clear();
         self.winding_down.clear();
@@ -395,25 +400,17 @@ fn pool_slot() -> Option<MutexGuard<'static, Option<(u32, Cores)>>> {
     })
 }
 
-/// At `exit`: libraries clean up after themselves now, so no helper may be inside one. Registered
-/// with the first pool, which is later than OpenSSL's own handler, and so it runs before that.
-extern "C" fn at_exit() {
-    hook::guarded(|| {
-        let pool = try_pool().and_then(|slot| slot.clone());
-        if let Some((_, cores)) = pool.filter(|(owner, _)| *owner == std::process::id()) {
-            cores.stop();
-        }
-    });
+/// Ends the helper threads of this process, for good.
+pub(crate) fn stop_helpers() {
+    let pool = try_pool().and_then(|slot| slot.clone());
+    if let Some((_, cores)) = pool.filter(|(owner, _)| *owner == std::process::id()) {
+        cores.stop();
+    }
 }
 
 /// The helper threads of this process; a child after fork has none of its parent's.
 fn pool(settings: &Settings) -> Cores {
-    static AT_EXIT: Once = Once::new();
-    AT_EXIT.call_once(|| {
-        // SAFETY: a function of this library, which is never unloaded. Without room for it, a
-        // helper may be cut off by the end of the process, as any thread is.
-        let _ = unsafe { libc::atexit(at_exit) };
-    });
+    ending::prepare();
     if let Some(mut slot) = pool_slot() {
         let pid = std::process::id();
         match slot.as_ref() {

@@ -7,6 +7,8 @@
  *   signal    exit(7) in the handler of a signal
  *   return    main returns 7, or the loop's thread does and main after it
  *   overflow  the stack is used up; with `handled`, a handler on another stack does exit 9
+ *
+ * With `lingers`, the end takes its time once libcrypto has cleaned up.
  */
 #include <pthread.h>
 
@@ -18,6 +20,12 @@ static void said_at_exit(void)
 {
 	ssize_t n = write(1, "ended\n", 6);
 	(void)n;
+}
+
+/* The last handler of all: threads that still run do so while libcrypto is no more. */
+static void lingers(void)
+{
+	usleep(400000);
 }
 
 static void exits(int number)
@@ -99,7 +107,9 @@ int main(int argc, char **argv)
 {
 	uint16_t port = 0;
 	if (argc != 4)
-		usage("ends " HEAVY_KINDS " main|thread plain|handled");
+		usage("ends " HEAVY_KINDS " main|thread plain|handled|lingers");
+	if (strcmp(argv[3], "lingers") == 0)
+		atexit(lingers);
 	heavy_init(argv[1]);
 	struct sigaction handled = {.sa_handler = overflowed, .sa_flags = SA_ONSTACK};
 	if (strcmp(argv[3], "handled") == 0)

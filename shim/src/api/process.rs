@@ -13,7 +13,7 @@ use crate::counters::{Counter, count};
 use crate::hook::{self, Call, Outcome, errno, set_errno};
 use crate::signals::{self, Manner, Sigaction};
 use crate::table::{self, ThreadStart, originals};
-use crate::{environment, epolls, page, start, thread};
+use crate::{ending, environment, epolls, page, start, thread};
 
 type Fork = unsafe extern "C-unwind" fn() -> pid_t;
 
@@ -30,6 +30,7 @@ pub(crate) fn fork(call: &Call<Fork>) -> Outcome<pid_t> {
     drop(alone);
     if child == 0 {
         page::after_fork();
+        ending::after_fork();
         epolls::close_kept();
         onnx::after_fork();
         if let Some(thread) = context::thread() {

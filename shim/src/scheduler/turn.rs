@@ -37,7 +37,7 @@ use crate::ambient::{Ambient, LoopAmbient};
 use crate::counters::{Counter, count, count_by, count_slice};
 use crate::epolls::Epoll;
 use crate::thread::Thread;
-use crate::{clocks, context, fail, log, offload};
+use crate::{clocks, context, ending, fail, log, offload};
 use rescue::Asked;
 
 /// How far the loop itself may lie below the stack's base, in bytes.
@@ -265,6 +265,10 @@ impl<'a> Scheduler<'a> {
 
     fn next(&mut self) -> Answer {
         loop {
+            match self.parked.is_empty() {
+                true => ending::rests(self.thread),
+                false => ending::goes_on(self.thread),
+            }
             self.collect();
             self.parked.grant(&self.thread.claims.borrow());
             if let Some((id, parked, answer)) = self.pop_ready(Weight::Light) {

@@ -1,7 +1,7 @@
 //! A server that ends, or is ended, with requests under way: as a plain one does, and at once.
 
-use crate::app::{App, preload};
-use crate::at_work::{AT_WORK, AtWork, lasting};
+use crate::app::{App, coroutine, preload};
+use crate::at_work::{AT_WORK, AtWork, lasting, lasting_settings};
 use crate::conversation::Conversation;
 use std::os::unix::process::ExitStatusExt;
 
@@ -67,6 +67,21 @@ fn exit_while_jobs_are_done() {
             clients.say("set value");
             assert_eq!(told(app, command), (Some(7), None, 1), "{command} {thread}");
         }
+    }
+}
+
+/// Loops of other threads stand still by then. The engine gives up their jobs after libcrypto has
+/// cleaned up, and they would make the calls themselves.
+#[test]
+fn exit_beside_a_loop_whose_jobs_are_given_up() {
+    let settings = lasting_settings().map(|(name, value)| match name {
+        "INTERLUDE_DEADLINE_MS" => (name, "200"),
+        _ => (name, value),
+    });
+    for thread in THREADS {
+        let app = App::start(env!("APP_ENDS"), &["sign", thread, "lingers"], &coroutine(&settings));
+        let _at_work = AtWork::begin(&app, "coroutine");
+        assert_eq!(told(app, "thread"), (Some(7), None, 1), "{thread}");
     }
 }
 

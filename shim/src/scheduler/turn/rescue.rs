@@ -82,6 +82,7 @@ impl Scheduler<'_> {
     /// Nobody is parked, and nobody will be: from here on, the loop waits for the kernel itself.
     pub(super) fn retire(&mut self) -> Answer {
         hook::guarded(|| self.ask_again());
+        ending::rests(self.thread);
         context::local().set_in_event(false);
         Answer::Unsound
     }

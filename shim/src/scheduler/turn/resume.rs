@@ -68,6 +68,7 @@ impl Scheduler<'_> {
     /// A wait inside of an event, with nobody parked: as the kernel answers it, but for what was
     /// fetched before from the same instance.
     pub(super) fn wait_nested(&mut self, call: &WaitCall) -> Answer {
+        ending::rests(self.thread);
         let Some(epoll) = self.thread.epoll(call.epfd) else { return Answer::Failed(libc::EBADF) };
         if self.thread.signals.any() {
             return Answer::Failed(libc::EINTR);
