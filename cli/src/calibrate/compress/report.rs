@@ -8,7 +8,7 @@ use std::fmt::Write;
 /// For a person.
 pub(super) fn text(measured: &Measured, rows: &[Row]) -> String {
     let mut text = format!(
-        "zlib {}, {} inputs, passes: {}\n\n{:<14} {:>5}  {:<10}  {:<14} {:>8} {:>6} {:>7}  {}\n",
+        "zlib {}, {} inputs, passes: {}\n\n{:<14} {:>5}  {:<10}  {:<14} {:>8} {:>8} {:>6} {:>7}  {}\n",
         measured.zlib,
         measured.inputs.len(),
         measured.passes,
@@ -17,6 +17,7 @@ pub(super) fn text(measured: &Measured, rows: &[Row]) -> String {
         "input",
         "fastest",
         "size",
+        "worst",
         "MB/s",
         "speed",
         "in the library"
@@ -28,22 +29,23 @@ pub(super) fn text(measured: &Measured, rows: &[Row]) -> String {
             let _ = write!(library, " ({:.2})", row.built_in.gain);
         }
         if row.broken().is_some() {
-            let _ = write!(library, " {:+.1} %: too large", row.built_in.growth * 100.0);
+            let _ = write!(library, " {:+.1} %: too large", row.built_in.growth.mean * 100.0);
         }
         let _ = writeln!(
             text,
-            "{:<14} {:>5}  {:<10}  {:<14} {:>+6.1} % {:>6.0} {gain:>7.2}  {library}",
+            "{:<14} {:>5}  {:<10}  {:<14} {:>+6.1} % {:>+6.1} % {:>6.0} {gain:>7.2}  {library}",
             row.policy,
             row.level,
             row.shape.name(),
             subject.name(),
-            growth * 100.0,
+            growth.mean * 100.0,
+            growth.worst * 100.0,
             1e3 / time,
         );
     }
     text.push_str(
-        "\nsize: over zlib's at that level, of the kind of data that fares worst (never-bigger) or the mean of \
-         those that compress; speed: times zlib's\n",
+        "\nsize: over zlib's at that level, in the mean of the kinds of data that compress; worst: of the kind \
+         that fares worst; speed: times zlib's\n",
     );
     text
 }
@@ -53,7 +55,8 @@ pub(super) fn json(measured: &Measured, rows: &[Row]) -> Value {
     let chosen = |chosen: &Chosen| {
         json!({
             "compressor": chosen.subject.name(),
-            "growth": rounded(chosen.growth),
+            "growth": rounded(chosen.growth.mean),
+            "worst_growth": rounded(chosen.growth.worst),
             "megabytes_per_second": rounded(1e3 / chosen.time),
             "times_zlib": rounded(chosen.gain),
         })
