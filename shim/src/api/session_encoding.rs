@@ -1,5 +1,5 @@
 //! `ASN1_item_i2d`, where libssl encodes a session by it: eight times in a full handshake of TLS 1.3 with
-//! two tickets, and as often again where a server keeps sessions. libcrypto goes through libssl's description
+//! two tickets, and four times more where nginx keeps sessions. libcrypto goes through libssl's description
 //! of a session by recursion, twice for each field: 13,000 instructions each time.
 //!
 //! Here the same description is read once (`layout`), and the numbers and strings that a session has are
@@ -23,6 +23,7 @@ use crate::hook::{Call, Outcome};
 use crate::table::originals::ASN1_item_i2d::Function as Encode;
 use crate::{context, fail, log, start};
 use der::Element;
+use layout::Elements;
 
 /// One call of so many is compared, of those that ask for a length, and of those that encode.
 const LOOK: u32 = 256;
@@ -43,11 +44,12 @@ pub(crate) fn encode(
     let Some(layout) = layout::of(item) else {
         return Outcome::PassThrough(Bypass::Observed);
     };
+    let mut elements: Elements<'_> = [const { None }; _];
     // SAFETY: the API's contract: a value of the kind that `item` describes, which `layout` was read from.
-    let Some(elements) = (unsafe { layout.elements(value) }) else {
+    let Some(elements) = (unsafe { layout.elements(value, &mut elements) }) else {
         return Outcome::PassThrough(Bypass::Foreign);
     };
-    let len = der::sequence_len(&elements);
+    let len = der::sequence_len(elements);
     let Ok(result) = c_int::try_from(len) else {
         return Outcome::PassThrough(Bypass::Foreign);
     };
@@ -71,16 +73,16 @@ pub(crate) fn encode(
         let theirs = call.made(unsafe { (call.original)(value, out, item) });
         let written = usize::try_from(theirs).unwrap_or(0);
         // SAFETY: so many bytes have just been written there.
-        judge(is_same(&elements, len, unsafe { std::slice::from_raw_parts(place, written) }));
+        judge(is_same(elements, len, unsafe { std::slice::from_raw_parts(place, written) }));
         return Outcome::Handled(theirs);
     }
     // SAFETY: the API's contract: as much room as the encoding takes, which is what it was compared for.
     let room = unsafe { std::slice::from_raw_parts_mut(place, len) };
-    if der::write_sequence(&elements, room).is_none() {
+    if der::write_sequence(elements, room).is_none() {
         return Outcome::PassThrough(Bypass::Foreign);
     }
     // SAFETY: the caller's place for a pointer, to move behind what was written.
-    unsafe { *out = place.add(len) };
+    unsafe { *out = place.wrapping_add(len) };
     Outcome::Handled(call.made(result))
 }
 

@@ -35,11 +35,9 @@ pub(super) struct Number {
 
 impl From<i128> for Number {
     fn from(value: i128) -> Self {
-        let bytes = value.to_be_bytes();
-        // The byte behind a sign's has the same sign: then the sign's is not needed.
-        let is_spare = |pair: &&[u8]| matches!(pair, [0, ..=0x7f] | [0xff, 0x80..=0xff]);
-        let begin = bytes.windows(2).take_while(is_spare).count();
-        Self { bytes, begin }
+        let signs = if value < 0 { value.leading_ones() } else { value.leading_zeros() };
+        // One of them is needed.
+        Self { bytes: value.to_be_bytes(), begin: (signs.max(1) - 1) as usize / 8 }
     }
 }
 

@@ -73,7 +73,10 @@ const EXPLICIT: c_ulong = 0x10 | 0x80;
 const EMBEDDED: c_ulong = 0x1000;
 
 /// Most fields that a session may have; it has 25.
-pub(super) const MOST: usize = 32;
+const MOST: usize = 32;
+
+/// Room for what a session has.
+pub(super) type Elements<'a> = [Option<Element<'a>>; MOST];
 
 /// How sessions are encoded.
 pub(super) struct Layout(Vec<Field>);
@@ -195,26 +198,32 @@ fn is(item: *const c_void, kind: &Original<ItemOf>) -> bool {
 }
 
 impl Layout {
-    /// What there is to be encoded of a session. `None`: more than is known here.
+    /// Puts what there is to be encoded of a session into `elements`, which are those that are returned. `None`:
+    /// more than is known here.
     ///
     /// # Safety
     /// `session` is what the layout is of, with what it points to, for as long as the elements are used.
-    pub(super) unsafe fn elements<'a>(
+    pub(super) unsafe fn elements<'a, 'e>(
         &self,
         session: *const c_void,
-    ) -> Option<[Option<Element<'a>>; MOST]> {
-        let mut elements = [const { None }; MOST];
+        elements: &'e mut Elements<'a>,
+    ) -> Option<&'e [Option<Element<'a>>]> {
+        let elements = elements.get_mut(..self.0.len())?;
         for (place, field) in elements.iter_mut().zip(&self.0) {
             let at = session.wrapping_byte_add(field.offset);
             let content = match field.content {
                 // SAFETY: by the layout, such a number is there.
                 FieldContent::Number(integer) => unsafe { integer.content(at) },
-                // SAFETY: by the layout, such a pointer is there.
-                FieldContent::Octets => match unsafe { *at.cast::<*const Octets>() } {
-                    string if string.is_null() => None,
-                    // SAFETY: a string of libcrypto's form.
-                    string => Some(Content::Octets(unsafe { (*string).bytes() }?)),
-                },
+                FieldContent::Octets => {
+                    // SAFETY: by the layout, a pointer is there: null, or to a string of libcrypto's form.
+                    let string = unsafe { *at.cast::<*const Octets>() };
+                    // SAFETY: as above.
+                    match unsafe { string.as_ref() } {
+                        // SAFETY: the caller's contract.
+                        Some(string) => Some(Content::Octets(unsafe { string.bytes() }?)),
+                        None => None,
+                    }
+                }
                 // SAFETY: by the layout, a pointer is there.
                 FieldContent::Other => match unsafe { *at.cast::<*const c_void>() } {
                     other if other.is_null() => None,
