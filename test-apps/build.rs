@@ -60,6 +60,7 @@ const PROGRAMS: &[(&str, &[&str])] = &[
             "hook-calls/clocks.c",
             "hook-calls/sign.c",
             "hook-calls/keys.c",
+            "hook-calls/sessions.c",
             "hook-calls/tls.c",
             "hook-calls/key-schedule.c",
             "hook-calls/deflate.c",

@@ -26,6 +26,7 @@ mod origin;
 pub(crate) mod parameter;
 pub(crate) mod process;
 pub(crate) mod rsa;
+pub(crate) mod session_encoding;
 mod signature;
 pub(crate) mod whole;
 pub(crate) mod zlib;

@@ -138,6 +138,8 @@ counters! {
     DecompressLeftStored = "decompress.left.stored",
     KeyScheduleCompared = "key_schedule.compared",
     KeyScheduleWrong = "key_schedule.wrong",
+    SessionEncodingCompared = "session_encoding.compared",
+    SessionEncodingWrong = "session_encoding.wrong",
     Panics = "panics",
     SignalDeferred = "signal.deferred",
     ProcessForks = "process.forks",

@@ -20,7 +20,7 @@ use crate::api::parameter::Parameter;
 use crate::api::zlib::ZStream;
 use crate::api::{
     clocks, descriptors, ec_keygen, ecdsa, epoll, evp, io, key_digests, key_names, key_schedule,
-    libdeflate, locks, methods, onnx, openssl, process, rsa, zlib,
+    libdeflate, locks, methods, onnx, openssl, process, rsa, session_encoding, zlib,
 };
 use crate::hook::{self, Outcome, When, hooks};
 use crate::original::Original;
@@ -109,6 +109,7 @@ exports {
     tls fn EVP_Q_mac(library: *mut c_void, name: *const c_char, properties: *const c_char, hash: *const c_char, parameters: *const Parameter, key: *const c_void, key_len: size_t, data: *const c_uchar, data_len: size_t, out: *mut c_uchar, room: size_t, len: *mut size_t) -> *mut c_void => @in_event key_schedule::mac;
     tls fn EVP_PKEY_digestsign_supports_digest(key: *mut c_void, library: *mut c_void, name: *const c_char, properties: *const c_char) -> c_int => @in_event key_digests::supports, then key_digests::answered;
     tls fn EVP_KEYMGMT_names_do_all(manager: *const c_void, visit: Option<NameVisitor>, data: *mut c_void) -> c_int => @in_event key_names::go_through;
+    tls fn ASN1_item_i2d(value: *const c_void, out: *mut *mut c_uchar, item: *const c_void) -> c_int => @in_event session_encoding::encode;
     tls fn OSSL_PROVIDER_load(library: *mut c_void, name: *const c_char) -> *mut c_void => methods::change2;
     tls fn OSSL_PROVIDER_try_load(library: *mut c_void, name: *const c_char, keep: c_int) -> *mut c_void => methods::change3;
     tls fn OSSL_PROVIDER_unload(provider: *mut c_void) -> c_int => methods::change1;

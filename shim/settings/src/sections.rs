@@ -136,6 +136,8 @@ pub struct OpenSsl {
     pub key_schedule: bool,
     /// The names of kinds of keys, which libcrypto looks for with each new key.
     pub key_names: bool,
+    /// The encoding of sessions (`ASN1_item_i2d` from libssl), for tickets and for servers that keep them.
+    pub session_encoding: bool,
 }
 
 /// `[compress]`: what compresses for zlib's callers, in every mode but `off`.
@@ -249,7 +251,7 @@ impl Default for Jobs {
 
 impl Default for OpenSsl {
     fn default() -> Self {
-        Self { key_schedule: true, key_names: true }
+        Self { key_schedule: true, key_names: true, session_encoding: true }
     }
 }
 

@@ -211,6 +211,12 @@ pub const VARIABLES: &[Variable] = &[
         apply: |s, v| switch(v).map(|on| s.openssl.key_names = on),
     },
     Variable {
+        name: "INTERLUDE_SESSION_ENCODING",
+        key: "openssl.session_encoding",
+        help: "on | off: sessions are encoded without OpenSSL's detours",
+        apply: |s, v| switch(v).map(|on| s.openssl.session_encoding = on),
+    },
+    Variable {
         name: "INTERLUDE_COMPRESS_WITH",
         key: "compress.with",
         help: "zlib | isal: what does the work of zlib's deflate and inflate",

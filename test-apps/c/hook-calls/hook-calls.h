@@ -12,6 +12,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <openssl/evp.h>
+#include <openssl/ssl.h>
 #include <pthread.h>
 #include <signal.h>
 #include <stdint.h>
@@ -64,6 +65,9 @@ int heavy(void);
 /* Something to compress: the same bytes for the same seed. */
 void fill(unsigned char *bytes, size_t size, unsigned seed);
 
+/* Encodes a session and what comes out of that again. */
+void session_again(struct transcript *t, SSL_SESSION *session);
+
 /* Bad arguments that the compiler does not see. */
 extern void *volatile nowhere;
 extern volatile int below_zero;
@@ -93,6 +97,7 @@ void tls13(struct transcript *t);
 void key_schedule(struct transcript *t);
 void finished_macs(struct transcript *t);
 void key_digests(struct transcript *t);
+void sessions(struct transcript *t);
 void tls13_secrets(struct transcript *t);
 void providers(struct transcript *t);
 void tls_errors(struct transcript *t);

@@ -47,6 +47,7 @@ static const struct section {
 	{"key-schedule", TOGETHER, key_schedule},
 	{"finished-macs", TOGETHER, finished_macs},
 	{"key-digests", TOGETHER, key_digests},
+	{"sessions", TOGETHER, sessions},
 	{"providers", ALONE, providers},
 	{"tls-errors", TOGETHER, tls_errors},
 	{"deflate-flushes", TOGETHER, deflate_flushes},

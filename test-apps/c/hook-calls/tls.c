@@ -128,6 +128,7 @@ static void conversation(struct transcript *t, int version)
 	shake(t, &p, 0);
 	talk(t, &p);
 	session = SSL_get1_session(p.client);
+	session_again(t, session);
 	hang_up(t, &p);
 	drop(&p);
 	connect_pair(&p);
