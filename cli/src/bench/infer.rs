@@ -39,6 +39,10 @@ pub(crate) struct Args {
     #[arg(long, value_name = "LIST", value_delimiter = ',', default_value = "32")]
     #[arg(value_parser = clap::value_parser!(u32).range(1..=1024))]
     connections: Vec<u32>,
+    /// Words in a request to minilm; 16 where not given
+    #[arg(long, value_name = "N")]
+    #[arg(value_parser = clap::value_parser!(u32).range(1..=512))]
+    sequence: Option<u32>,
     /// GET /health so many times per second meanwhile, on eight connections of their own
     #[arg(long, value_name = "R", default_value_t = 0)]
     #[arg(value_parser = clap::value_parser!(u32).range(0..=10_000))]
@@ -47,15 +51,24 @@ pub(crate) struct Args {
     pub(crate) common: Common,
 }
 
+impl Args {
+    fn words(&self) -> usize {
+        self.sequence.map_or(ModelKind::WORDS, |words| words as usize)
+    }
+}
+
 /// Measures.
 pub(crate) fn run(args: &Args) -> Result<Outcome, Failure> {
+    if args.sequence.is_some() && args.model != ModelKind::MiniLm {
+        return Err(Failure::usage("--sequence: only minilm's requests have a length".to_owned()));
+    }
     // One CPU for the server and its helpers, where not said otherwise: what is to be gained is the model's.
     let has_helpers =
         args.health > 0 || args.common.last_set("onnx.threads").is_some_and(|n| n != "0");
     let plan = args.common.plan_of(has_helpers, &VARIANTS)?;
     let model = ModelFile::of(args.model).map_err(usage)?;
     let stock = inference::start(args.model, model.path(), &Preload::Stock, &[]).map_err(failed)?;
-    let expected = Expected::ask(args.model, stock.port())?;
+    let expected = Expected::ask(args.model, args.words(), stock.port())?;
     stock.stop().map_err(failed)?;
     let measured = args.connections.iter().map(|&connections| {
         let (model, expected) = (model.path(), &expected);
@@ -108,6 +121,9 @@ impl Workload for Infer<'_> {
             ("connections".to_owned(), json!(self.connections)),
             ("tolerance".to_owned(), json!(infer_client::TOLERANCE)),
         ]);
+        if *model == ModelKind::MiniLm {
+            params.insert("sequence".into(), json!(self.args.words()));
+        }
         if *health > 0 {
             params.insert("health".into(), json!(health));
         }

@@ -33,11 +33,11 @@ pub(crate) struct Expected(Vec<Vec<(Vec<u8>, Scores)>>);
 
 impl Expected {
     /// Asks a stock server, by one connection at a time.
-    pub(crate) fn ask(model: ModelKind, port: u16) -> Result<Self, Failure> {
+    pub(crate) fn ask(model: ModelKind, words: usize, port: u16) -> Result<Self, Failure> {
         let ask = |sequence: u32| -> io::Result<Vec<(Vec<u8>, Scores)>> {
             let mut connection = Connection::open(&Transport::Plain, port, PATIENCE)?;
             let numbers = (0..LENGTH).map(|index| u64::from(sequence * LENGTH + index));
-            let bodies = numbers.map(|number| model.body(number));
+            let bodies = numbers.map(|number| model.body_of(number, words));
             bodies
                 .map(|body| {
                     let scores = infer(&mut connection, &body)?;

@@ -37,6 +37,8 @@ fn bad_usage_is_one_line_and_exit_code_2() {
         (&["bench", "device", "--server-cpus", "9999"], "CPU 9999 cannot be used"),
         (&["calibrate", "--engine", "gpu"], "--engine gpu: there is no such engine"),
         (&["calibrate", "--engine", "inline"], "what the others are measured against"),
+        (&["bench", "infer", "--sequence", "8"], "--sequence"),
+        (&["bench", "infer", "--model", "minilm", "--sequence", "0"], "--sequence"),
         (&["calibrate", "--engine", "onnx"], "measures by itself"),
         (&["calibrate", "--engine"], "--engine"),
         (&["calibrate", "--kinds", "sign,fly"], "--kinds fly: no such kind"),

@@ -351,6 +351,9 @@ impl<'a> Scheduler<'a> {
     /// they take turns with the server's events: a loop stands for one such call, not for all of them.
     /// Those come first that keep an event from the server.
     fn pop_ready(&mut self, weight: Weight) -> Option<(CoroutineId, Parked, Answer)> {
+        if self.parked.is_empty() {
+            return None;
+        }
         let claims = self.thread.claims.borrow();
         if !claims.is_calm() || claims.holds_list() {
             let first = |id| claims.goes_first(id);

@@ -24,15 +24,17 @@ pub enum ModelKind {
     Pairs,
     /// Is there speech in 32 ms of sound? A small recurrent network.
     SileroVad,
-    /// The embedding of a sentence of 16 words. A transformer of 8-bit integers.
+    /// The embedding of a sentence. A transformer of 8-bit integers.
     MiniLm,
 }
 
-/// Samples of silero-vad's requests; words of MiniLM's.
+/// Samples of silero-vad's requests.
 const SAMPLES: usize = 512;
-const WORDS: usize = 16;
 
 impl ModelKind {
+    /// Words of MiniLM's requests, where nothing else is said.
+    pub const WORDS: usize = 16;
+
     /// Its name on command lines.
     #[must_use]
     pub const fn name(self) -> &'static str {
@@ -67,6 +69,12 @@ impl ModelKind {
     /// A request's body, the same for the same number.
     #[must_use]
     pub fn body(self, number: u64) -> Vec<u8> {
+        self.body_of(number, Self::WORDS)
+    }
+
+    /// The same; MiniLM's has so many words.
+    #[must_use]
+    pub fn body_of(self, number: u64, words: usize) -> Vec<u8> {
         let mut seeded = Seeded::new(number);
         let float = |seeded: &mut Seeded| seeded.below(20_001) as f32 / 1e4 - 1.0;
         let floats = |seeded: &mut Seeded, count: usize, most: f32| {
@@ -75,7 +83,7 @@ impl ModelKind {
         match self {
             Self::Plain | Self::Tiny | Self::Pairs => floats(&mut seeded, TinyModel::SIZE, 1.0),
             Self::SileroVad => floats(&mut seeded, SAMPLES, 0.3),
-            Self::MiniLm => (0..WORDS)
+            Self::MiniLm => (0..words)
                 .flat_map(|_| (1000 + seeded.below(20_000) as i64).to_le_bytes())
                 .collect(),
         }
