@@ -146,6 +146,11 @@ impl<E: Engine + ?Sized> Guard<E> {
         self.engine.depth().unwrap_or(self.flights.len())
     }
 
+    /// How many jobs of the submitter's are out: done or not, they have not been answered.
+    pub fn out(&self) -> usize {
+        self.flights.len()
+    }
+
     /// Would it be given a job now? Not in quarantine.
     pub fn is_open(&mut self, now: impl FnOnce() -> Instant) -> bool {
         match self.trust {

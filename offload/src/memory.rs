@@ -11,7 +11,6 @@
 //! anything: it is one thread's.
 
 use std::collections::{HashMap, VecDeque};
-use std::time::Duration;
 
 /// Words of an input that are looked at to find its slot.
 const LOOKS: usize = 16;
@@ -32,7 +31,6 @@ struct Remembered {
     terms: [u64; 3],
     input: Box<[u8]>,
     answer: Box<[u8]>,
-    took: Duration,
 }
 
 /// Answers, the oldest of which are forgotten when there are too many.
@@ -76,23 +74,23 @@ impl Memory {
         Self { slots: HashMap::new(), order: VecDeque::new(), next: 0, bytes: 0, most }
     }
 
-    /// The answer that was given to an equal question, and how long it took to compute.
+    /// The answer that was given to an equal question.
     #[must_use]
-    pub fn find(&self, question: &Question) -> Option<(&[u8], Duration)> {
+    pub fn find(&self, question: &Question) -> Option<&[u8]> {
         let slot = self.slots.get(&question.slot())?;
         let found = slot.iter().find(|remembered| remembered.answers(question))?;
-        Some((&found.answer, found.took))
+        Some(&found.answer)
     }
 
     /// Keeps an answer, unless it has one or it would be too large.
-    pub fn keep(&mut self, question: &Question, answer: &[u8], took: Duration) {
+    pub fn keep(&mut self, question: &Question, answer: &[u8]) {
         let (terms, at) = (question.terms, question.slot());
         let has_room = || question.input.len().saturating_add(answer.len()) <= self.most;
         if self.find(question).is_some() || !has_room() {
             return;
         }
         let (input, answer) = (question.input.into(), answer.into());
-        let remembered = Remembered { number: self.next, terms, input, answer, took };
+        let remembered = Remembered { number: self.next, terms, input, answer };
         self.order.push_back((at, self.next));
         self.next += 1;
         self.bytes += remembered.bytes();
@@ -122,7 +120,6 @@ mod tests {
     use super::*;
 
     const TERMS: [u64; 3] = [1, 2, 3];
-    const TOOK: Duration = Duration::from_micros(7);
 
     fn ask(input: &[u8]) -> Question<'_> {
         Question { terms: TERMS, input }
@@ -132,15 +129,15 @@ mod tests {
     fn an_equal_question_has_the_answer_that_was_given() {
         let mut memory = Memory::new(10_000);
         assert_eq!(memory.find(&ask(b"abc")), None);
-        memory.keep(&ask(b"abc"), b"xyz", TOOK);
-        assert_eq!(memory.find(&ask(b"abc")), Some((&b"xyz"[..], TOOK)));
+        memory.keep(&ask(b"abc"), b"xyz");
+        assert_eq!(memory.find(&ask(b"abc")), Some(&b"xyz"[..]));
     }
 
     #[test]
     fn one_bit_of_difference_is_another_question() {
         let input: Vec<u8> = (0..1000u32).map(|at| at.to_le_bytes()[0]).collect();
         let mut memory = Memory::new(10_000);
-        memory.keep(&ask(&input), b"answer", TOOK);
+        memory.keep(&ask(&input), b"answer");
         let mut shares = 0;
         for at in 0..input.len() {
             let mut other = input.clone();
@@ -163,7 +160,7 @@ mod tests {
         let mut memory = Memory::new(most);
         let inputs: Vec<Vec<u8>> = (0..50u8).map(|number| vec![number; 900]).collect();
         for input in &inputs {
-            memory.keep(&ask(input), b"", TOOK);
+            memory.keep(&ask(input), b"");
             assert!(memory.bytes <= most);
         }
         let known: Vec<bool> = inputs.iter().map(|i| memory.find(&ask(i)).is_some()).collect();
@@ -176,11 +173,11 @@ mod tests {
     #[test]
     fn what_is_too_large_is_not_kept_and_nothing_is_kept_twice() {
         let mut memory = Memory::new(500);
-        memory.keep(&ask(&[7; 501]), b"", TOOK);
+        memory.keep(&ask(&[7; 501]), b"");
         assert_eq!((memory.bytes, memory.find(&ask(&[7; 501]))), (0, None));
-        memory.keep(&ask(b"abc"), b"xyz", TOOK);
+        memory.keep(&ask(b"abc"), b"xyz");
         let bytes = memory.bytes;
-        memory.keep(&ask(b"abc"), b"xyz", TOOK);
+        memory.keep(&ask(b"abc"), b"xyz");
         assert_eq!(memory.bytes, bytes);
     }
 }

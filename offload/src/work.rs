@@ -166,13 +166,14 @@ impl<C: Call + 'static> Task for Work<C> {
         else {
             return false;
         };
-        let State { standing, call, took } = &mut *begun;
+        let State { standing, call, .. } = &mut *begun;
         let Some(call) = call else { return false };
-        let Some((answer, before)) = call.question().and_then(|asked| memory.find(&asked)) else {
+        let Some(answer) = call.question().and_then(|asked| memory.find(&asked)) else {
             return false;
         };
         call.repeat(answer);
-        (*standing, *took) = (Standing::Done, before);
+        // How long the call itself would take, that does not tell.
+        *standing = Standing::Done;
         true
     }
 
@@ -182,7 +183,7 @@ impl<C: Call + 'static> Task for Work<C> {
         };
         let Some(call) = &state.call else { return };
         if let (Some(question), Some(answer)) = (call.question(), call.answer()) {
-            memory.keep(&question, answer, state.took);
+            memory.keep(&question, answer);
         }
     }
 

@@ -2,6 +2,9 @@
 //!
 //! The standard library's clock calls would come in through our own exports; these do not.
 
+use std::sync::OnceLock;
+use std::time::{Duration, Instant};
+
 use interlude_core::fence::Clock;
 use interlude_settings::Mode;
 use libc::{clockid_t, timespec};
@@ -14,6 +17,16 @@ use crate::thread::Thread;
 #[inline]
 pub(crate) fn now() -> i64 {
     real(Clock::Monotonic)
+}
+
+/// The time that [`now`] was, as the engines' guard has it.
+#[inline]
+pub(crate) fn instant(now: u64) -> Instant {
+    /// The same moment by both.
+    static ORIGIN: OnceLock<(Instant, i64)> = OnceLock::new();
+    let (instant, origin) = *ORIGIN.get_or_init(|| (Instant::now(), self::now()));
+    let since = i64::try_from(now).unwrap_or(i64::MAX).saturating_sub(origin);
+    instant + Duration::from_nanos(u64::try_from(since).unwrap_or(0))
 }
 
 /// What a clock shows really, in nanoseconds; 0 if it cannot be read.

@@ -16,7 +16,7 @@ use std::sync::{Arc, OnceLock};
 use std::time::Instant;
 
 use interlude_core::cost::Size;
-use interlude_core::policy::{Asked, Choice, Class, Why};
+use interlude_core::policy::{Asked, Choice, Class, Seen, Why};
 use interlude_offload::{Call, Engine, Guard, Job, JobKind, Ticket, Work};
 use interlude_settings::{Check, EngineName, Mode};
 
@@ -32,7 +32,7 @@ use crate::policy;
 use crate::scheduler;
 use crate::thread::Thread;
 
-use counted::{counters, now, seen, wait, with_counted_engine};
+use counted::{counters, is_clear, now, seen, wait, with_counted_engine};
 pub(crate) use counted::{flush, poll, taken_back};
 
 /// The deepest stack that is sliced, in bytes. A server's own processing takes some
@@ -60,17 +60,19 @@ pub(crate) struct Load {
     pub(crate) bytes: usize,
     /// Does the thread wait for the engine, in a mode in which it could serve others?
     waits: bool,
+    /// What was seen when that was chosen, where it is learnt what jobs take.
+    seen: Option<Seen>,
 }
 
 impl Load {
     /// A call that takes as long as its input is large.
     pub(crate) fn of_input(kind: JobKind, bytes: usize) -> Self {
-        Self { kind, size: Size::of_input(bytes), extent: bytes, bytes, waits: false }
+        Self { kind, size: Size::of_input(bytes), extent: bytes, bytes, waits: false, seen: None }
     }
 
     /// One that takes as long as its key (or a signature or secret, which are as long) is large.
     pub(crate) fn of_key(kind: JobKind, key: usize, bytes: usize) -> Self {
-        Self { kind, size: Size::of_key(key), extent: key, bytes, waits: false }
+        Self { kind, size: Size::of_key(key), extent: key, bytes, waits: false, seen: None }
     }
 
     fn asked(self, class: Class) -> Asked {
@@ -81,7 +83,7 @@ impl Load {
     /// A run of the model at that address.
     pub(crate) fn of_model(address: usize, bytes: usize) -> Self {
         let size = Size::of_model(address, bytes);
-        Self { kind: JobKind::Infer, size, extent: bytes, bytes, waits: false }
+        Self { kind: JobKind::Infer, size, extent: bytes, bytes, waits: false, seen: None }
     }
 }
 
@@ -109,7 +111,7 @@ impl Watch {
 /// Decides about a call, and counts the reason if it stays in place.
 pub(crate) fn plan(load: Load) -> Plan {
     match choose(load) {
-        Ok((thread, waits)) => Plan::Job(thread, Load { waits, ..load }),
+        Ok((thread, waits, seen)) => Plan::Job(thread, Load { waits, seen, ..load }),
         Err(reason) => in_place(load, reason),
     }
 }
@@ -127,8 +129,8 @@ pub(crate) fn in_place(load: Load, reason: Bypass) -> Plan {
     Plan::InPlace(thread.map_or(Watch(None), |thread| Watch::of(thread, load)))
 }
 
-/// Whose job it becomes, and whether that thread waits for it.
-fn choose(load: Load) -> Result<(&'static Thread, bool), Bypass> {
+/// Whose job it becomes, whether that thread waits for it, and what was seen.
+fn choose(load: Load) -> Result<(&'static Thread, bool, Option<Seen>), Bypass> {
     let Load { kind, bytes, .. } = load;
     let thread = context::thread().ok_or(Bypass::NoLoop)?;
     if context::is_stopped() {
@@ -156,17 +158,22 @@ fn choose(load: Load) -> Result<(&'static Thread, bool), Bypass> {
     let asked = load.asked(class(thread)?);
     // Whether it is worth it to do several at once is the engine's to say.
     let gathers = policy::gathers(thread.settings.engine);
-    if thread.policy.borrow().is_small(&asked, gathers) {
-        return Err(Bypass::Small);
-    }
+    let learns = {
+        let policy = thread.policy.borrow();
+        if policy.is_small(&asked, gathers) {
+            return Err(Bypass::Small);
+        }
+        policy.looks_at_load(kind.index())
+    };
     // An engine that cannot be made takes nothing.
-    let (does, is_open, is_silent, is_waited_for, seen) = {
+    let (does, is_open, is_silent, is_waited_for, is_clear, seen) = {
         let _whole = NotCancelled::new();
         let ask = |engine: &mut Guard<dyn Engine>| {
             let (is_silent, is_waited_for) = (engine.is_silent(), engine.is_waited_for());
             let is_open = engine.is_open(Instant::now);
-            let seen = seen(thread, engine);
-            (engine.accepts(kind, bytes), is_open, is_silent, is_waited_for, seen)
+            let is_clear = learns && is_clear(thread, engine, &asked);
+            let seen = seen(thread, engine, learns && !is_clear);
+            (engine.accepts(kind, bytes), is_open, is_silent, is_waited_for, is_clear, seen)
         };
         thread.with_engine(ask).ok_or(Bypass::Refused)?
     };
@@ -178,7 +185,7 @@ fn choose(load: Load) -> Result<(&'static Thread, bool), Bypass> {
     }
     match thread.settings.mode {
         Mode::Off | Mode::Inline => Err(Bypass::Settings),
-        Mode::Block | Mode::Spin => Ok((thread, false)),
+        Mode::Block | Mode::Spin => Ok((thread, false, None)),
         Mode::Coroutine if thread.winding_down.is_on() => Err(Bypass::WindingDown),
         Mode::Coroutine
             if thread.catches_up.get() || is_waited_for || (is_silent && thread.drains.get()) =>
@@ -186,16 +193,20 @@ fn choose(load: Load) -> Result<(&'static Thread, bool), Bypass> {
             Err(Bypass::Late)
         }
         Mode::Coroutine => {
-            let choice = thread.policy.borrow_mut().choose(&asked, &seen);
+            let choice = match is_clear {
+                true => Choice::Park,
+                false => thread.policy.borrow_mut().choose(&asked, &seen),
+            };
+            let seen = Some(seen).filter(|_| learns && !is_clear);
             match choice {
                 Choice::InPlace(why) => Err(why.into()),
                 // Nobody else runs meanwhile. So nothing is concerned but a lock that a parked coroutine holds (C3),
                 // which the call itself may take; and a silent engine is waited for by one connection, not by all.
                 Choice::Wait if !is_silent && !thread.claims.borrow().is_any_lock_held() => {
-                    Ok((thread, true))
+                    Ok((thread, true, seen))
                 }
                 Choice::Wait | Choice::Park => {
-                    may_park_for_job(thread, kind).map(|()| (thread, false))
+                    may_park_for_job(thread, kind).map(|()| (thread, false, seen))
                 }
             }
         }
@@ -351,13 +362,12 @@ enum Way {
 /// Gives a job to the engine and waits until it is done, or will not be done.
 fn run(thread: &'static Thread, job: Job, load: Load) -> Way {
     let (kind, ticket) = (job.kind, job.ticket);
-    let learns = thread.policy.borrow().looks_at_load(kind.index());
+    let chosen = clocks::instant(load.seen.map_or_else(now, |seen| seen.now));
     let submitted = thread.with_engine(|engine| {
-        let seen = learns.then(|| seen(thread, engine));
-        let submitted = engine.submit(job, Instant::now());
-        (submitted, engine.capabilities(), seen)
+        let submitted = engine.submit(job, chosen);
+        (submitted, engine.capabilities())
     });
-    let Some((submitted, capabilities, seen)) = submitted else { return Way::Refused };
+    let Some((submitted, capabilities)) = submitted else { return Way::Refused };
     let counters = counters(thread.settings.engine_in_use());
     if submitted.is_err() {
         counters.refused.into_iter().for_each(count);
@@ -365,7 +375,7 @@ fn run(thread: &'static Thread, job: Job, load: Load) -> Way {
         return Way::Refused;
     }
     count_job(kind, JobEvent::Submitted, 1);
-    if let Some(seen) = seen {
+    if let Some(seen) = load.seen {
         let (asked, times) = (load.asked(Class::default()), (seen.now, now()));
         thread.policy.borrow_mut().submitted(ticket.0, &asked, &seen, times, load.waits);
     }

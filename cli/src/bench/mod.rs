@@ -7,7 +7,7 @@
 //!                |
 //!             Outcome                   medians, ratios within a round
 //!            /       \
-//!         JSON      table               `switch` and `crypto` make theirs without a server;
+//!         JSON      table               `switch`, `job` and `crypto` make theirs without a server;
 //!                                       `device` has rounds and a report of its own;
 //!                                       `handshake` may have several outcomes, a row each
 //! ```
@@ -29,6 +29,7 @@ mod handshake;
 mod infer;
 mod infer_client;
 pub(crate) mod interrupt;
+mod job;
 mod lanes;
 mod mixed;
 mod options;
@@ -65,6 +66,7 @@ enum Bench {
     Mixed(mixed::Args),
     Infer(infer::Args),
     Switch(switch::Args),
+    Job(job::Args),
     Crypto(crypto::Args),
     Device(device::Args),
 }
@@ -79,6 +81,7 @@ pub(crate) fn run(args: &Args) -> Result<ExitCode, Failure> {
         Bench::Mixed(args) => (mixed::run(args)?, args.common.json),
         Bench::Infer(args) => (infer::run(args)?, args.common.json),
         Bench::Switch(args) => (switch::run(args)?, args.json),
+        Bench::Job(args) => (job::run(args)?, args.json),
         Bench::Crypto(args) => (crypto::run(args)?, args.json),
         Bench::Device(args) => return device::run(args),
     };

@@ -24,9 +24,14 @@
 //! would end in place is not enough: the delayed connections ask later, and the engine runs dry.) Not
 //! where the engine works on the submitter's own processors: there a call in place only stops the loop.
 //!
+//! The engine's first jobs of a kind and size are always parked: they tell what it takes to start, too. One that is alone
+//! with an idle thread is held against what a park has taken there, with the thread's sleep and its waking.
+//!
+//! Mostly all this need not be asked: [`Policy::is_clear`] says at a glance what no queue would change.
+//!
 //! **Nothing that was learnt is believed for ever.** A rule that keeps calls from the engine also keeps
 //! their times from being learnt. So after 16 of them in a row one is tried, then after 32, ... 8192; and a call of which
-//! it is not known for long what it takes in place is made there once ([`Why::Unknown`]).
+//! it was not seen for 16 jobs what it takes in place is made there once, then after 32, ... 32768 ([`Why::Unknown`]).
 //!
 //! Must not: read a clock (the submitter says what time it is, in nanoseconds), or know a coroutine.
 
@@ -50,6 +55,9 @@ const MARGIN: (u32, u32) = (64, 64 * 64);
 
 /// At most so many times what was thought is believed at once.
 const OUTLIER: u32 = 16;
+
+/// One in so many calls is looked at closely that need not be, so that what it goes by is learnt.
+const LOOKED_AT: u32 = 8;
 
 /// What matters of a call.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
@@ -95,7 +103,7 @@ pub struct Asked {
 }
 
 /// The engine, and what is there to be done besides.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub struct Seen {
     /// Jobs that it has and has not done, whoever's they are.
     pub depth: usize,
@@ -150,6 +158,9 @@ pub struct Policy {
     parked: Costs,
     /// The same, where the thread has waited: that is exact.
     waited: Costs,
+    /// What a park takes where there is nothing else to do: the engine's time, and all that it takes the thread to
+    /// sleep and to wake. On average.
+    alone: Costs,
     flights: Flights,
     /// When it was last known what the engine had answered.
     looked: u64,
@@ -158,6 +169,8 @@ pub struct Policy {
     /// was found without; in parts of [`MARGIN`]`.0`.
     margin: u32,
     leisure: Leisure,
+    /// Calls of which it was clear at a glance where they are made, since one was looked at closely.
+    glances: u32,
 }
 
 impl Policy {
@@ -172,11 +185,13 @@ impl Policy {
             setups: Costs::new(kinds),
             parked: Costs::new(kinds),
             waited: Costs::new(kinds),
+            alone: Costs::new(kinds),
             flights: Flights::default(),
             looked: 0,
             tries: Tries::new(kinds),
             margin: MARGIN.0,
             leisure: Leisure::default(),
+            glances: 0,
         }
     }
 
@@ -222,6 +237,27 @@ impl Policy {
         self.costs.estimate(kind, size).is_some_and(|cost| cost < least)
     }
 
+    /// Is it clear at a glance that a call is parked: what it takes in place is more than the engine would take even if it
+    /// had yet to do all the jobs that are `out`? Then nothing need be asked of the engine, and nothing is learnt of the
+    /// job. Of an engine whose jobs are all of this thread, and with CPUs of its own.
+    pub fn is_clear(&mut self, asked: &Asked, out: usize, waiting: usize, parallel: usize) -> bool {
+        let Asked { kind, size, class, .. } = *asked;
+        if class != Class::Batch || !self.looks_at_load(kind) || self.glances + 1 >= LOOKED_AT {
+            self.glances = 0;
+            return false;
+        }
+        let Some(inline) = self.costs.estimate(kind, size).filter(|_| self.is_sure(kind, size))
+        else {
+            return false;
+        };
+        let most = Seen { depth: out, parallel, waiting, ..Seen::default() };
+        let parked = self.parked(asked, &most);
+        let is_clear =
+            parked.setup < inline && parked.delays <= inline && self.tries.may_pass(kind, size);
+        self.glances += u32::from(is_clear);
+        is_clear
+    }
+
     /// Where a call is made that is not small.
     pub fn choose(&mut self, asked: &Asked, seen: &Seen) -> Choice {
         match asked.class {
@@ -242,7 +278,7 @@ impl Policy {
         if self.tries.is_stale(kind, size) {
             return Choice::InPlace(Why::Unknown);
         }
-        let wait = self.wait(asked, seen);
+        let wait = wait(self.between(asked, seen), seen);
         let Some(service) = self.waited.estimate(kind, size) else {
             return if wait > inline { Choice::InPlace(Why::Load) } else { Choice::Wait };
         };
@@ -262,16 +298,14 @@ impl Policy {
         if self.tries.is_stale(kind, size) {
             return Choice::InPlace(Why::Unknown);
         }
-        // As long as that is not known, jobs may tell it.
+        // As long as that is not known, jobs may tell it; and the engine's first ones tell what it takes to start it.
         let Some(inline) = self.costs.estimate(kind, size) else { return Choice::Park };
         self.look(seen);
-        let setup = self.setups.estimate(kind, size).map_or(Duration::ZERO, |setup| setup + PARK);
-        let wait = self.wait(asked, seen);
-        let service = self.service(kind, size).unwrap_or_default();
-        // (Handing it over is a part of what it takes.)
-        let parked_delays = wait + service + PARK + times(setup, seen.waiting);
-        let is_better =
-            seen.has_own_cpus && self.in_place_delays(inline, asked, seen) < parked_delays;
+        if !self.is_sure(kind, size) {
+            return Choice::Park;
+        }
+        let Parked { setup, apart, wait, service, delays } = self.parked(asked, seen);
+        let is_better = seen.has_own_cpus && in_place_delays(inline, apart, seen) < delays;
         let has_time = self.has_time(inline, service, wait);
         if setup < inline && !(is_better && has_time) {
             if is_better && service > inline {
@@ -290,6 +324,26 @@ impl Policy {
         })
     }
 
+    /// Has the engine done others than the first ones?
+    fn is_sure(&self, kind: usize, size: Size) -> bool {
+        self.parked.is_sure(kind, size) || self.waited.is_sure(kind, size)
+    }
+
+    /// What it would come to.
+    fn parked(&self, asked: &Asked, seen: &Seen) -> Parked {
+        let Asked { kind, size, .. } = *asked;
+        let setup = self.setups.estimate(kind, size).map_or(Duration::ZERO, |setup| setup + PARK);
+        let apart = self.between(asked, seen);
+        let wait = wait(apart, seen);
+        let mut service = self.service(kind, size).unwrap_or_default();
+        if is_alone(seen) {
+            service = service.max(self.alone.estimate(kind, size).unwrap_or_default());
+        }
+        // (Handing it over is a part of what it takes.)
+        let delays = wait + service + PARK + times(setup, seen.waiting);
+        Parked { setup, apart, wait, service, delays }
+    }
+
     /// Looks at the thread and the engine, which is to be given so much more, the less it has.
     fn look(&mut self, seen: &Seen) {
         self.leisure.look(seen.now, seen.slept);
@@ -304,23 +358,6 @@ impl Policy {
     fn has_time(&self, inline: Duration, service: Duration, wait: Duration) -> bool {
         let has_leisure = service > inline && !self.leisure.is_none();
         has_leisure || wait * MARGIN.0 > inline * self.margin
-    }
-
-    /// By how much a call in place delays all that there are: its own connection, those whose events wait,
-    /// and those whose jobs are done meanwhile.
-    fn in_place_delays(&self, inline: Duration, asked: &Asked, seen: &Seen) -> Duration {
-        let apart = self.between(asked, seen);
-        let most = inline.as_nanos().checked_div(apart.as_nanos()).unwrap_or(0);
-        let done = usize::try_from(most).unwrap_or(usize::MAX).min(seen.depth);
-        // They come one after the other: the first waits longest.
-        let late = times(inline, done).saturating_sub(times(apart, done * (done + 1) / 2));
-        times(inline, 1 + seen.waiting) + late
-    }
-
-    /// How long a job would wait until the engine begins with it.
-    fn wait(&self, asked: &Asked, seen: &Seen) -> Duration {
-        let before = (seen.depth + 1).saturating_sub(seen.parallel);
-        times(self.between(asked, seen), before)
     }
 
     /// How long it is from one job's end to the next one's, while the engine has enough of them.
@@ -348,9 +385,10 @@ impl Policy {
         let Asked { kind, size, .. } = *asked;
         let setup = Duration::from_nanos(now.saturating_sub(since));
         learn(&mut self.setups, &mut self.tries, (kind, size), setup);
-        let wait = self.wait(asked, seen);
+        let wait = wait(self.between(asked, seen), seen);
         let service = self.service(kind, size);
-        self.flights.begin(ticket, Flight { kind, size, since, wait, service, waits });
+        let is_alone = is_alone(seen);
+        self.flights.begin(ticket, Flight { kind, size, since, wait, service, waits, is_alone });
     }
 
     /// A job has come back; `is_done`: the engine has done it, at some time between the look before this one and
@@ -358,10 +396,18 @@ impl Policy {
     pub fn answered(&mut self, ticket: u64, now: u64, is_done: bool) {
         let Some(flight) = self.flights.end(ticket).filter(|_| is_done) else { return };
         let learnt = if flight.waits { &mut self.waited } else { &mut self.parked };
-        let (least, most) = (flight.service_by(self.looked), flight.service_by(now));
-        let known = learnt.estimate(flight.kind, flight.size);
-        let time = known.map_or(most, |known| known.clamp(least.min(most), most));
-        learn(learnt, &mut self.tries, (flight.kind, flight.size), time);
+        let of = (flight.kind, flight.size);
+        let seen = |known: &Costs, by: fn(&Flight, u64) -> Duration| {
+            let (least, most) = (by(&flight, self.looked), by(&flight, now));
+            let known = known.estimate(flight.kind, flight.size);
+            known.map_or(most, |known| known.clamp(least.min(most), most))
+        };
+        let time = seen(learnt, Flight::service_by);
+        learn(learnt, &mut self.tries, of, time);
+        if flight.is_alone && !flight.waits {
+            let time = seen(&self.alone, Flight::elapsed);
+            average(&mut self.alone, &mut self.tries, of, time);
+        }
     }
 
     /// Until now the engine has answered no other jobs than those which have come back.
@@ -389,6 +435,43 @@ fn times(one: Duration, number: usize) -> Duration {
     one.saturating_mul(u32::try_from(number).unwrap_or(u32::MAX))
 }
 
+/// What a call would take that is parked.
+struct Parked {
+    /// The thread, to hand it over and to switch.
+    setup: Duration,
+    /// How long it is from one job's end to the next one's.
+    apart: Duration,
+    /// Until the engine begins with it, and what that takes then.
+    wait: Duration,
+    service: Duration,
+    /// By how much it delays all that there are.
+    delays: Duration,
+}
+
+/// By how much a call in place delays all that there are: its own connection, those whose events wait,
+/// and those whose jobs are done meanwhile, one after the other so far `apart`.
+fn in_place_delays(inline: Duration, apart: Duration, seen: &Seen) -> Duration {
+    let most = nanos(inline).checked_div(nanos(apart)).unwrap_or(0);
+    let done = usize::try_from(most).unwrap_or(usize::MAX).min(seen.depth);
+    // The first waits longest.
+    let late = times(inline, done).saturating_sub(times(apart, done * (done + 1) / 2));
+    times(inline, 1 + seen.waiting) + late
+}
+
+/// How long a job would wait until the engine begins with it.
+fn wait(apart: Duration, seen: &Seen) -> Duration {
+    times(apart, (seen.depth + 1).saturating_sub(seen.parallel))
+}
+
+/// Has nobody anything else to do?
+fn is_alone(seen: &Seen) -> bool {
+    seen.depth == 0 && seen.waiting == 0
+}
+
+fn nanos(time: Duration) -> u64 {
+    u64::try_from(time.as_nanos()).unwrap_or(u64::MAX)
+}
+
 /// A time of the engine's. One that is much less than was thought is looked at again soon; one that is much more may be
 /// an interruption's, and does not count for more than so many times as much.
 fn learn(times: &mut Costs, tries: &mut Tries, (kind, size): (usize, Size), time: Duration) {
@@ -396,7 +479,20 @@ fn learn(times: &mut Costs, tries: &mut Tries, (kind, size): (usize, Size), time
     if before.is_some_and(|before| time < before * 3 / 4) {
         tries.improves(kind, size);
     }
-    times.took(kind, size, before.map_or(time, |before| time.min(before * OUTLIER)));
+    times.took(kind, size, at_most(before, time));
+}
+
+/// The same of an average, which some are always below.
+fn average(times: &mut Costs, tries: &mut Tries, (kind, size): (usize, Size), time: Duration) {
+    let before = times.estimate(kind, size);
+    if before.is_some_and(|before| time < before / 4) {
+        tries.improves(kind, size);
+    }
+    times.took_on_average(kind, size, at_most(before, time));
+}
+
+fn at_most(before: Option<Duration>, time: Duration) -> Duration {
+    before.map_or(time, |before| time.min(before * OUTLIER))
 }
 
 #[cfg(test)]

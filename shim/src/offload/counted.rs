@@ -4,7 +4,7 @@
 
 use std::time::Instant;
 
-use interlude_core::policy::Seen;
+use interlude_core::policy::{Asked, Seen};
 use interlude_offload::{Capabilities, Completion, Engine, Guard, Outcome, Reason, Tally, Ticket};
 use interlude_settings::EngineName;
 
@@ -16,19 +16,33 @@ use crate::thread::Thread;
 /// Completions that are taken at once by who waits for one.
 const POLL_MAX: usize = 64;
 
-/// The engine, and the thread, as they are now.
-pub(super) fn seen(thread: &Thread, engine: &Guard<dyn Engine>) -> Seen {
+/// The engine, and the thread, as they are now: what changes only where that is wanted.
+pub(super) fn seen(thread: &Thread, engine: &Guard<dyn Engine>, looks: bool) -> Seen {
     let Capabilities { parallel, has_lanes, own_cpus, .. } = engine.capabilities();
+    let (depth, now) = if looks { (engine.depth(), now()) } else { (0, 0) };
     Seen {
-        depth: engine.depth(),
+        depth,
         parallel,
         gathers: has_lanes,
         has_own_cpus: own_cpus,
-        // As many come while those are served that the kernel had when it was asked.
-        waiting: thread.fetched.get().saturating_sub(1),
-        now: now(),
+        waiting: waiting(thread),
+        now,
         slept: thread.slept.get(),
     }
+}
+
+/// As many events come while those are served that the kernel had when it was asked.
+fn waiting(thread: &Thread) -> usize {
+    thread.fetched.get().saturating_sub(1)
+}
+
+/// Is it clear that the call is parked, however much the engine has done by now?
+pub(super) fn is_clear(thread: &Thread, engine: &Guard<dyn Engine>, asked: &Asked) -> bool {
+    let Capabilities { parallel, has_lanes, own_cpus, .. } = engine.capabilities();
+    // Helper threads are other threads', too: the jobs of those count.
+    own_cpus
+        && !has_lanes
+        && thread.policy.borrow_mut().is_clear(asked, engine.out(), waiting(thread), parallel)
 }
 
 pub(super) fn now() -> u64 {
@@ -98,12 +112,12 @@ pub(super) fn wait(
 
 /// Asks the engine which jobs are done or will not be done, and counts what was wrong with it.
 pub(crate) fn poll(thread: &Thread, max: usize, done: &mut Vec<Completion>) {
-    let before = done.len();
-    with_counted_engine(thread, |engine| engine.poll(Instant::now(), max, done));
-    let new = done.get(before..).unwrap_or(&[]);
-    if thread.policy.borrow().has_flights() {
-        let (now, mut policy) = (now(), thread.policy.borrow_mut());
-        for completion in new {
+    let (before, now) = (done.len(), now());
+    let looked = clocks::instant(now);
+    with_counted_engine(thread, |engine| engine.poll(looked, max, done));
+    let mut policy = thread.policy.borrow_mut();
+    if policy.has_flights() {
+        for completion in done.get(before..).unwrap_or(&[]) {
             policy.answered(completion.ticket.0, now, completion.outcome == Outcome::Done);
         }
         policy.looked(now);

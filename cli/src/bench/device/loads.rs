@@ -1,6 +1,10 @@
 //! `bench device --sweep-loads`: one size at a time by one number of connections at a time, with every call in place, every
 //! call parked, and each where the policy says that it had better be made.
 //!
+//! All three serve side by side, in turns of a fraction of a second: what the machine does besides changes too much
+//! between measurements that come one after the other. So does, beside them, the better one of the two that have no
+//! choice, once more: by what it differs from itself, two measurements of the same differ here (*floor*).
+//!
 //! In place is libdeflate here, in all three: what the policy chooses between are the two others. (The benchmark's
 //! *software* is ISA-L.)
 
@@ -11,17 +15,24 @@ use crate::bench::sample::{Sample, median};
 use crate::bench::table;
 use crate::failure::Failure;
 use crate::output;
+use interlude_test_apps::AppServer;
 use serde_json::{Map, Value, json};
 use std::fmt::Write;
 use std::process::ExitCode;
+
+/// Turns of each in a round.
+const TURNS: u32 = 8;
 
 /// A size and a number of connections.
 struct Point {
     bytes: u32,
     connections: u32,
-    /// By variant, in the order of [`LOADS`]: a sample a round.
+    /// By variant, in the order of [`LOADS`]: a sample a turn.
     samples: [Vec<Sample>; LOADS.len()],
+    /// One of those without a choice, again, and which.
+    again: Vec<(usize, Sample)>,
     per_second: &'static str,
+    on_device: &'static str,
 }
 
 /// Measures and prints.
@@ -29,23 +40,14 @@ pub(super) fn run(bench: &Bench, rounds: u32, json: bool) -> Result<ExitCode, Fa
     let mut points: Vec<Point> = Workload::loads().map(|load| Point::new(&load)).collect();
     for round in 0..rounds {
         for (load, point) in Workload::loads().zip(&mut points) {
-            let mut variants: Vec<(&Mode, &mut Vec<Sample>)> =
-                LOADS.iter().zip(&mut point.samples).collect();
-            if !round.is_multiple_of(2) {
-                variants.reverse();
-            }
-            for (mode, samples) in variants {
-                let measure =
-                    |server: &_| bench.workload(server, &load, bench.time, Sample::default());
-                let sample = bench.served(mode, &[], measure);
-                samples.push(sample.map_err(|failure| failure.within(mode.name))?);
-            }
-            let ratio = point.ratio();
+            point.measure(bench, &load)?;
             eprintln!(
-                "device: round {} of {rounds}, {} bytes, {} connections: adaptive/best {ratio:.3}",
+                "device: round {} of {rounds}, {} bytes, {} connections: adaptive/best {:.3}, floor {:.3}",
                 round + 1,
                 point.bytes,
-                point.connections
+                point.connections,
+                point.ratio(),
+                point.floor(),
             );
         }
     }
@@ -61,29 +63,91 @@ impl Point {
             bytes: load.largest(),
             connections: load.connections,
             samples: std::array::from_fn(|_| Vec::new()),
+            again: Vec::new(),
             per_second: load.keys.per_second,
+            on_device: load.keys.on_device,
         }
+    }
+
+    /// A round of it.
+    fn measure(&mut self, bench: &Bench, load: &Workload) -> Result<(), Failure> {
+        let [in_place, parked, adaptive] = &LOADS;
+        let time = bench.time / TURNS;
+        let turn = |server: &AppServer| bench.workload(server, load, time, Sample::default());
+        let served = |mode: &Mode, body: &mut dyn FnMut(&AppServer) -> Result<(), Failure>| {
+            bench.served(mode, &[], body).map_err(|failure| failure.within(mode.name))
+        };
+        served(in_place, &mut |in_place| {
+            served(parked, &mut |parked| {
+                // Which is the better one, about; that both are warm then is no harm.
+                let rates = [self.rate_of(&turn(in_place)?), self.rate_of(&turn(parked)?)];
+                let better = usize::from(rates[1] > rates[0]);
+                served(adaptive, &mut |adaptive| {
+                    served(&LOADS[better], &mut |again| {
+                        self.turns(better, [in_place, parked, adaptive, again], turn)
+                    })
+                })
+            })
+        })
+    }
+
+    /// Each server in each place.
+    fn turns(
+        &mut self,
+        better: usize,
+        servers: [&AppServer; LOADS.len() + 1],
+        turn: impl Fn(&AppServer) -> Result<Sample, Failure>,
+    ) -> Result<(), Failure> {
+        for place in 0..TURNS as usize * servers.len() {
+            let variant = (place + place / servers.len()) % servers.len();
+            let sample = turn(servers[variant])?;
+            match self.samples.get_mut(variant) {
+                Some(samples) => samples.push(sample),
+                None => self.again.push((better, sample)),
+            }
+        }
+        Ok(())
+    }
+
+    fn rate_of(&self, sample: &Sample) -> f64 {
+        sample.value(self.per_second).unwrap_or_default()
     }
 
     /// A variant's median.
     fn rate(&self, variant: usize) -> f64 {
-        median(self.samples[variant].iter().filter_map(|sample| sample.value(self.per_second)))
+        median(self.samples[variant].iter().map(|sample| self.rate_of(sample)))
     }
 
-    /// The median of the rounds' ratios: the policy's by the better one of the others.
-    fn ratio(&self) -> f64 {
-        let rate = |variant: usize, round: usize| {
-            self.samples[variant].get(round).and_then(|sample| sample.value(self.per_second))
+    /// The median of the turns' ratios to a variant.
+    fn to(&self, samples: impl Iterator<Item = (usize, f64)>) -> f64 {
+        let ratio = |(turn, (variant, rate)): (usize, (usize, f64))| {
+            let other = self.samples[variant].get(turn)?;
+            Some(rate / self.rate_of(other).max(1.0))
         };
-        let rounds = 0..self.samples[ADAPTIVE].len();
-        median(rounds.filter_map(|round| {
-            let best = f64::max(rate(0, round)?, rate(1, round)?);
-            Some(rate(ADAPTIVE, round)? / best.max(1.0))
-        }))
+        median(samples.enumerate().filter_map(ratio))
+    }
+
+    /// The policy's to the better one of those without a choice.
+    fn ratio(&self) -> f64 {
+        let best = usize::from(self.rate(1) > self.rate(0));
+        self.to(self.samples[ADAPTIVE].iter().map(|sample| (best, self.rate_of(sample))))
+    }
+
+    /// Of one of those to itself.
+    fn floor(&self) -> f64 {
+        self.to(self.again.iter().map(|(variant, sample)| (*variant, self.rate_of(sample))))
+    }
+
+    /// Of a hundred calls, those that the policy gave to the device.
+    fn on_device(&self) -> f64 {
+        let values =
+            self.samples[ADAPTIVE].iter().filter_map(|sample| sample.value(self.on_device));
+        median(values)
     }
 
     fn errors(&self) -> u64 {
-        self.samples.iter().flatten().map(|sample| sample.errors).sum()
+        let again = self.again.iter().map(|(_, sample)| sample);
+        self.samples.iter().flatten().chain(again).map(|sample| sample.errors).sum()
     }
 }
 
@@ -91,10 +155,13 @@ fn object(bench: &Bench, rounds: u32, points: &[Point]) -> Value {
     let rounded = |value: f64| (value * 1e4).round() / 1e4;
     let mut params = bench.params(rounds);
     params.insert("in_place".to_owned(), json!("libdeflate"));
-    let ratios: Vec<f64> = points.iter().map(Point::ratio).collect();
-    let least = ratios.iter().copied().fold(f64::INFINITY, f64::min);
-    let most = ratios.iter().copied().fold(0.0, f64::max);
-    let middle = median(ratios.iter().copied());
+    let spread = |of: fn(&Point) -> f64| {
+        let ratios: Vec<f64> = points.iter().map(of).collect();
+        let least = rounded(ratios.iter().copied().fold(f64::INFINITY, f64::min));
+        let most = rounded(ratios.iter().copied().fold(0.0, f64::max));
+        let middle = rounded(median(ratios.into_iter()));
+        json!({"least": least, "median": middle, "most": most})
+    };
     let loads = points.iter().map(|point| {
         let mut object = Map::from_iter([
             ("bytes".to_owned(), json!(point.bytes)),
@@ -104,16 +171,17 @@ fn object(bench: &Bench, rounds: u32, points: &[Point]) -> Value {
             object.insert(format!("{}_per_second", mode.name), json!(point.rate(variant).round()));
         }
         object.insert("adaptive/best".to_owned(), json!(rounded(point.ratio())));
+        object.insert("best/best".to_owned(), json!(rounded(point.floor())));
+        object.insert("adaptive_on_device_percent".to_owned(), json!(rounded(point.on_device())));
         object.insert("errors".to_owned(), json!(point.errors()));
         Value::Object(object)
     });
     let loads: Vec<Value> = loads.collect();
-    let [least, middle, most] = [least, middle, most].map(rounded);
     json!({
         "bench": "device",
         "params": params,
         "variants": LOADS.map(|mode| json!({"name": mode.name, "what": mode.title})),
-        "ratios": {"adaptive/best": {"least": least, "median": middle, "most": most}},
+        "ratios": {"adaptive/best": spread(Point::ratio), "best/best": spread(Point::floor)},
         "loads": loads,
     })
 }
@@ -126,11 +194,17 @@ fn text(points: &[Point]) -> Result<String, Failure> {
     }
     let names = LOADS.iter().map(|mode| mode.name.to_owned());
     let head = ["bytes", "connections"].map(str::to_owned).into_iter().chain(names);
-    let mut rows = vec![head.chain(["adaptive/best".to_owned()]).collect::<Vec<_>>()];
+    let last = ["on device %", "adaptive/best", "floor"].map(str::to_owned);
+    let mut rows = vec![head.chain(last).collect::<Vec<_>>()];
     rows.extend(points.iter().map(|point| {
         let rates = (0..LOADS.len()).map(|variant| format!("{:.0}", point.rate(variant)));
         let of = [point.bytes, point.connections].map(|number| number.to_string());
-        of.into_iter().chain(rates).chain([format!("{:.3}", point.ratio())]).collect()
+        let ratios = [point.ratio(), point.floor()].map(|ratio| format!("{ratio:.3}"));
+        of.into_iter()
+            .chain(rates)
+            .chain([format!("{:.1}", point.on_device())])
+            .chain(ratios)
+            .collect()
     }));
     for line in table::aligned(&rows) {
         let _ = writeln!(text, "{line}");
@@ -143,15 +217,16 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_ratio_is_to_the_better_one_of_the_same_round() {
+    fn a_ratio_is_to_the_better_one_in_the_same_turn() {
         let load = Workload::loads().next().unwrap();
         let mut point = Point::new(&load);
         for (variant, rates) in
-            [[100.0, 50.0, 10.0], [50.0, 100.0, 20.0], [110.0, 90.0, 20.0]].iter().enumerate()
+            [[100.0, 50.0, 10.0], [50.0, 40.0, 20.0], [110.0, 50.0, 8.0]].iter().enumerate()
         {
             let sample = |rate: &f64| Sample::default().with(point.per_second, *rate);
             point.samples[variant] = rates.iter().map(sample).collect();
         }
-        assert_eq!((point.ratio(), point.rate(0)), (1.0, 50.0));
+        point.again = vec![(0, Sample::default().with(point.per_second, 95.0))];
+        assert_eq!((point.ratio(), point.floor(), point.rate(0)), (1.0, 0.95, 50.0));
     }
 }

@@ -1,6 +1,7 @@
 //! Each rule by itself. What they come to together: `tests/policy`.
 
 use super::*;
+use crate::cost::FIRST;
 
 const KIND: usize = 1;
 
@@ -31,7 +32,12 @@ const ALONE: Seen = Seen {
     slept: 0,
 };
 
-/// A job of which all is as `times` say: set-up and the engine's time, in microseconds.
+/// Jobs of which all is as `times` say (set-up and the engine's time, in microseconds), the first ones of all.
+fn jobs(policy: &mut Policy, asked: &Asked, times: (u64, u64), waits: bool) {
+    (0..FIRST).for_each(|_| job(policy, asked, times, waits));
+}
+
+/// One more.
 fn job(policy: &mut Policy, asked: &Asked, times: (u64, u64), waits: bool) {
     policy.submitted(7, asked, &ALONE, (0, times.0 * 1000), waits);
     policy.answered(7, times.1 * 1000, true);
@@ -77,7 +83,7 @@ fn who_gathers_gets_what_parks_however_much_it_has() {
 fn batch_is_in_place_while_the_engine_has_enough_to_do() {
     let (mut policy, call) = (by_time(1), asked(8192, Class::Batch));
     policy.took(KIND, call.size, micros(20));
-    job(&mut policy, &call, (1, 9), false);
+    jobs(&mut policy, &call, (1, 9), false);
     let at = |policy: &mut Policy, depth, parallel, has_own_cpus| {
         policy.choose(&call, &Seen { depth, parallel, has_own_cpus, ..ALONE })
     };
@@ -96,8 +102,8 @@ fn what_is_out_counts_by_its_own_time() {
     let (mut policy, call) = (by_time(1), asked(8192, Class::Batch));
     let large = asked(1 << 20, Class::Batch);
     policy.took(KIND, call.size, micros(20));
-    job(&mut policy, &call, (1, 9), false);
-    job(&mut policy, &large, (1, 1000), false);
+    jobs(&mut policy, &call, (1, 9), false);
+    jobs(&mut policy, &large, (1, 1000), false);
     policy.submitted(8, &large, &ALONE, (0, 1), false);
     let busy = Seen { depth: 1, ..ALONE };
     assert_eq!(policy.choose(&call, &busy), Choice::InPlace(Why::Load));
@@ -110,7 +116,7 @@ fn what_is_out_counts_by_its_own_time() {
 fn an_idle_thread_does_itself_what_the_engine_would_do_later() {
     let (mut policy, call) = (by_time(1), asked(8192, Class::Batch));
     policy.took(KIND, call.size, micros(20));
-    job(&mut policy, &call, (1, 30), false);
+    jobs(&mut policy, &call, (1, 30), false);
     assert_eq!(policy.choose(&call, &Seen { waiting: 1, ..ALONE }), Choice::Park);
     assert_eq!(policy.choose(&call, &ALONE), Choice::InPlace(Why::Class));
     assert_eq!(policy.choose(&call, &Seen { has_own_cpus: false, ..ALONE }), Choice::Park);
@@ -120,7 +126,7 @@ fn an_idle_thread_does_itself_what_the_engine_would_do_later() {
 fn what_takes_longer_to_hand_over_is_small_until_a_try_shows_otherwise() {
     let (mut policy, call) = (by_time(1), asked(8192, Class::Batch));
     policy.took(KIND, call.size, micros(20));
-    job(&mut policy, &call, (400, 500), false);
+    jobs(&mut policy, &call, (400, 500), false);
     let mut tries = 0;
     for place in 0.. {
         match policy.choose(&call, &ALONE) {
@@ -129,7 +135,10 @@ fn what_takes_longer_to_hand_over_is_small_until_a_try_shows_otherwise() {
                 tries += 1;
                 job(&mut policy, &call, (1, 9), false);
             }
-            choice => assert_eq!(choice, Choice::InPlace(Why::Small)),
+            choice => {
+                assert_eq!(choice, Choice::InPlace(Why::Small));
+                policy.took(KIND, call.size, micros(20));
+            }
         }
         assert!(place < 32, "{tries} tries");
     }
@@ -140,7 +149,7 @@ fn what_takes_longer_to_hand_over_is_small_until_a_try_shows_otherwise() {
 fn a_try_in_vain_doubles_the_time_to_the_next() {
     let (mut policy, call) = (by_time(1), asked(8192, Class::Batch));
     policy.took(KIND, call.size, micros(20));
-    job(&mut policy, &call, (400, 500), false);
+    jobs(&mut policy, &call, (400, 500), false);
     let mut apart = Vec::new();
     let mut since = 0;
     for _ in 0..40_000 {
@@ -160,7 +169,7 @@ fn a_try_in_vain_doubles_the_time_to_the_next() {
 fn one_interruption_is_not_what_the_engine_takes() {
     let (mut policy, call) = (by_time(1), asked(8192, Class::Batch));
     policy.took(KIND, call.size, micros(500));
-    job(&mut policy, &call, (1, 40), false);
+    jobs(&mut policy, &call, (1, 40), false);
     job(&mut policy, &call, (20_000, 40_000), false);
     assert_eq!(policy.choose(&call, &ALONE), Choice::Park);
     for _ in 0..9 {
@@ -201,12 +210,69 @@ fn what_a_call_takes_in_place_is_looked_at_now_and_then() {
     let mut until = |most: usize| {
         (0..most).position(|_| policy.choose(&call, &ALONE) == Choice::InPlace(Why::Unknown))
     };
-    assert_eq!((until(100), until(100)), (Some(16), Some(16)));
+    // Every other one is parked; twice as many each time.
+    let apart = [(); 13].map(|()| until(40_000).unwrap());
+    assert_eq!(apart[..5], [16, 32, 64, 128, 256]);
+    assert_eq!(apart[10..], [16_384, 32_768, 32_768]);
+    // It begins again with what is seen.
+    assert_eq!(until(100), None);
     policy.took(KIND, call.size, micros(20));
-    let mut until = |most: usize| {
-        (0..most).position(|_| policy.choose(&call, &ALONE) == Choice::InPlace(Why::Unknown))
+    assert!((0..32_768).all(|_| policy.choose(&call, &ALONE) == Choice::Park));
+}
+
+#[test]
+fn what_no_queue_would_change_is_clear_but_for_one_call_in_eight() {
+    let (mut policy, call) = (by_time(1), asked(8192, Class::Batch));
+    let clear = |policy: &mut Policy, call: &Asked, out, waiting| {
+        (0..16).filter(|_| policy.is_clear(call, out, waiting, 1)).count()
     };
-    assert_eq!((until(100), until(40_000)), (None, Some(32_768 - 100)));
+    assert_eq!(clear(&mut policy, &call, 0, 0), 0);
+    policy.took(KIND, call.size, micros(40));
+    assert_eq!(clear(&mut policy, &call, 0, 0), 0);
+    jobs(&mut policy, &call, (1, 9), false);
+    // One takes 9 us and a park; so do those before it. Others whose events wait lose 2 each.
+    assert_eq!(clear(&mut policy, &call, 3, 1), 14);
+    assert_eq!(clear(&mut policy, &call, 3, 2), 0);
+    assert_eq!(clear(&mut policy, &call, 4, 0), 0);
+    assert_eq!(clear(&mut policy, &asked(8192, Class::Latency), 0, 0), 0);
+    // What it takes in place is looked at all the same.
+    let asks = |policy: &mut Policy| {
+        !policy.is_clear(&call, 0, 1, 1)
+            && policy.choose(&call, &Seen { waiting: 1, ..ALONE }) == Choice::InPlace(Why::Unknown)
+    };
+    assert!((0..64).any(|_| asks(&mut policy)));
+}
+
+#[test]
+fn the_first_jobs_are_parked_whatever_they_take() {
+    let (mut policy, call) = (by_time(1), asked(8192, Class::Batch));
+    policy.took(KIND, call.size, micros(20));
+    for _ in 1..FIRST {
+        job(&mut policy, &call, (5000, 9000), false);
+        assert_eq!(policy.choose(&call, &ALONE), Choice::Park);
+    }
+    job(&mut policy, &call, (1, 9), false);
+    assert_eq!(policy.choose(&call, &ALONE), Choice::Park);
+}
+
+#[test]
+fn a_job_that_is_alone_is_held_against_what_a_park_takes_with_sleep_and_waking() {
+    let (mut policy, call) = (by_time(1), asked(8192, Class::Batch));
+    policy.took(KIND, call.size, micros(20));
+    jobs(&mut policy, &call, (1, 5), false);
+    assert_eq!(policy.choose(&call, &ALONE), Choice::Park);
+    // Now and then it is done at once; mostly the thread has slept, and wakes late.
+    for took in [40, 40, 40, 14].repeat(20) {
+        policy.submitted(7, &call, &ALONE, (0, 1000), false);
+        policy.looked(took * 1000);
+        policy.answered(7, took * 1000, true);
+    }
+    policy.looked(0);
+    // One is tried: the last was quicker than was thought.
+    let choices = [(); 2].map(|()| policy.choose(&call, &ALONE));
+    assert_eq!(choices, [Choice::Park, Choice::InPlace(Why::Class)]);
+    let busy = Seen { waiting: 1, ..ALONE };
+    assert_eq!(policy.choose(&call, &busy), Choice::Park);
 }
 
 #[test]
@@ -222,7 +288,7 @@ fn a_job_that_was_not_done_teaches_nothing_and_is_no_longer_out() {
 #[test]
 fn a_job_that_waited_shares_its_time_with_those_before_it() {
     let (mut policy, call) = (by_time(1), asked(8192, Class::Batch));
-    job(&mut policy, &call, (1, 10), false);
+    jobs(&mut policy, &call, (1, 10), false);
     let behind = Seen { depth: 4, ..ALONE };
     policy.submitted(1, &call, &behind, (0, 1000), false);
     policy.answered(1, 50_000, true);

@@ -5,20 +5,19 @@ use crate::cost::{CLASSES, Size};
 /// So many calls are kept from the engine in a row until one is tried, the first time and at most; each try
 /// in vain doubles it.
 const STEPS: (u16, u16) = (16, 8192);
-/// After so many jobs of which nothing was learnt, a call is made in place: where it is not known what that takes,
-/// and where it is.
+/// After so many jobs of which nothing was learnt a call is made in place, the first time and at most; each doubles it.
 const STALE: (u16, u16) = (16, 32_768);
 
 #[derive(Debug, Clone, Copy)]
 struct Try {
     left: u16,
     step: u16,
-    /// Calls since it was last seen what one takes in place.
+    /// Calls since it was last seen what one takes in place, and how many there may be.
     unseen: u16,
-    is_known: bool,
+    stale: u16,
 }
 
-const FRESH: Try = Try { left: STEPS.0, step: STEPS.0, unseen: 0, is_known: false };
+const FRESH: Try = Try { left: STEPS.0, step: STEPS.0, unseen: 0, stale: STALE.0 };
 
 /// For each kind and size.
 #[derive(Debug)]
@@ -32,7 +31,7 @@ impl Tries {
     /// A call was made in place, or where it takes as long.
     pub(super) fn known(&mut self, kind: usize, size: Size) {
         if let Some(of) = self.of(kind, size) {
-            (of.unseen, of.is_known) = (0, true);
+            of.unseen = 0;
         }
     }
 
@@ -40,12 +39,20 @@ impl Tries {
     pub(super) fn is_stale(&mut self, kind: usize, size: Size) -> bool {
         self.of(kind, size).is_some_and(|of| {
             of.unseen = of.unseen.saturating_add(1);
-            let most = if of.is_known { STALE.1 } else { STALE.0 };
-            let is_stale = of.unseen > most;
+            let is_stale = of.unseen > of.stale;
             if is_stale {
-                of.unseen = 0;
+                (of.unseen, of.stale) = (0, of.stale.saturating_mul(2).min(STALE.1));
             }
             is_stale
+        })
+    }
+
+    /// One more call of which nothing is learnt; or is it time to look at what it takes in place?
+    pub(super) fn may_pass(&mut self, kind: usize, size: Size) -> bool {
+        self.of(kind, size).is_some_and(|of| {
+            let may_pass = of.unseen < of.stale;
+            of.unseen += u16::from(may_pass);
+            may_pass
         })
     }
 

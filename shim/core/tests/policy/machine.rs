@@ -94,7 +94,8 @@ impl Outcome {
 
 /// Who says where a call is made, and is told what comes of it.
 pub(crate) trait Chooses {
-    fn choose(&mut self, size: u32, seen: &Seen) -> Choice;
+    /// Jobs that are `out` may be done, and not answered.
+    fn choose(&mut self, size: u32, seen: &Seen, out: usize) -> Choice;
     fn took(&mut self, _size: u32, _ns: u64) {}
     fn submitted(
         &mut self,
@@ -118,7 +119,7 @@ pub(crate) enum Fixed {
 }
 
 impl Chooses for Fixed {
-    fn choose(&mut self, _: u32, _: &Seen) -> Choice {
+    fn choose(&mut self, _: u32, _: &Seen, _: usize) -> Choice {
         match self {
             Self::InPlace => Choice::InPlace(interlude_core::policy::Why::Small),
             Self::Park => Choice::Park,
@@ -131,13 +132,15 @@ impl Chooses for Fixed {
 pub(crate) struct Policed {
     policy: Policy,
     class: Class,
+    /// It was clear at a glance where the latest call is made.
+    is_clear: bool,
 }
 
 impl Policed {
     pub(crate) fn new(class: Class) -> Self {
         // No call is too small by itself.
         let terms = Terms { least: Duration::from_nanos(1), ..Terms::default() };
-        Self { policy: Policy::new(vec![terms], true), class }
+        Self { policy: Policy::new(vec![terms], true), class, is_clear: false }
     }
 
     fn asked(&self, size: u32) -> Asked {
@@ -147,8 +150,10 @@ impl Policed {
 }
 
 impl Chooses for Policed {
-    fn choose(&mut self, size: u32, seen: &Seen) -> Choice {
-        self.policy.choose(&self.asked(size), seen)
+    fn choose(&mut self, size: u32, seen: &Seen, out: usize) -> Choice {
+        let asked = self.asked(size);
+        self.is_clear = self.policy.is_clear(&asked, out, seen.waiting, seen.parallel);
+        if self.is_clear { Choice::Park } else { self.policy.choose(&asked, seen) }
     }
 
     fn took(&mut self, size: u32, ns: u64) {
@@ -156,7 +161,9 @@ impl Chooses for Policed {
     }
 
     fn submitted(&mut self, ticket: u64, size: u32, seen: &Seen, times: (u64, u64), waits: bool) {
-        self.policy.submitted(ticket, &self.asked(size), seen, times, waits);
+        if !self.is_clear {
+            self.policy.submitted(ticket, &self.asked(size), seen, times, waits);
+        }
     }
 
     fn answered(&mut self, ticket: u64, now: u64) {
@@ -278,7 +285,7 @@ impl Run<'_> {
             now: self.now,
             slept: self.slept,
         };
-        match chooses.choose(size, &seen) {
+        match chooses.choose(size, &seen, self.device.len()) {
             Choice::InPlace(_) => self.in_place(connection, size, chooses),
             _ if seen.depth >= machine.device.queue => {
                 self.outcome.refused += 1;
