@@ -384,7 +384,10 @@ impl Policy {
     ) {
         let Asked { kind, size, .. } = *asked;
         let setup = Duration::from_nanos(now.saturating_sub(since));
-        learn(&mut self.setups, &mut self.tries, (kind, size), setup);
+        let was_in_the_way = self.setups.estimate(kind, size) >= self.costs.estimate(kind, size);
+        if learn(&mut self.setups, (kind, size), setup) && was_in_the_way {
+            self.tries.improves(kind, size);
+        }
         let wait = wait(self.between(asked, seen), seen);
         let service = self.service(kind, size);
         let is_alone = is_alone(seen);
@@ -403,10 +406,14 @@ impl Policy {
             known.map_or(most, |known| known.clamp(least.min(most), most))
         };
         let time = seen(learnt, Flight::service_by);
-        learn(learnt, &mut self.tries, of, time);
+        let mut improves = learn(learnt, of, time);
         if flight.is_alone && !flight.waits {
+            // By that it is told whether the next one is parked.
             let time = seen(&self.alone, Flight::elapsed);
-            average(&mut self.alone, &mut self.tries, of, time);
+            improves = average(&mut self.alone, of, time);
+        }
+        if improves {
+            self.tries.improves(flight.kind, flight.size);
         }
     }
 
@@ -472,23 +479,19 @@ fn nanos(time: Duration) -> u64 {
     u64::try_from(time.as_nanos()).unwrap_or(u64::MAX)
 }
 
-/// A time of the engine's. One that is much less than was thought is looked at again soon; one that is much more may be
-/// an interruption's, and does not count for more than so many times as much.
-fn learn(times: &mut Costs, tries: &mut Tries, (kind, size): (usize, Size), time: Duration) {
+/// A time of the engine's. True if it is much less than was thought; one that is much more may be an interruption's,
+/// and does not count for more than so many times as much.
+fn learn(times: &mut Costs, (kind, size): (usize, Size), time: Duration) -> bool {
     let before = times.estimate(kind, size);
-    if before.is_some_and(|before| time < before * 3 / 4) {
-        tries.improves(kind, size);
-    }
     times.took(kind, size, at_most(before, time));
+    before.is_some_and(|before| time < before * 3 / 4)
 }
 
 /// The same of an average, which some are always below.
-fn average(times: &mut Costs, tries: &mut Tries, (kind, size): (usize, Size), time: Duration) {
+fn average(times: &mut Costs, (kind, size): (usize, Size), time: Duration) -> bool {
     let before = times.estimate(kind, size);
-    if before.is_some_and(|before| time < before / 4) {
-        tries.improves(kind, size);
-    }
     times.took_on_average(kind, size, at_most(before, time));
+    before.is_some_and(|before| time < before / 4)
 }
 
 fn at_most(before: Option<Duration>, time: Duration) -> Duration {
