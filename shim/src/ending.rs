@@ -1,63 +1,84 @@
 //! The process ends by `exit`: its libraries clean up after themselves while threads still run.
 //!
 //! No helper may be inside one of them by then, so they are ended first. Nor may a loop of another
-//! thread go on with parked coroutines, once `exit` has begun: without Interlude it would have been
-//! through with their events, and idle. So a loop says when it has somebody parked and does not
-//! sleep, `exit` waits for those that do to come by, and they stand still there.
+//! thread go on with parked coroutines: without Interlude it would have been through with their
+//! events, and idle. So `exit` waits until nobody is parked on others, and no job is waited for; loops
+//! let those end that are, and begin with nothing new meanwhile. Where that takes longer than an
+//! engine may, `exit` itself may keep them from it (by a lock of its caller's): then it goes on, and
+//! they stand still where they are.
 //!
 //! ```text
-//! loop     goes_on: AT_WORK + 1, then is it ending? ---- stands still until the process is gone
-//! exit     it is ending, then AT_WORK = 0? ------------- helpers end, the handlers of libraries
+//! loop     works: AT_WORK + 1, then ENDS? ---- drains; new since ENDS, or STANDING: stands still
+//! exit     ENDS, then AT_WORK = 0? ----------- or STANDING; helpers end, the handlers of libraries
 //! ```
-//!
-//! Both only for a while: whoever `exit` waits for may wait for a lock of its caller's, and a handler
-//! of `exit` may wait for the thread of a loop.
 
 use std::sync::Once;
-use std::sync::atomic::{AtomicI32, AtomicI64, AtomicUsize, Ordering};
+use std::sync::atomic::{AtomicI32, AtomicU8, AtomicU32, AtomicUsize, Ordering};
 use std::time::Duration;
 
 use crate::thread::{self, Thread};
-use crate::{clocks, context, hook, log};
+use crate::{clocks, context, hook, log, start};
 
-/// How long `exit` waits for loops, in nanoseconds.
-const PATIENCE: i64 = 1_000_000_000;
-/// How long loops stand still, in nanoseconds: libraries clean up in less.
-const STANDSTILL: i64 = 3_000_000_000;
-
+/// How long `exit` waits for loops beyond the time that an engine has for a job, and at most.
+const GRACE: Duration = Duration::from_millis(500);
+const PATIENCE: Duration = Duration::from_secs(5);
+/// How long loops stand still: a handler of `exit` may wait for the thread of one.
+const STANDSTILL: Duration = Duration::from_secs(60);
 /// How often `exit` looks.
 const GLANCE: Duration = Duration::from_micros(100);
 
-/// Threads that have somebody parked, and whose loops do not sleep.
+/// The process lives.
+const LIVES: u8 = 0;
+/// `exit` waits for the loops of other threads,
+const ENDS: u8 = 1;
+/// and no longer.
+const STANDING: u8 = 2;
+
+static STATE: AtomicU8 = AtomicU8::new(LIVES);
+/// Threads on which somebody is parked, or which wait for a job.
 static AT_WORK: AtomicUsize = AtomicUsize::new(0);
-/// When loops go on even so, by the monotonic clock; 0 before `exit`.
-static GOES_ON_AT: AtomicI64 = AtomicI64::new(0);
+/// The process whose threads these are.
+static PROCESS: AtomicU32 = AtomicU32::new(0);
 /// The thread that has called `exit`.
 static ENDED_BY: AtomicI32 = AtomicI32::new(0);
 
-/// Before anything can be parked, or a helper starts. That is later than OpenSSL's own handler of
-/// `exit` is registered, so ours runs before it.
+/// Before anything can be parked, or a helper starts.
 pub(crate) fn prepare() {
     static ONCE: Once = Once::new();
-    ONCE.call_once(|| {
-        // SAFETY: a function of this library, which is never unloaded. Without room for it, the end
-        // of the process cuts off whoever is at work, as it does any thread.
-        let _ = unsafe { libc::atexit(at_exit) };
-    });
+    ONCE.call_once(register);
 }
 
-/// The loop of `thread`, on which somebody is parked, is about to go on.
+/// A library that cleans up after itself at `exit` is in use from now on: ours has to come before that.
+#[cold]
+pub(crate) fn register() {
+    PROCESS.store(std::process::id(), Ordering::Relaxed);
+    // SAFETY: a function of this library, which is never unloaded. Without room for it, the end of the
+    // process cuts off whoever is at work, as it does any thread.
+    let _ = unsafe { libc::atexit(at_exit) };
+}
+
+/// Has `exit` begun? Then nothing more is parked.
 #[inline]
-pub(crate) fn goes_on(thread: &Thread) {
-    if !thread.at_work.replace(true) {
+pub(crate) fn has_begun() -> bool {
+    STATE.load(Ordering::Relaxed) != LIVES
+}
+
+/// Somebody is parked on `thread`, or it waits for a job.
+#[inline]
+pub(crate) fn works(thread: &Thread) {
+    let is_new = !thread.at_work.replace(true);
+    if is_new {
         AT_WORK.fetch_add(1, Ordering::SeqCst);
     }
-    if GOES_ON_AT.load(Ordering::SeqCst) != 0 {
-        stand_still(thread);
+    // Who begins only now may not have been waited for.
+    match STATE.load(Ordering::SeqCst) {
+        LIVES => {}
+        ENDS if !is_new => {}
+        _ => stand_still(thread),
     }
 }
 
-/// It sleeps, or nobody is parked on it any more.
+/// Nobody is parked on it any more, and it waits for no job.
 #[inline]
 pub(crate) fn rests(thread: &Thread) {
     if thread.at_work.replace(false) {
@@ -67,8 +88,9 @@ pub(crate) fn rests(thread: &Thread) {
 
 /// In a child after fork: the other threads are the parent's.
 pub(crate) fn after_fork() {
+    PROCESS.store(std::process::id(), Ordering::Relaxed);
     AT_WORK.store(0, Ordering::SeqCst);
-    GOES_ON_AT.store(0, Ordering::SeqCst);
+    STATE.store(LIVES, Ordering::SeqCst);
 }
 
 #[cold]
@@ -78,15 +100,17 @@ fn stand_still(thread: &Thread) {
         return;
     }
     rests(thread);
-    while let Some(left) = left_until(GOES_ON_AT.load(Ordering::Relaxed)) {
-        std::thread::sleep(left);
-    }
+    std::thread::sleep(STANDSTILL);
+    STATE.store(ENDS, Ordering::SeqCst);
     thread.at_work.set(true);
     AT_WORK.fetch_add(1, Ordering::SeqCst);
 }
 
 extern "C" fn at_exit() {
     hook::guarded(|| {
+        if STATE.load(Ordering::Relaxed) != LIVES {
+            return;
+        }
         let parked = context::thread().map_or(0, |thread| thread.parked.get());
         if parked > 0 {
             // A server that calls `exit` in the midst of an event does not know of them.
@@ -94,24 +118,29 @@ extern "C" fn at_exit() {
                 "exit beside {parked} parked coroutines: what they were at is lost"
             ));
         }
-        wait_for_others();
+        // A child of a fork that went by our hooks knows nothing of its threads.
+        if PROCESS.load(Ordering::Relaxed) == std::process::id() {
+            wait_for_others();
+        }
         thread::stop_helpers();
     });
 }
 
 fn wait_for_others() {
+    let deadline = start::settings().map_or(0, |settings| settings.jobs.deadline_ms);
+    let patience = (Duration::from_millis(deadline.into()) + GRACE).min(PATIENCE);
+    let until = clocks::now() + i64::try_from(patience.as_nanos()).unwrap_or(0);
     let own = usize::from(context::thread().is_some_and(|thread| thread.at_work.get()));
-    let now = clocks::now();
     ENDED_BY.store(this_thread(), Ordering::Relaxed);
-    GOES_ON_AT.store(now + STANDSTILL, Ordering::SeqCst);
-    while AT_WORK.load(Ordering::SeqCst) > own && left_until(now + PATIENCE).is_some() {
+    STATE.store(ENDS, Ordering::SeqCst);
+    while AT_WORK.load(Ordering::SeqCst) > own {
+        if clocks::now() >= until {
+            STATE.store(STANDING, Ordering::SeqCst);
+            log::line(format_args!("exit beside the loops of other threads, which stand still"));
+            break;
+        }
         std::thread::sleep(GLANCE);
     }
-}
-
-fn left_until(then: i64) -> Option<Duration> {
-    let left = u64::try_from(then - clocks::now()).ok().filter(|left| *left > 0);
-    left.map(Duration::from_nanos)
 }
 
 fn this_thread() -> i32 {

@@ -8,7 +8,7 @@ use std::ffi::{CStr, CString, c_char, c_int, c_uint, c_ulong, c_void};
 use std::sync::OnceLock;
 use std::sync::atomic::{AtomicBool, Ordering};
 
-use crate::original;
+use crate::{ending, original};
 
 const ENTRIES: usize = 16;
 
@@ -61,9 +61,22 @@ static IN_USE: AtomicBool = AtomicBool::new(false);
 /// The server calls OpenSSL: from now on there are errors to be kept apart.
 #[inline]
 pub(crate) fn in_use() {
-    if !IN_USE.load(Ordering::Relaxed) {
-        IN_USE.store(true, Ordering::Relaxed);
+    if !IN_USE.load(Ordering::Relaxed) && !IN_USE.swap(true, Ordering::Relaxed) {
+        // It has initialised itself by now.
+        ending::register();
     }
+}
+
+/// Is it OpenSSL 3 that the server uses?
+pub(crate) fn is_openssl_3() -> bool {
+    static IS: OnceLock<bool> = OnceLock::new();
+    *IS.get_or_init(|| {
+        let version = original::find(c"OpenSSL_version_num");
+        // SAFETY: `unsigned long OpenSSL_version_num(void)`, OpenSSL 1.1 and later.
+        let version = (!version.is_null()).then(|| unsafe { symbol::<Peek>(version) });
+        // SAFETY: no preconditions.
+        version.is_some_and(|version| unsafe { version() } >> 28 == 3)
+    })
 }
 
 /// The functions, once OpenSSL is in use.
@@ -76,14 +89,7 @@ fn functions() -> Option<&'static Functions> {
 }
 
 fn load() -> Option<Functions> {
-    let version = original::find(c"OpenSSL_version_num");
-    if version.is_null() {
-        return None;
-    }
-    // SAFETY: `unsigned long OpenSSL_version_num(void)`, OpenSSL 1.1 and later.
-    let version = unsafe { symbol::<Peek>(version) };
-    // SAFETY: no preconditions.
-    if unsafe { version() } >> 28 != 3 {
+    if !is_openssl_3() {
         return None;
     }
     let find = |name: &CStr| {

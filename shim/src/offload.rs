@@ -25,6 +25,7 @@ use crate::cancel::NotCancelled;
 use crate::clocks;
 use crate::context;
 use crate::counters::{Counter, JobEvent, count, count_job};
+use crate::ending;
 use crate::fail;
 use crate::hook;
 use crate::original;
@@ -135,6 +136,9 @@ fn choose(load: Load) -> Result<(&'static Thread, bool, Option<Seen>), Bypass> {
     let thread = context::thread().ok_or(Bypass::NoLoop)?;
     if context::is_stopped() {
         return Err(Bypass::Panicked);
+    }
+    if ending::has_begun() {
+        return Err(Bypass::WindingDown);
     }
     let jobs = &thread.settings.jobs;
     let wanted = match kind {
@@ -362,9 +366,10 @@ enum Way {
 /// Gives a job to the engine and waits until it is done, or will not be done.
 fn run(thread: &'static Thread, job: Job, load: Load) -> Way {
     let (kind, ticket) = (job.kind, job.ticket);
-    let chosen = clocks::instant(load.seen.map_or_else(now, |seen| seen.now));
+    // Whoever had to wait since it was chosen has done so for others.
+    let begun = now();
     let submitted = thread.with_engine(|engine| {
-        let submitted = engine.submit(job, chosen);
+        let submitted = engine.submit(job, clocks::instant(begun));
         (submitted, engine.capabilities())
     });
     let Some((submitted, capabilities)) = submitted else { return Way::Refused };
@@ -376,7 +381,7 @@ fn run(thread: &'static Thread, job: Job, load: Load) -> Way {
     }
     count_job(kind, JobEvent::Submitted, 1);
     if let Some(seen) = load.seen {
-        let (asked, times) = (load.asked(Class::default()), (seen.now, now()));
+        let (asked, times) = (load.asked(Class::default()), (begun, now()));
         thread.policy.borrow_mut().submitted(ticket.0, &asked, &seen, times, load.waits);
     }
     fail::point("job.submitted");

@@ -80,7 +80,7 @@ pub(crate) struct Thread {
     pub(crate) drains: Cell<bool>,
     /// How many coroutines are parked; a signal handler may ask.
     pub(crate) parked: Cell<usize>,
-    /// Has its loop somebody parked, and does not sleep?
+    /// Has it somebody parked, or does it wait for a job?
     pub(crate) at_work: Cell<bool>,
     /// Signals kept back meanwhile.
     pub(crate) signals: Pending,

@@ -56,9 +56,6 @@ const MARGIN: (u32, u32) = (64, 64 * 64);
 /// At most so many times what was thought is believed at once.
 const OUTLIER: u32 = 16;
 
-/// One in so many calls is looked at closely that need not be, so that what it goes by is learnt.
-const LOOKED_AT: u32 = 8;
-
 /// What matters of a call.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub enum Class {
@@ -169,8 +166,6 @@ pub struct Policy {
     /// was found without; in parts of [`MARGIN`]`.0`.
     margin: u32,
     leisure: Leisure,
-    /// Calls of which it was clear at a glance where they are made, since one was looked at closely.
-    glances: u32,
 }
 
 impl Policy {
@@ -191,7 +186,6 @@ impl Policy {
             tries: Tries::new(kinds),
             margin: MARGIN.0,
             leisure: Leisure::default(),
-            glances: 0,
         }
     }
 
@@ -242,8 +236,7 @@ impl Policy {
     /// job. Of an engine whose jobs are all of this thread, and with CPUs of its own.
     pub fn is_clear(&mut self, asked: &Asked, out: usize, waiting: usize, parallel: usize) -> bool {
         let Asked { kind, size, class, .. } = *asked;
-        if class != Class::Batch || !self.looks_at_load(kind) || self.glances + 1 >= LOOKED_AT {
-            self.glances = 0;
+        if class != Class::Batch || !self.looks_at_load(kind) {
             return false;
         }
         let Some(inline) = self.costs.estimate(kind, size).filter(|_| self.is_sure(kind, size))
@@ -252,10 +245,7 @@ impl Policy {
         };
         let most = Seen { depth: out, parallel, waiting, ..Seen::default() };
         let parked = self.parked(asked, &most);
-        let is_clear =
-            parked.setup < inline && parked.delays <= inline && self.tries.may_pass(kind, size);
-        self.glances += u32::from(is_clear);
-        is_clear
+        parked.setup < inline && parked.delays <= inline && self.tries.may_pass(kind, size)
     }
 
     /// Where a call is made that is not small.

@@ -4,7 +4,7 @@
 //!
 //! Here the same description is read once (`layout`), and the numbers and strings that a session has are
 //! written as it says (`der`). What the description or a session has beyond those (a client's certificate)
-//! is libcrypto's. The first encoding and every 256th are libcrypto's, and compared, and so are lengths that
+//! is libcrypto's. The first encodings and every 256th are libcrypto's, and compared, and so are lengths that
 //! are asked for; one difference, and libcrypto does them all.
 //!
 //! Must not: keep anything of a session. An encoding has its secret, and goes where the caller wants it.
@@ -27,9 +27,29 @@ use layout::Elements;
 
 /// One call of so many is compared, of those that ask for a length, and of those that encode.
 const LOOK: u32 = 256;
-static LENGTHS: AtomicU32 = AtomicU32::new(0);
-static ENCODINGS: AtomicU32 = AtomicU32::new(0);
+static LENGTHS: Compared = Compared::new();
+static ENCODINGS: Compared = Compared::new();
 static DISTRUSTED: AtomicBool = AtomicBool::new(false);
+
+/// Calls of one sort.
+struct Compared {
+    calls: AtomicU32,
+    /// Was one as libcrypto's?
+    is_proved: AtomicBool,
+}
+
+impl Compared {
+    const fn new() -> Self {
+        Self { calls: AtomicU32::new(0), is_proved: AtomicBool::new(false) }
+    }
+
+    /// Is this one libcrypto's? All of them are until one of each sort was compared.
+    fn is_libcryptos(&self) -> bool {
+        let is_chosen = self.calls.fetch_add(1, Ordering::Relaxed).is_multiple_of(LOOK);
+        let is_proved = |of: &Self| of.is_proved.load(Ordering::Relaxed);
+        is_chosen || !is_proved(&LENGTHS) || !is_proved(&ENCODINGS)
+    }
+}
 
 /// `ASN1_item_i2d`.
 pub(crate) fn encode(
@@ -54,10 +74,10 @@ pub(crate) fn encode(
         return Outcome::PassThrough(Bypass::Foreign);
     };
     if out.is_null() {
-        if LENGTHS.fetch_add(1, Ordering::Relaxed).is_multiple_of(LOOK) {
+        if LENGTHS.is_libcryptos() {
             // SAFETY: the caller's own arguments.
             let theirs = call.made(unsafe { (call.original)(value, out, item) });
-            judge(theirs == result && !fail::spoils("session_encoding.length"));
+            judge(&LENGTHS, theirs == result && !fail::spoils("session_encoding.length"));
             return Outcome::Handled(theirs);
         }
         return Outcome::Handled(call.made(result));
@@ -68,12 +88,13 @@ pub(crate) fn encode(
         // Where it is to be allocated, by libcrypto's allocator.
         return Outcome::PassThrough(Bypass::Observed);
     }
-    if ENCODINGS.fetch_add(1, Ordering::Relaxed).is_multiple_of(LOOK) {
+    if ENCODINGS.is_libcryptos() {
         // SAFETY: the caller's own arguments.
         let theirs = call.made(unsafe { (call.original)(value, out, item) });
         let written = usize::try_from(theirs).unwrap_or(0);
         // SAFETY: so many bytes have just been written there.
-        judge(is_same(elements, len, unsafe { std::slice::from_raw_parts(place, written) }));
+        let theirs_written = unsafe { std::slice::from_raw_parts(place, written) };
+        judge(&ENCODINGS, is_same(elements, len, theirs_written));
         return Outcome::Handled(theirs);
     }
     // SAFETY: the API's contract: as much room as the encoding takes, which is what it was compared for.
@@ -109,9 +130,10 @@ fn is_same(elements: &[Option<Element<'_>>], len: usize, theirs: &[u8]) -> bool 
 
 /// An encoding or its length was compared with libcrypto's. If it is another, that is the end of it.
 #[cold]
-fn judge(is_same: bool) {
+fn judge(sort: &Compared, is_same: bool) {
     count(Counter::SessionEncodingCompared);
     if is_same {
+        sort.is_proved.store(true, Ordering::Relaxed);
         return;
     }
     count(Counter::SessionEncodingWrong);

@@ -8,10 +8,10 @@ use interlude_core::policy::{Asked, Seen};
 use interlude_offload::{Capabilities, Completion, Engine, Guard, Outcome, Reason, Tally, Ticket};
 use interlude_settings::EngineName;
 
-use crate::clocks;
 use crate::counters::{Counter, count_by, count_pass, count_run};
 use crate::hook;
 use crate::thread::Thread;
+use crate::{clocks, ending};
 
 /// Completions that are taken at once by who waits for one.
 const POLL_MAX: usize = 64;
@@ -85,6 +85,7 @@ pub(super) fn wait(
 ) -> bool {
     // A lock that had to be waited for leaves its trace there.
     let errno = hook::errno();
+    ending::works(thread);
     let own = loop {
         let is_news = {
             // At once where the scheduler looks: nothing is lost should anything panic.
@@ -106,6 +107,9 @@ pub(super) fn wait(
             }
         }
     };
+    if thread.parked.get() == 0 {
+        ending::rests(thread);
+    }
     hook::set_errno(errno);
     own.is_declined()
 }

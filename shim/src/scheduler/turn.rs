@@ -267,7 +267,7 @@ impl<'a> Scheduler<'a> {
         loop {
             match self.parked.is_empty() {
                 true => ending::rests(self.thread),
-                false => ending::goes_on(self.thread),
+                false => ending::works(self.thread),
             }
             self.collect();
             self.parked.grant(&self.thread.claims.borrow());
@@ -278,7 +278,8 @@ impl<'a> Scheduler<'a> {
                 continue;
             }
             // A signal may have reached the server while a coroutine was on its way to park.
-            let is_ending = self.thread.winding_down.is_told() || context::is_stopped();
+            let is_ending =
+                self.thread.winding_down.is_told() || context::is_stopped() || ending::has_begun();
             let told = is_ending && !self.parked.is_empty();
             let is_last =
                 told || self.timer_is_due() || self.is_draining() || self.thread.signals.any();

@@ -55,6 +55,11 @@ impl AtWork {
         self.has_asked = true;
     }
 
+    /// All of them are answered.
+    pub(crate) fn hears_that_it_is_done(&mut self) {
+        assert_eq!(self.clients.hear(), vec![Some("done".to_owned()); AT_WORK]);
+    }
+
     /// All of them are answered, now and later.
     pub(crate) fn hears_the_answers(mut self) {
         let answers = |text: &str| vec![Some(text.to_owned()); AT_WORK];

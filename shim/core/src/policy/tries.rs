@@ -7,6 +7,8 @@ use crate::cost::{CLASSES, Size};
 const STEPS: (u16, u16) = (16, 8192);
 /// After so many jobs of which nothing was learnt a call is made in place, the first time and at most; each doubles it.
 const STALE: (u16, u16) = (16, 32_768);
+/// One in so many calls is looked at closely that need not be, so that what it goes by is learnt.
+const LOOKED_AT: u8 = 8;
 
 #[derive(Debug, Clone, Copy)]
 struct Try {
@@ -15,9 +17,11 @@ struct Try {
     /// Calls since it was last seen what one takes in place, and how many there may be.
     unseen: u16,
     stale: u16,
+    /// Calls that could be passed, since one was looked at closely.
+    passed: u8,
 }
 
-const FRESH: Try = Try { left: STEPS.0, step: STEPS.0, unseen: 0, stale: STALE.0 };
+const FRESH: Try = Try { left: STEPS.0, step: STEPS.0, unseen: 0, stale: STALE.0, passed: 0 };
 
 /// For each kind and size.
 #[derive(Debug)]
@@ -47,10 +51,11 @@ impl Tries {
         })
     }
 
-    /// One more call of which nothing is learnt; or is it time to look at what it takes in place?
+    /// One more call of which nothing is learnt; or is it time to look at one, or at what it takes in place?
     pub(super) fn may_pass(&mut self, kind: usize, size: Size) -> bool {
         self.of(kind, size).is_some_and(|of| {
-            let may_pass = of.unseen < of.stale;
+            of.passed = (of.passed + 1) % LOOKED_AT;
+            let may_pass = of.passed != 0 && of.unseen < of.stale;
             of.unseen += u16::from(may_pass);
             may_pass
         })

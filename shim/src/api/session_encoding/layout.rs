@@ -14,6 +14,7 @@ use std::sync::atomic::{AtomicPtr, Ordering};
 use super::der::{Content, Element};
 use crate::api::lanes::libcrypto;
 use crate::api::origin::Known;
+use crate::errors;
 use crate::original::Original;
 use crate::table::originals;
 
@@ -129,10 +130,11 @@ pub(super) fn of(item: *const c_void) -> Option<&'static Layout> {
 #[cold]
 fn is_session(item: *const c_void) -> bool {
     static LIBSSLS: Known<1> = Known::new();
-    if item.is_null() {
+    // Others' items have another form.
+    if item.is_null() || !errors::is_openssl_3() {
         return false;
     }
-    // SAFETY: the API's contract: an item.
+    // SAFETY: the API's contract: an item, of the form that OpenSSL 3 gives it.
     let name = unsafe { (*item.cast::<Item>()).name };
     // SAFETY: null, or the item's own terminated name.
     let is_named = !name.is_null() && unsafe { CStr::from_ptr(name) } == c"SSL_SESSION_ASN1";

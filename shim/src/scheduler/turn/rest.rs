@@ -109,18 +109,10 @@ impl Scheduler<'_> {
         let Some(wake) = self.arm() else { return Ok(()) };
         count(Counter::LoopSlept);
         let soonest = left.into_iter().chain(self.until_late()).min();
-        let slept = self.rest(|call| kernel::sleep(call, wake, soonest));
-        self.thread.with_engine(|engine| engine.disarm());
-        slept
-    }
-
-    /// Sleeps, as `body` does.
-    fn rest<T>(&self, body: impl FnOnce(&WaitCall) -> T) -> T {
         let before = clocks::now();
-        ending::rests(self.thread);
-        let slept = body(&self.wait);
-        ending::goes_on(self.thread);
+        let slept = kernel::sleep(&self.wait, wake, soonest);
         self.slept(before, clocks::now());
+        self.thread.with_engine(|engine| engine.disarm());
         slept
     }
 
@@ -223,8 +215,10 @@ impl Scheduler<'_> {
             }
             None => {
                 count(Counter::LoopSlept);
-                let late = self.until_late();
-                self.rest(|call| kernel::sleep_for_completion(call, wake, late))
+                let before = clocks::now();
+                let waited = kernel::sleep_for_completion(&self.wait, wake, self.until_late());
+                self.slept(before, clocks::now());
+                waited
             }
         };
         self.thread.with_engine(|engine| engine.disarm());
