@@ -70,19 +70,31 @@ fn exit_while_jobs_are_done() {
     }
 }
 
-/// Loops of other threads stand still by then. The engine gives up their jobs after libcrypto has
-/// cleaned up, and they would make the calls themselves.
-#[test]
-fn exit_beside_a_loop_whose_jobs_are_given_up() {
+/// `exit` in another thread than the loop's, with jobs that the engine gives up while it ends. The loop makes the
+/// calls itself then, and libcrypto is no more once the end lingers.
+fn exit_while_jobs_are_given_up_after(millis: &str, thread: &str) -> AtWork {
     let settings = lasting_settings().map(|(name, value)| match name {
-        "INTERLUDE_DEADLINE_MS" => (name, "200"),
+        "INTERLUDE_DEADLINE_MS" => (name, millis),
         _ => (name, value),
     });
+    let app = App::start(env!("APP_ENDS"), &["sign", thread, "lingers"], &coroutine(&settings));
+    let at_work = AtWork::begin(&app, "coroutine");
+    assert_eq!(told(app, "thread"), (Some(7), None, 1), "{thread}");
+    at_work
+}
+
+/// As the loop would be through with them without the shim, they are answered first.
+#[test]
+fn exit_in_another_thread_comes_after_those_that_are_parked() {
     for thread in THREADS {
-        let app = App::start(env!("APP_ENDS"), &["sign", thread, "lingers"], &coroutine(&settings));
-        let _at_work = AtWork::begin(&app, "coroutine");
-        assert_eq!(told(app, "thread"), (Some(7), None, 1), "{thread}");
+        exit_while_jobs_are_given_up_after("200", thread).hears_that_it_is_done();
     }
+}
+
+/// It waits for five seconds; from then on the loop stands still.
+#[test]
+fn a_loop_for_which_exit_does_not_wait_stands_still() {
+    let _at_work = exit_while_jobs_are_given_up_after("5200", "thread");
 }
 
 #[test]
