@@ -107,7 +107,8 @@ pub(super) fn wait(
             }
         }
     };
-    if thread.parked.get() == 0 {
+    // Else when its event has ended: what was not done is done in place, yet.
+    if !thread.is_armed() {
         ending::rests(thread);
     }
     hook::set_errno(errno);
