@@ -88,10 +88,14 @@ fn whole_pages_at_level_6_are_libdeflates_and_not_larger_than_zlibs() {
         for (ours, stocks) in ours.pages().iter().zip(stocks.pages()) {
             let (len, zlibs) = (ours.body.len(), stocks.body.len());
             assert!(ours.compressed() && stocks.compressed(), "{}", ours.path);
-            assert!(len * 100 <= zlibs * 101, "{mode} {}: {len}, zlib's {zlibs}", ours.path);
+            // By more than 2 % where its kind has less in the mean of all sizes.
+            assert!(len * 100 <= zlibs * 103, "{mode} {}: {len}, zlib's {zlibs}", ours.path);
             let is_whole = ours.size != in_pieces.1;
             assert_eq!(ours.body != stocks.body, is_whole, "{mode} {}", ours.path);
         }
+        let [len, zlibs] = [&ours, &stocks]
+            .map(|pages| pages.pages().iter().map(|page| page.body.len()).sum::<usize>());
+        assert!(len * 100 <= zlibs * 101, "{mode}: {len}, zlib's {zlibs}");
         let tally = Crowd::new(Transport::Plain, 16, REQUESTS).run(nginx.ports().plain, &ours);
         assert!(tally.clean(), "{mode}: {tally}");
         assert!(nginx.counter("compress.whole") > 100, "{mode}");
