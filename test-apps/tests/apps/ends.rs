@@ -87,7 +87,7 @@ fn exit_while_jobs_are_given_up_after(millis: &str, thread: &str) -> AtWork {
 #[test]
 fn exit_in_another_thread_comes_after_those_that_are_parked() {
     for thread in THREADS {
-        exit_while_jobs_are_given_up_after("200", thread).hears_that_it_is_done();
+        exit_while_jobs_are_given_up_after("1000", thread).hears_that_it_is_done();
     }
 }
 
