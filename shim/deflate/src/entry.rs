@@ -234,7 +234,7 @@ pub unsafe extern "C-unwind" fn get_dictionary(
     let Some(zlib) = originals() else { return STREAM_ERROR };
     // SAFETY: the API's contract.
     let taken = unsafe { Taken::open(z) }.filter(|taken| !taken.shadow.in_header);
-    let Some(taken) = taken else {
+    let Some(mut taken) = taken else {
         // SAFETY: the caller's own arguments, on a stream of zlib's.
         let call = || unsafe { (zlib.get_dictionary)(z, dictionary, len) };
         // SAFETY: the API's contract.

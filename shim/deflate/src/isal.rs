@@ -158,25 +158,28 @@ pub fn crc32(before: u32, data: &[u8]) -> u32 {
 /// Is `blocks` one whole deflate stream that stands for `input`, and nothing behind it?
 #[must_use]
 pub fn stands_for(blocks: &[u8], input: &[u8]) -> bool {
-    let (Ok(len), Ok(room)) = (u32::try_from(blocks.len()), u32::try_from(input.len() + 1)) else {
-        return false;
-    };
+    decompress(blocks, input.len()).is_some_and(|output| output == input)
+}
+
+/// The `len` bytes that `blocks` stands for, where it is one whole deflate stream, and nothing behind it.
+pub(crate) fn decompress(blocks: &[u8], len: usize) -> Option<Vec<u8>> {
     // SAFETY: a C structure of numbers, pointers and arrays of these: zero is a value.
     let mut state = unsafe { Box::<isal::inflate_state>::new_zeroed().assume_init() };
-    // More than the input does not come out: it would be another.
-    let mut output = vec![0; input.len() + 1];
+    // More than that does not come out: it would be another.
+    let mut output = vec![0; len + 1];
     // SAFETY: a state of ours.
     unsafe { isal::isal_inflate_init(&raw mut *state) };
     state.next_in = blocks.as_ptr().cast_mut();
-    state.avail_in = len;
+    state.avail_in = u32::try_from(blocks.len()).ok()?;
     state.next_out = output.as_mut_ptr();
-    state.avail_out = room;
+    state.avail_out = u32::try_from(output.len()).ok()?;
     // SAFETY: set up above, with both buffers of the sizes that are said.
     let result = unsafe { isal::isal_inflate_stateless(&raw mut *state) };
     let is_whole = result == isal::ISAL_DECOMP_OK as i32
         && state.block_state == isal::isal_block_state_ISAL_BLOCK_FINISH
         && (state.avail_in, state.avail_out) == (0, 1);
-    is_whole && output.get(..input.len()) == Some(input)
+    output.truncate(len);
+    is_whole.then_some(output)
 }
 
 /// Adler-32: `before` is that of what came before, 1 at first.

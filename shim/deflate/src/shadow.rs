@@ -7,6 +7,7 @@
 //! ```text
 //!  window, 2 * w_size bytes:   [ history ][ collected, not compressed yet ] … free … [ Shadow ]
 //!  pending_buf:                [ output that the application had no room for ]
+//!                              or at the end: [ all blocks of the stream ][ its trailer ]
 //! ```
 //!
 //! `internal_state.status` is [`MASK`] meanwhile: no function of zlib's accepts such a state, so one that
@@ -46,6 +47,18 @@ pub(crate) struct Shadow {
     pub(crate) is_marked: bool,
     /// Flushes of so little input that zlib would have done better.
     pub(crate) small_flushes: u8,
+    /// The last piece, where only its blocks are left, at the beginning of `pending_buf` (`recall`).
+    pub(crate) last: Last,
+}
+
+/// A stream's last piece, if it was its only one, and the application's.
+#[repr(C)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub(crate) struct Last {
+    /// Bytes of its blocks; 0: there is no such piece.
+    pub(crate) blocks: u32,
+    /// Bytes of its input.
+    pub(crate) input: u32,
 }
 
 /// Bytes at the window's end that are kept free for it.
@@ -64,6 +77,7 @@ impl Shadow {
             in_header: true,
             is_marked: false,
             small_flushes: 0,
+            last: Last::default(),
         }
     }
 

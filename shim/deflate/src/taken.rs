@@ -12,7 +12,7 @@ use crate::event::{Event, happened};
 use crate::isal::{self, End};
 use crate::piece::{self, MARKER, Piece, Way};
 use crate::policy::Compressor;
-use crate::shadow::{IN_PIECES, MASK, Shadow};
+use crate::shadow::{IN_PIECES, Last, MASK, Shadow};
 use crate::state::{BUSY, FINISHED, State};
 use crate::zlib::{self, BLOCK, BUF_ERROR, FINISH, FULL_FLUSH, NO_FLUSH, OK, STREAM_END, ZStream};
 
@@ -158,6 +158,12 @@ impl<'a> Taken<'a> {
         if self.s.wrap <= 0 {
             return STREAM_END;
         }
+        if self.s.pending == 0 {
+            // Behind the blocks, where these are kept.
+            let kept = self.shadow.last.blocks as usize;
+            // SAFETY: within zlib's buffer: so many bytes were put out there.
+            self.s.pending_out = unsafe { self.s.pending_buf.add(kept) };
+        }
         let sum = self.z.adler as u32;
         if self.s.wrap == 2 {
             self.put(&sum.to_le_bytes());
@@ -276,7 +282,11 @@ impl<'a> Taken<'a> {
         match from {
             From::Caller => {
                 // Also at the end: `deflateGetDictionary` may be asked for it.
-                self.remember_callers(len);
+                if end == End::Last && history_len == 0 {
+                    self.shadow.last = Last { blocks: piece.len as u32, input: len as u32 };
+                } else {
+                    self.remember_callers(len);
+                }
                 self.consume(len);
             }
             From::Collected => {

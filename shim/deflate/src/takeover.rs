@@ -294,7 +294,7 @@ unsafe fn go_on_with_zlib(zlib: &Originals, z: *mut ZStream, flush: c_int) -> c_
 /// As [`unmasked`].
 pub(crate) unsafe fn hand_over(zlib: &Originals, z: *mut ZStream, reason: Reason) {
     // SAFETY: by this function's contract.
-    let Some(taken) = (unsafe { Taken::open(z) }) else { return };
+    let Some(mut taken) = (unsafe { Taken::open(z) }) else { return };
     let history = taken.dictionary().to_vec();
     let status = taken.shadow.status;
     taken.unmask();

@@ -1,10 +1,14 @@
 //! The window of a stream that was taken over: history, and behind it what is collected (`shadow` has the
 //! drawing).
 //!
+//! What comes last is hardly ever asked for. So a last piece that is the application's, and the only one, is not copied
+//! there: its blocks stay in `pending_buf`, and are decompressed for whoever asks (`recall`).
+//!
 //! Invariant: `history` and `collected` end before the shadow; between calls `history` is no longer than
 //! the window that the stream was made for.
 
-use crate::shadow::ROOM;
+use crate::isal;
+use crate::shadow::{Last, ROOM};
 use crate::taken::Taken;
 
 impl Taken<'_> {
@@ -63,8 +67,27 @@ impl Taken<'_> {
         self.shadow.history = most as u32;
     }
 
+    /// The stream's last piece becomes history, where only its blocks are left.
+    pub(crate) fn recall(&mut self) {
+        let last = std::mem::take(&mut self.shadow.last);
+        if last == Last::default() {
+            return;
+        }
+        // SAFETY: so many bytes of zlib's buffer were put out there, and nothing was since.
+        let blocks =
+            unsafe { std::slice::from_raw_parts(self.s.pending_buf, last.blocks as usize) };
+        // What was compressed can be decompressed, or there is no history.
+        let Some(input) = isal::decompress(blocks, last.input as usize) else { return };
+        let kept = input.len().min(self.s.w_size as usize);
+        let input = input.get(input.len() - kept..).unwrap_or_default();
+        // SAFETY: the window has twice as many bytes.
+        unsafe { std::ptr::copy_nonoverlapping(input.as_ptr(), self.s.window, kept) };
+        self.shadow.history = kept as u32;
+    }
+
     /// What a decompressor has seen last, and what it will see next: up to the window's size.
-    pub(crate) fn dictionary(&self) -> &[u8] {
+    pub(crate) fn dictionary(&mut self) -> &[u8] {
+        self.recall();
         let len = (self.shadow.history + self.shadow.collected) as usize;
         let skipped = len.saturating_sub(self.s.w_size as usize);
         // SAFETY: the window's first `len` bytes are history and what was collected.

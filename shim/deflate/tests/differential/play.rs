@@ -240,9 +240,10 @@ impl Player {
     }
 
     fn get_dictionary(&mut self) {
-        let (real, _) = self.real.dictionary();
+        let (real, zlibs) = self.real.dictionary();
         let (ours, bytes) = self.ours.dictionary();
         assert_eq!(ours, real, "deflateGetDictionary");
+        assert!(bytes.len() >= zlibs.len(), "deflateGetDictionary gives less than zlib's");
         if self.primed && self.before.is_empty() && self.fed.is_empty() {
             return;
         }

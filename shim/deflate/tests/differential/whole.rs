@@ -81,6 +81,27 @@ fn output_is_that_of_libdeflate_alone() {
 }
 
 #[test]
+fn what_came_last_is_a_dictionary_after_the_end_too() {
+    library::start();
+    let data = text(60_000);
+    for (level, window, len) in
+        [(1, 31, 100), (1, -15, 50_000), (6, 15, 3000), (6, 31, 60_000), (1, -9, 512)]
+    {
+        let mut side = begin(OURS, setup(level, window));
+        assert_eq!(side.drive(&data[..len], 4, ONE_CALL), 1);
+        assert!(library::seen().contains(&Event::Taken));
+        let bits = window.unsigned_abs() & 15;
+        let expected = &data[len.saturating_sub(1 << bits)..len];
+        assert_eq!(side.copy(true), (0, 0));
+        for _ in 0..2 {
+            let (code, dictionary) = side.dictionary();
+            assert!(code == 0 && dictionary == expected, "{level} {window} {len}");
+        }
+        assert_eq!(side.end(), 0);
+    }
+}
+
+#[test]
 fn what_is_called_in_the_midst_of_the_output_answers_as_zlib_does() {
     type Act = fn(&mut Side) -> (i32, i32);
     let acts: [(&str, Act); 12] = [
