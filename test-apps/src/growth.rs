@@ -10,6 +10,9 @@ mod aborts;
 
 /// In how many parts the requests are made; after each one the server is looked at.
 const PARTS: usize = 20;
+/// How often a server that seems to grow is watched for as long again: a leak goes on, while a heap that is held up
+/// by what lies at its top comes down again.
+const DOUBTS: usize = 2;
 /// How long a server may take to notice that its clients are gone.
 const PATIENCE: Duration = Duration::from_secs(20);
 /// Growth of memory over the second half that is the allocator's doing, bytes and a share: the busiest
@@ -38,7 +41,7 @@ pub struct Growth {
 
 impl Growth {
     /// Watches `server` in `mode` over about `requests` requests: HTTP and HTTPS, kept-alive and
-    /// closed, compressed, some broken off.
+    /// closed, compressed, some broken off. `tell` hears of each part.
     ///
     /// # Errors
     /// When it cannot be started or watched.
@@ -47,6 +50,7 @@ impl Growth {
         mode: &str,
         requests: usize,
         place: &Workplace,
+        tell: impl FnMut(&Sample),
     ) -> Result<Self, HarnessError> {
         let options = WebOptions::default();
         let reference = {
@@ -54,13 +58,14 @@ impl Growth {
                 server.start(&options, &place.site, &place.certificates, &Preload::Stock)?;
             Reference::take(stock.ports().plain, &place.site, true)?
         };
-        Self::over(server, &Preload::of_mode(mode)?, place, |server, tally| {
+        let part = |server: &Server, tally: &mut Tally| {
             load(server, requests / PARTS, &reference, tally);
-        })
+        };
+        Self::over(server, &Preload::of_mode(mode)?, place, part, tell)
     }
 
     /// Watches `server` as coroutines over `count` connections that are reset while they are parked
-    /// in their handshakes.
+    /// in their handshakes. `tell` hears of each part.
     ///
     /// # Errors
     /// When it cannot be started or watched.
@@ -68,10 +73,12 @@ impl Growth {
         server: WebServer,
         count: usize,
         place: &Workplace,
+        tell: impl FnMut(&Sample),
     ) -> Result<Self, HarnessError> {
-        Self::over(server, &aborts::preload()?, place, |server, tally| {
+        let part = |server: &Server, tally: &mut Tally| {
             aborts::abort(server, count / PARTS, tally);
-        })
+        };
+        Self::over(server, &aborts::preload()?, place, part, tell)
     }
 
     fn over(
@@ -79,14 +86,20 @@ impl Growth {
         preload: &Preload,
         place: &Workplace,
         mut part: impl FnMut(&Server, &mut Tally),
+        mut tell: impl FnMut(&Sample),
     ) -> Result<Self, HarnessError> {
         let options = WebOptions::default();
         let server = server.start(&options, &place.site, &place.certificates, preload)?;
         let mut growth = Self { samples: Vec::new(), tally: Tally::default() };
         let quiet = server.open_fds()?;
-        for _ in 0..PARTS {
-            part(&server, &mut growth.tally);
-            growth.sample(&server, quiet)?;
+        for _ in 0..=DOUBTS {
+            for _ in 0..PARTS {
+                part(&server, &mut growth.tally);
+                tell(growth.sample(&server, quiet)?);
+            }
+            if growth.flat().is_ok() || !growth.tally.clean() {
+                break;
+            }
         }
         for line in server.alarms() {
             growth.tally.fail(HarnessError::new("log", line));
@@ -94,7 +107,7 @@ impl Growth {
         Ok(growth)
     }
 
-    fn sample(&mut self, server: &Server, quiet: usize) -> Result<(), HarnessError> {
+    fn sample(&mut self, server: &Server, quiet: usize) -> Result<&Sample, HarnessError> {
         // The first part may open files for good (an engine's, a log's); later ones may not.
         let before = self.samples.first().map_or(quiet, |sample| sample.fds);
         let mut last = usize::MAX;
@@ -104,12 +117,10 @@ impl Growth {
             last = now;
             settled && server.rests()
         });
-        self.samples.push(Sample {
-            requests: self.tally.requests + self.tally.aborted,
-            resident: server.resident_bytes()?,
-            fds: server.open_fds()?,
-        });
-        Ok(())
+        let requests = self.tally.requests + self.tally.aborted;
+        let (resident, fds) = (server.resident_bytes()?, server.open_fds()?);
+        self.samples.push(Sample { requests, resident, fds });
+        self.samples.last().ok_or_else(|| HarnessError::new("growth", "nothing was measured"))
     }
 
     /// Whether memory and files are flat over the second half: a leak raises both the least and the

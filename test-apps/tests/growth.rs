@@ -12,7 +12,7 @@ fn place() -> Workplace {
 }
 
 fn stays_flat(server: WebServer, mode: &str) {
-    let growth = Growth::watch(server, mode, REQUESTS, &place()).unwrap();
+    let growth = Growth::watch(server, mode, REQUESTS, &place(), |_| ()).unwrap();
     assert!(growth.tally.clean(), "{}", growth.tally);
     assert_eq!(growth.flat(), Ok(()), "{:#?}", growth.samples);
 }
@@ -31,7 +31,7 @@ fn lighttpd_as_coroutines_stays_flat() {
 #[test]
 fn aborted_while_parked_it_stays_flat() {
     for server in WebServer::ALL {
-        let growth = Growth::watch_aborts(server, 600, &place()).unwrap();
+        let growth = Growth::watch_aborts(server, 600, &place(), |_| ()).unwrap();
         assert!(growth.tally.clean(), "{}", growth.tally);
         // Some are answered before their client looks, on a machine that does much else.
         let Tally { aborted, requests, .. } = growth.tally;

@@ -6,7 +6,7 @@
 
 use clap::Parser;
 use interlude_test_apps::clients::{self, Shares};
-use interlude_test_apps::growth::Growth;
+use interlude_test_apps::growth::{Growth, Sample};
 use interlude_test_apps::inference::order;
 use interlude_test_apps::matrix::{Case, MODES, Outcome, Workplace};
 use interlude_test_apps::restarts::Restarts;
@@ -95,12 +95,24 @@ struct Options {
     /// one of openssl takes a process.
     #[arg(long, value_name = "NAME=PERCENT,...", requires = "clients")]
     shares: Option<Shares>,
+    /// Only this server, for --growth, --aborts, --stall and --reloads: nginx or lighttpd.
+    #[arg(long, value_name = "NAME", requires = "instead", conflicts_with_all = ["infer", "clients"])]
+    #[arg(value_parser = ["nginx", "lighttpd"])]
+    server: Option<String>,
     /// Print the cases and run none.
     #[arg(long, conflicts_with = "instead")]
     list: bool,
     /// Where certificates are kept between runs; by default they are made anew.
     #[arg(long, value_name = "DIR")]
     certificates: Option<PathBuf>,
+}
+
+impl Options {
+    /// Those that are asked for.
+    fn servers(&self) -> impl Iterator<Item = WebServer> {
+        let named = self.server.as_deref();
+        WebServer::ALL.into_iter().filter(move |server| named.is_none_or(|n| n == server.name()))
+    }
 }
 
 fn main() -> ExitCode {
@@ -189,14 +201,15 @@ fn watch(options: &Options) -> Result<usize, HarnessError> {
     let (place, _dir) = workplace(options)?;
     println!("server   mode        requests  resident KiB  files");
     let mut failed = 0;
-    for server in WebServer::ALL {
+    for server in options.servers() {
+        let tell = |sample: &Sample| eprintln!("e2e: {}: {}", server.name(), sample.requests);
         if let Some(count) = options.aborts {
-            let growth = Growth::watch_aborts(server, count as usize, &place)?;
+            let growth = Growth::watch_aborts(server, count as usize, &place, tell)?;
             failed += usize::from(!is_flat(server, "coroutine", &growth));
         }
         for mode in ["stock", "coroutine"] {
             if let Some(requests) = options.growth {
-                let growth = Growth::watch(server, mode, requests as usize, &place)?;
+                let growth = Growth::watch(server, mode, requests as usize, &place, tell)?;
                 failed += usize::from(!is_flat(server, mode, &growth));
             }
         }
@@ -238,7 +251,7 @@ fn stall(options: &Options) -> Result<usize, HarnessError> {
     let (place, _dir) = workplace(options)?;
     println!("server    longest wait of a small GET: before the engine hangs, after; deadline");
     let mut failed = 0;
-    for server in WebServer::ALL {
+    for server in options.servers() {
         let Stall { before, after, tally } = Stall::watch(server, &place)?;
         let name = server.name();
         println!("{name:<9} {before:>10.1?} {after:>10.1?} {:>10.1?}  {tally}", stall::DEADLINE);
@@ -253,7 +266,7 @@ fn reload(options: &Options, times: usize) -> Result<usize, HarnessError> {
     let (place, _dir) = workplace(options)?;
     println!("server     reloads  requests");
     let mut failed = 0;
-    for server in WebServer::ALL {
+    for server in options.servers() {
         let tell = |time| {
             if time % 20 == 0 {
                 eprintln!("e2e: {} was reloaded {time} times", server.name());
