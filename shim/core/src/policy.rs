@@ -102,8 +102,10 @@ pub struct Asked {
 /// The engine, and what is there to be done besides.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub struct Seen {
-    /// Jobs that it has and has not done, whoever's they are.
+    /// Jobs that it has and has not done, whoever's they are,
     pub depth: usize,
+    /// and those of them that are other threads'.
+    pub others: usize,
     /// Jobs that it works on at the same time.
     pub parallel: usize,
     /// Does it put several calls into one? Then they are to wait for each other.
@@ -232,8 +234,8 @@ impl Policy {
     }
 
     /// Is it clear at a glance that a call is parked: what it takes in place is more than the engine would take even if it
-    /// had yet to do all the jobs that are `out`? Then nothing need be asked of the engine, and nothing is learnt of the
-    /// job. Of an engine whose jobs are all of this thread, and with CPUs of its own.
+    /// had yet to do all the jobs that are `out`, whoever's they are? Then nothing need be asked of the engine, and nothing
+    /// is learnt of the job. Of an engine with CPUs of its own.
     pub fn is_clear(&mut self, asked: &Asked, out: usize, waiting: usize, parallel: usize) -> bool {
         let Asked { kind, size, class, .. } = *asked;
         if class != Class::Batch || !self.looks_at_load(kind) {
@@ -445,11 +447,16 @@ struct Parked {
     delays: Duration,
 }
 
-/// By how much a call in place delays all that there are: its own connection, those whose events wait,
-/// and those whose jobs are done meanwhile, one after the other so far `apart`.
+/// By how much a call in place delays all that this thread has: its own connection, those whose events wait,
+/// and those whose jobs are done meanwhile, one after the other so far `apart`, and other threads' between them.
 fn in_place_delays(inline: Duration, apart: Duration, seen: &Seen) -> Duration {
+    let own = seen.depth.saturating_sub(seen.others);
+    let apart = match seen.others {
+        0 => apart,
+        _ => times(apart, seen.depth) / u32::try_from(own.max(1)).unwrap_or(u32::MAX),
+    };
     let most = nanos(inline).checked_div(nanos(apart)).unwrap_or(0);
-    let done = usize::try_from(most).unwrap_or(usize::MAX).min(seen.depth);
+    let done = usize::try_from(most).unwrap_or(usize::MAX).min(own);
     // The first waits longest.
     let late = times(inline, done).saturating_sub(times(apart, done * (done + 1) / 2));
     times(inline, 1 + seen.waiting) + late

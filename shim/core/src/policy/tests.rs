@@ -24,6 +24,7 @@ fn asked(bytes: u64, class: Class) -> Asked {
 
 const ALONE: Seen = Seen {
     depth: 0,
+    others: 0,
     parallel: 1,
     gathers: false,
     has_own_cpus: true,

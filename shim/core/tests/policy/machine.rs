@@ -278,6 +278,7 @@ impl Run<'_> {
         let size = machine.sizes[drawn as usize % machine.sizes.len()];
         let seen = Seen {
             depth: self.device.iter().filter(|Reverse((at, ..))| *at > self.now).count(),
+            others: 0,
             parallel: machine.device.units,
             gathers: false,
             has_own_cpus: true,
