@@ -84,7 +84,6 @@ pub struct Device<C = Monotonic> {
     /// Jobs that the model has done before their results were there.
     behind: VecDeque<Ticket>,
     emulated: Emulated,
-    is_shared: bool,
     /// Results of before, where equal calls get them.
     memory: Option<Memory>,
     /// Calls that are computed, and whose results will be remembered.
@@ -136,7 +135,6 @@ impl<C: Clock> Device<C> {
         port: CoresPort,
         clock: C,
     ) -> io::Result<Self> {
-        let is_shared = board.is_some();
         let board = board.unwrap_or_else(|| Board::new(&description));
         Ok(Self {
             config,
@@ -149,7 +147,6 @@ impl<C: Clock> Device<C> {
             computed: BTreeSet::new(),
             behind: VecDeque::new(),
             emulated: Emulated::default(),
-            is_shared,
             memory: (config.remembered > 0).then(|| Memory::new(config.remembered)),
             lessons: BTreeMap::new(),
             next_look: 0,
@@ -211,7 +208,7 @@ impl<C: Clock> Engine for Device<C> {
             queue: description.queue as usize,
             parallel: description.units as usize,
             own_cpus: true,
-            is_shared: self.is_shared,
+            is_shared: self.model.is_shared(),
             ..self.port.capabilities()
         }
     }
@@ -280,6 +277,12 @@ impl<C: Clock> Engine for Device<C> {
     /// What waits for a helper is counted, too.
     fn depth(&self) -> Option<usize> {
         Some(self.model.depth(self.clock.now()) + self.behind.len())
+    }
+
+    fn others(&self) -> usize {
+        let now = self.clock.now();
+        let own = self.model.in_flight() - self.model.completed(now);
+        self.model.depth(now).saturating_sub(own)
     }
 
     fn wake_fd(&self) -> Option<RawFd> {

@@ -61,6 +61,11 @@ pub trait Engine {
         None
     }
 
+    /// How many of these are other threads', where that is known.
+    fn others(&self) -> usize {
+        0
+    }
+
     /// An fd that becomes readable when a completion arrives after [`Engine::arm`]; `None` for an
     /// engine that completes jobs only while it is called.
     fn wake_fd(&self) -> Option<RawFd> {

@@ -145,6 +145,11 @@ impl<E: Engine + ?Sized> Guard<E> {
         self.engine.depth().unwrap_or(self.flights.len())
     }
 
+    /// As [`Engine::others`].
+    pub fn others(&self) -> usize {
+        self.engine.others()
+    }
+
     /// How many jobs of the submitter's are out: done or not, they have not been answered.
     pub fn out(&self) -> usize {
         self.flights.len()

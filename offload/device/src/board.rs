@@ -1,10 +1,10 @@
 //! Where a device stands: until when each of its units is busy, and until when each place in its queue is taken.
 //!
 //! ```text
-//! word  0        1          2 ...            2 + units ...
-//!      ┌────────┬──────────┬──────────────┬───────────────────┐
-//!      │ drawn  │ used     │ unit: until  │ place: until      │   submitters: threads, processes
-//!      └────────┴──────────┴──────────────┴───────────────────┘
+//! word  0        1          2          3 ...            3 + units ...
+//!      ┌────────┬──────────┬──────────┬──────────────┬───────────────────┐
+//!      │ drawn  │ used     │ entered  │ unit: until  │ place: until      │   submitters: threads, processes
+//!      └────────┴──────────┴──────────┴──────────────┴───────────────────┘
 //! ```
 //!
 //! It is one model's, or that of all who submit to the same device: then it lies in memory that they share, and each
@@ -33,7 +33,9 @@ use crate::Description;
 const DRAWN: usize = 0;
 /// Places, from the first one on, that were ever taken.
 const USED: usize = 1;
-const UNITS: usize = 2;
+/// Submitters that have ever come.
+const ENTERED: usize = 2;
+const UNITS: usize = 3;
 
 /// A device's units and its queue. A clone is the same board.
 #[derive(Clone)]
@@ -99,6 +101,18 @@ impl Board {
 
     fn places(&self) -> &[AtomicU64] {
         self.words.get(self.places..self.end).unwrap_or_default()
+    }
+
+    /// One more submitter has come.
+    pub(crate) fn enter(&self) {
+        if let Some(entered) = self.words.get(ENTERED) {
+            entered.fetch_add(1, Relaxed);
+        }
+    }
+
+    /// May there be jobs of more than one? Whoever has left may have left some.
+    pub(crate) fn is_shared(&self) -> bool {
+        self.words.get(ENTERED).is_some_and(|entered| entered.load(Relaxed) > 1)
     }
 
     /// Takes the first place that is free now; `None`: the queue is full.

@@ -84,6 +84,7 @@ impl Model {
     /// One more submitter of the device whose board that is, by the same description.
     #[must_use]
     pub fn over(board: Board, description: Description) -> Self {
+        board.enter();
         Self { description, board, doorbell: 0, jobs: BTreeSet::new(), next: 0 }
     }
 
@@ -91,6 +92,12 @@ impl Model {
     #[must_use]
     pub fn description(&self) -> &Description {
         &self.description
+    }
+
+    /// May the device have jobs of other submitters?
+    #[must_use]
+    pub fn is_shared(&self) -> bool {
+        self.board.is_shared()
     }
 
     /// Gives it a job; the submitter owes it the set-up.

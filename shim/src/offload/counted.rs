@@ -22,7 +22,7 @@ pub(super) fn seen(thread: &Thread, engine: &Guard<dyn Engine>, looks: bool) -> 
     let (depth, now) = if looks { (engine.depth(), now()) } else { (0, 0) };
     Seen {
         depth,
-        others: if is_shared { depth.saturating_sub(engine.out()) } else { 0 },
+        others: if looks && is_shared { engine.others() } else { 0 },
         parallel,
         gathers: has_lanes,
         has_own_cpus: own_cpus,

@@ -174,6 +174,15 @@ fn flat(queue: u32, units: u32) -> Description {
 }
 
 #[test]
+fn it_is_shared_once_a_second_submitter_has_come() {
+    let (description, board) = (flat(8, 1), Board::new(&flat(8, 1)));
+    let one = Model::over(board.clone(), description.clone());
+    assert!(!one.is_shared());
+    drop(Model::over(board, description));
+    assert!(one.is_shared(), "it may have left jobs");
+}
+
+#[test]
 fn a_ring_is_each_submitters_own() {
     let (description, board) = (flat(8, 1), Board::new(&flat(8, 1)));
     let [mut one, mut other] = [(); 2].map(|()| Model::over(board.clone(), description.clone()));

@@ -32,7 +32,10 @@ fn two_threads_get_as_much_done_as_one_device_does() {
         clock.0.set(SETUP + time * LATENCY);
         done.push(devices.each_mut().map(|device| tickets(device)));
         clock.0.set(SETUP + time * LATENCY);
-        assert_eq!(devices[0].depth(), Some(4 - time as usize));
+        let left = 4 - time as usize;
+        assert_eq!(devices.each_ref().map(|device| device.depth()), [Some(left); 2]);
+        // Of each the first is done first.
+        assert_eq!(devices.each_ref().map(|device| device.others()), [left.div_ceil(2), left / 2]);
     }
     let of_one = |number: u64| [vec![number], vec![]];
     let of_other = |number: u64| [vec![], vec![number]];
