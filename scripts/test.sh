@@ -27,10 +27,10 @@ tests() {
     cargo test --workspace --release --no-fail-fast "$@" 2>&1 | tee "$log"
 }
 
-# The queues under loom, in every order of their threads' steps: another build of one crate.
+# The queues and a shared device under loom, in every order of their threads' steps: another build of two crates.
 models() {
     RUSTFLAGS="--cfg loom" CARGO_TARGET_DIR=target/loom \
-        cargo test -p interlude-offload --release --tests 2>&1 | tee -a "$log"
+        cargo test -p interlude-device -p interlude-offload --release --tests 2>&1 | tee -a "$log"
 }
 
 # Adds up a column of cargo's result lines: "passed", "failed", "ignored", ...

@@ -122,6 +122,7 @@ impl Engine for CoresPort {
             parallel: config.threads,
             has_lanes: false,
             own_cpus: config.threads < available(),
+            is_shared: false,
             own_results: false,
         }
     }

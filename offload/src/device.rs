@@ -13,8 +13,10 @@
 //! So nothing is faster than a helper thread, and where jobs are *behind*, it was not the device that was
 //! studied. Where results are *remembered* ([`DeviceConfig::remembered`]), an equal call is not computed again: it has
 //! the first one's results at once, and only the model's time counts. What is looked up is then part of the set-up
-//! (for many kilobytes it may take longer). What is not emulated: the memory that a device reads and writes takes no time of anybody's;
-//! each thread that submits has a device of its own.
+//! (for many kilobytes it may take longer). What is not emulated: the memory that a device reads and writes takes no time of anybody's.
+//!
+//! Each thread that submits has a [`Device`]. Where these stand on the same [`Board`], they are one device's
+//! submitters, in one process or in several ([`map_board`]): they compete for its units and its queue.
 //!
 //! It has a clock, other than all engines and [`crate::Guard`]: a device is one. In tests that is made up.
 //!
@@ -22,6 +24,8 @@
 //! submitter's CPU but for what the description says.
 
 mod clock;
+#[cfg(not(loom))]
+mod map;
 mod timer;
 
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
@@ -30,12 +34,14 @@ use std::os::fd::RawFd;
 use std::sync::Arc;
 use std::time::Duration;
 
-use interlude_device::{Description, JobNumber, Model, Operation};
+use interlude_device::{Accepted, Board, Description, JobNumber, Model, Operation};
 
 use crate::{
     Capabilities, Completion, CoresPort, Engine, Job, JobKind, Memory, Refused, Task, Ticket,
 };
 pub use clock::{Clock, Monotonic};
+#[cfg(not(loom))]
+pub use map::map_board;
 use timer::Timer;
 
 /// How the submitter looks after the device.
@@ -49,7 +55,20 @@ pub struct DeviceConfig {
     pub remembered: usize,
 }
 
-/// An emulated device, and the helpers that compute for it.
+/// What an emulated device has done.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct Emulated {
+    /// Jobs that it would have done before their results were there.
+    pub behind: u64,
+    /// Jobs that it has answered with remembered results.
+    pub remembered: u64,
+    /// For how long its units work on the jobs that it was given, in nanoseconds of its own time,
+    pub busy_ns: u64,
+    /// and how long these wait for a unit.
+    pub queued_ns: u64,
+}
+
+/// An emulated device as one thread has it, and the helpers that compute for it.
 pub struct Device<C = Monotonic> {
     config: DeviceConfig,
     clock: C,
@@ -64,12 +83,11 @@ pub struct Device<C = Monotonic> {
     computed: BTreeSet<Ticket>,
     /// Jobs that the model has done before their results were there.
     behind: VecDeque<Ticket>,
-    late: u64,
+    emulated: Emulated,
     /// Results of before, where equal calls get them.
     memory: Option<Memory>,
     /// Calls that are computed, and whose results will be remembered.
     lessons: BTreeMap<Ticket, Arc<dyn Task>>,
-    repeated: u64,
     /// The ring is not looked at before.
     next_look: u64,
     is_port_armed: bool,
@@ -90,16 +108,18 @@ pub const fn operation(kind: JobKind) -> Operation {
 }
 
 impl Device {
-    /// A device with nothing to do, over a way into a pool that nobody else uses.
+    /// The device of that description, over a way into a pool that nobody else uses: the one whose board it is, for
+    /// one more submitter, or, without a board, one that is this thread's alone.
     ///
     /// # Errors
     /// The process has no fd left for the timer.
     pub fn open(
         description: Description,
+        board: Option<Board>,
         config: DeviceConfig,
         port: CoresPort,
     ) -> io::Result<Self> {
-        Self::with_clock(description, config, port, Monotonic)
+        Self::with_clock(description, board, config, port, Monotonic)
     }
 }
 
@@ -110,24 +130,25 @@ impl<C: Clock> Device<C> {
     /// As there.
     pub fn with_clock(
         description: Description,
+        board: Option<Board>,
         config: DeviceConfig,
         port: CoresPort,
         clock: C,
     ) -> io::Result<Self> {
+        let board = board.unwrap_or_else(|| Board::new(&description));
         Ok(Self {
             config,
             clock,
-            model: Model::new(description),
+            model: Model::over(board, description),
             port,
             timer: Timer::new()?,
             flights: BTreeMap::new(),
             kept: BTreeSet::new(),
             computed: BTreeSet::new(),
             behind: VecDeque::new(),
-            late: 0,
+            emulated: Emulated::default(),
             memory: (config.remembered > 0).then(|| Memory::new(config.remembered)),
             lessons: BTreeMap::new(),
-            repeated: 0,
             next_look: 0,
             is_port_armed: false,
             arrived: Vec::new(),
@@ -150,7 +171,7 @@ impl<C: Clock> Device<C> {
         let Some(memory) = &self.memory else { return self.port.submit(job) };
         let (ticket, task) = (job.ticket, Arc::clone(&job.task));
         if task.repeat(memory) {
-            self.repeated += 1;
+            self.emulated.remembered += 1;
             self.computed.insert(ticket);
             return Ok(());
         }
@@ -187,6 +208,7 @@ impl<C: Clock> Engine for Device<C> {
             queue: description.queue as usize,
             parallel: description.units as usize,
             own_cpus: true,
+            is_shared: self.model.is_shared(),
             ..self.port.capabilities()
         }
     }
@@ -196,22 +218,24 @@ impl<C: Clock> Engine for Device<C> {
     }
 
     fn submit(&mut self, job: Job) -> Result<(), Refused> {
+        let (operation, bytes) = (operation(job.kind), job.bytes as u64);
         let now = self.clock.now();
-        if !self.accepts(job.kind, job.bytes) || self.model.is_full(now) {
+        let Ok(reservation) = self.model.reserve(now, operation, bytes) else {
             return Err(Refused(job));
+        };
+        let ticket = job.ticket;
+        if let Err(refused) = self.compute(job) {
+            self.model.leave(reservation);
+            return Err(refused);
         }
-        let (ticket, operation, bytes) = (job.ticket, operation(job.kind), job.bytes as u64);
-        self.compute(job)?;
-        match self.model.submit(now, operation, bytes) {
-            Ok(accepted) => {
-                self.flights.insert(accepted.number, ticket);
-                self.kept.insert(ticket);
-                // Whatever it took to wake a helper is part of it.
-                self.clock.spin_until(now.saturating_add(accepted.setup));
-            }
-            // It was asked above. The helper has it: it is answered when that is through with it.
-            Err(_) => self.behind.push_back(ticket),
-        }
+        let Accepted { number, setup, at_device, starts_at, finishes_at, .. } =
+            self.model.begin(reservation);
+        self.flights.insert(number, ticket);
+        self.kept.insert(ticket);
+        self.emulated.queued_ns += starts_at - at_device;
+        self.emulated.busy_ns += finishes_at - starts_at;
+        // Whatever it took to wake a helper is part of it.
+        self.clock.spin_until(now.saturating_add(setup));
         Ok(())
     }
 
@@ -236,7 +260,7 @@ impl<C: Clock> Engine for Device<C> {
             if self.computed.remove(&ticket) {
                 into.push(Completion::done(ticket));
             } else {
-                self.late += 1;
+                self.emulated.behind += 1;
                 self.behind.push_back(ticket);
             }
         }
@@ -252,8 +276,13 @@ impl<C: Clock> Engine for Device<C> {
 
     /// What waits for a helper is counted, too.
     fn depth(&self) -> Option<usize> {
-        let done = self.model.completed(self.clock.now());
-        Some(self.model.in_flight().saturating_sub(done) + self.behind.len())
+        Some(self.model.depth(self.clock.now()) + self.behind.len())
+    }
+
+    fn others(&self) -> usize {
+        let now = self.clock.now();
+        let own = self.model.in_flight() - self.model.completed(now);
+        self.model.depth(now).saturating_sub(own)
     }
 
     fn wake_fd(&self) -> Option<RawFd> {
@@ -294,12 +323,8 @@ impl<C: Clock> Engine for Device<C> {
         !self.kept.contains(&ticket)
     }
 
-    fn take_behind(&mut self) -> u64 {
-        std::mem::take(&mut self.late)
-    }
-
-    fn take_remembered(&mut self) -> u64 {
-        std::mem::take(&mut self.repeated)
+    fn take_emulated(&mut self) -> Emulated {
+        std::mem::take(&mut self.emulated)
     }
 
     fn sleep(&mut self, limit: Option<Duration>) {

@@ -3,7 +3,7 @@
 use std::os::fd::RawFd;
 use std::time::Duration;
 
-use crate::{Completion, Job, JobKind, Pass, Run, Ticket};
+use crate::{Completion, Emulated, Job, JobKind, Pass, Run, Ticket};
 
 /// A job that an engine did not take, handed back.
 pub struct Refused(pub Job);
@@ -23,6 +23,8 @@ pub struct Capabilities {
     pub has_lanes: bool,
     /// Does it work on processors other than those that submitters run on?
     pub own_cpus: bool,
+    /// Does [`Engine::depth`] count other threads' jobs, which this one's wait for?
+    pub is_shared: bool,
     /// Does it come to its results by other means than the original function in this process?
     pub own_results: bool,
 }
@@ -59,6 +61,11 @@ pub trait Engine {
         None
     }
 
+    /// How many of these are other threads', where that is known.
+    fn others(&self) -> usize {
+        0
+    }
+
     /// An fd that becomes readable when a completion arrives after [`Engine::arm`]; `None` for an
     /// engine that completes jobs only while it is called.
     fn wake_fd(&self) -> Option<RawFd> {
@@ -90,15 +97,9 @@ pub trait Engine {
         true
     }
 
-    /// How many jobs an emulated device would have done before their results were there, since this was
-    /// last asked.
-    fn take_behind(&mut self) -> u64 {
-        0
-    }
-
-    /// How many jobs an emulated device has answered with remembered results, since this was last asked.
-    fn take_remembered(&mut self) -> u64 {
-        0
+    /// What an emulated device has done since this was last asked.
+    fn take_emulated(&mut self) -> Emulated {
+        Emulated::default()
     }
 
     /// How many answers came for jobs that were not out, since this was last asked: they went no further.

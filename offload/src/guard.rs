@@ -28,7 +28,8 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use crate::{
-    Capabilities, Completion, Engine, Job, JobKind, Left, Outcome, Pass, Refused, Run, Task, Ticket,
+    Capabilities, Completion, Emulated, Engine, Job, JobKind, Left, Outcome, Pass, Refused, Run,
+    Task, Ticket,
 };
 
 /// Faults of one kind of job in a row until the engine is put into quarantine. One fault may be a
@@ -63,10 +64,8 @@ pub struct Tally {
     pub quarantined: u64,
     /// Times that it came back from there.
     pub returned: u64,
-    /// Jobs that an emulated device would have done before their results were there.
-    pub behind: u64,
-    /// Jobs that one has answered with remembered results.
-    pub remembered: u64,
+    /// What an emulated device has done.
+    pub emulated: Emulated,
     /// Answers of a plugin's for jobs that it did not have.
     pub unknown: u64,
 }
@@ -144,6 +143,11 @@ impl<E: Engine + ?Sized> Guard<E> {
     /// How many jobs the engine has and has not done, as far as that is known.
     pub fn depth(&self) -> usize {
         self.engine.depth().unwrap_or(self.flights.len())
+    }
+
+    /// As [`Engine::others`].
+    pub fn others(&self) -> usize {
+        self.engine.others()
     }
 
     /// How many jobs of the submitter's are out: done or not, they have not been answered.
@@ -388,8 +392,7 @@ impl<E: Engine + ?Sized> Guard<E> {
     /// What has happened since this was last asked; `None`: nothing.
     pub fn take_tally(&mut self) -> Option<Tally> {
         let mut tally = std::mem::take(&mut self.tally);
-        tally.behind = self.engine.take_behind();
-        tally.remembered = self.engine.take_remembered();
+        tally.emulated = self.engine.take_emulated();
         tally.unknown = self.engine.take_unknown();
         (tally != Tally::default()).then_some(tally)
     }

@@ -19,6 +19,7 @@ impl Engine for Inline {
             parallel: 1,
             has_lanes: false,
             own_cpus: false,
+            is_shared: false,
             own_results: false,
         }
     }

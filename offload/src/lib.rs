@@ -42,11 +42,13 @@ pub use compression::{Compressed, Compression};
 #[cfg(loom)]
 pub use cores::ModelHelper;
 pub use cores::{Cores, CoresConfig, CoresPort};
-pub use device::{Clock, Device, DeviceConfig, Monotonic, operation};
+#[cfg(not(loom))]
+pub use device::map_board;
+pub use device::{Clock, Device, DeviceConfig, Emulated, Monotonic, operation};
 pub use engine::{Capabilities, Engine, Refused};
 pub use guard::{Guard, STRIKES, Tally, Terms};
 pub use inline::Inline;
-pub use interlude_device::{Description, Operation as DeviceOperation};
+pub use interlude_device::{Board, Description, Operation as DeviceOperation};
 pub use interlude_plugin::{Library as PluginLibrary, Unusable};
 pub use interlude_simd::{
     Curve, EcKey, Ed25519Key, Fault, Missing, RsaKey, RsaParts, Secret, Unit,

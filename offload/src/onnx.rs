@@ -222,6 +222,7 @@ impl Engine for Onnx {
             parallel: self.config.batch,
             has_lanes: true,
             own_cpus: false,
+            is_shared: false,
             own_results: true,
         }
     }

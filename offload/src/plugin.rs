@@ -115,6 +115,7 @@ impl Engine for Plugin {
             parallel: library.parallel(),
             has_lanes: false,
             own_cpus: true,
+            is_shared: false,
             own_results: true,
         }
     }

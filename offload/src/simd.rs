@@ -133,6 +133,7 @@ impl Engine for Simd {
             parallel: LANES,
             has_lanes: true,
             own_cpus: false,
+            is_shared: false,
             own_results: true,
         }
     }

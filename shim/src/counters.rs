@@ -63,6 +63,8 @@ counters! {
     EnginePluginDropped = "engine.plugin.dropped",
     DeviceBehind = "device.behind",
     DeviceRemembered = "device.remembered",
+    DeviceBusy = "device.busy_ns",
+    DeviceQueued = "device.queued_ns",
     OnnxRefuted = "onnx.refuted",
     EngineCoresRefused = "engine.cores.refused",
     EngineFailed = "engine.failed",

@@ -10,6 +10,7 @@
 //! ending   `exit`, beside helpers and parked coroutines
 //! offload  a call becomes a job, or is run in place
 //! policy   what the settings say of that, for the core
+//! device   what threads and workers share of an emulated device
 //! ```
 //!
 //! Must not: decide policy (that is `interlude-core`), or take the host down: whatever goes wrong
@@ -23,6 +24,7 @@ mod cancel;
 mod clocks;
 mod context;
 mod counters;
+mod device;
 mod ending;
 mod environment;
 mod epolls;

@@ -9,7 +9,7 @@ use std::sync::atomic::{AtomicPtr, Ordering};
 
 use interlude_settings::{EngineName, Mode, Settings};
 
-use crate::{context, environment, log, original, takeover};
+use crate::{context, device, environment, log, original, takeover};
 
 static SETTINGS: OnceLock<Settings> = OnceLock::new();
 
@@ -33,6 +33,7 @@ fn start() {
         Ok(mut settings) => {
             announce_seed(&mut settings);
             takeover::start(&settings);
+            device::start(&settings);
             if SETTINGS.set(settings).is_ok() {
                 context::activate();
             }

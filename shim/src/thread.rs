@@ -20,17 +20,17 @@ use interlude_core::policy::Policy;
 use interlude_core::ready::Delivered;
 use interlude_fiber::{Fiber, on_roomy_stack};
 use interlude_offload::{
-    Chaos, ChaosConfig, Completion, Cores, CoresConfig, Device, DeviceConfig, Engine, Guard,
-    Inline, LaneKind, Onnx, OnnxConfig, Pass, Plugin, PluginLibrary, Run, Shares, Simd, Terms,
+    Chaos, ChaosConfig, Completion, Cores, CoresConfig, Engine, Guard, Inline, LaneKind, Onnx,
+    OnnxConfig, Pass, Plugin, PluginLibrary, Run, Shares, Simd, Terms,
 };
-use interlude_settings::{DeviceResults, EngineName, Settings};
+use interlude_settings::{EngineName, Settings};
 
 use crate::api::lanes;
 use crate::cancel::NotCancelled;
 use crate::epolls::{self, Epoll};
 use crate::scheduler::{Answer, Question};
 use crate::signals::{Pending, WindingDown};
-use crate::{context, ending, hook, log, page, policy, start};
+use crate::{context, device, ending, hook, log, page, policy, start};
 
 /// A thread with an event loop.
 pub(crate) struct Thread {
@@ -284,7 +284,7 @@ fn make_engine(settings: &Settings) -> Option<Box<dyn Engine>> {
         EngineName::Simd => Some(Box::new(or_say_why(open_lanes(settings))?)),
         EngineName::Plugin => Some(Box::new(open_plugin(settings)?)),
         EngineName::Onnx => Some(Box::new(put_together(settings))),
-        EngineName::Device => Some(Box::new(emulate(settings)?)),
+        EngineName::Device => Some(Box::new(device::open(settings, pool(settings).port().ok()?)?)),
         EngineName::Chaos => {
             Some(Box::new(Chaos::new(chaos(settings), pool(settings).port().ok()?)))
         }
@@ -312,19 +312,6 @@ fn put_together(settings: &Settings) -> Onnx {
         Some(port) => Onnx::over(port, config),
         None => Onnx::new(config),
     }
-}
-
-fn emulate(settings: &Settings) -> Option<Device> {
-    let set = &settings.device;
-    let config = DeviceConfig {
-        dequeue: set.dequeue as usize,
-        poll_interval: set.poll_interval_ns.into(),
-        remembered: match set.results {
-            DeviceResults::Computed => 0,
-            DeviceResults::Remembered => set.remembered_kib as usize * 1024,
-        },
-    };
-    Device::open(set.described.clone()?, config, pool(settings).port().ok()?).ok()
 }
 
 /// A plugin that has failed once is not asked again in this process: it would be, with each heavy call.

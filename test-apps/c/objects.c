@@ -4,6 +4,7 @@
  * the client likes, answered in their order. It knows nothing of Interlude.
  *
  *   objects zlib|libdeflate LEVEL [PORT...]
+ *   objects zlib|libdeflate LEVEL apart PORT...    a process for each port: all but the first port's are children
  *
  * A request has 12 bytes, an answer 16, little-endian:
  *
@@ -17,6 +18,7 @@
 
 #include <libdeflate.h>
 #include <openssl/evp.h>
+#include <sys/prctl.h>
 #include <time.h>
 #include <x86intrin.h>
 #include <zlib.h>
@@ -282,11 +284,28 @@ static void accepted(int epfd, int fd)
 	watch(epfd, fd, EPOLLIN, c);
 }
 
+/* Serves on these ports, each in a process of its own, which ends when this one does. */
+static int serve_apart(uint16_t *ports, int count)
+{
+	for (int i = 1; i < count; i++) {
+		pid_t pid = fork();
+		if (pid < 0)
+			die("fork");
+		if (pid == 0) {
+			prctl(PR_SET_PDEATHSIG, SIGTERM);
+			return serve_on_ports(&ports[i], 1, accepted, happened);
+		}
+	}
+	return serve_on_ports(ports, 1, accepted, happened);
+}
+
 int main(int argc, char **argv)
 {
-	static const char *line = "objects zlib|libdeflate LEVEL [PORT...]";
+	static const char *line = "objects zlib|libdeflate LEVEL [[apart] PORT...]";
 	uint16_t ports[MOST_PORTS] = {0};
-	int count = argc > 3 ? argc - 3 : 1;
+	int apart = argc > 4 && strcmp(argv[3], "apart") == 0;
+	int first = apart ? 4 : 3;
+	int count = argc > first ? argc - first : 1;
 	if (argc < 3 || count > MOST_PORTS || (strcmp(argv[1], "zlib") != 0 && strcmp(argv[1], "libdeflate") != 0))
 		usage(line);
 	uses_zlib = strcmp(argv[1], "zlib") == 0;
@@ -296,7 +315,7 @@ int main(int argc, char **argv)
 	make_corpora();
 	learn_cycle();
 	stop_on_sigterm();
-	for (int i = 3; i < argc; i++)
-		ports[i - 3] = (uint16_t)atoi(argv[i]);
-	return serve_on_ports(ports, count, accepted, happened);
+	for (int i = first; i < argc; i++)
+		ports[i - first] = (uint16_t)atoi(argv[i]);
+	return apart ? serve_apart(ports, count) : serve_on_ports(ports, count, accepted, happened);
 }

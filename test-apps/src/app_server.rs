@@ -52,6 +52,12 @@ impl AppServer {
         self.port
     }
 
+    /// Its processes, itself first.
+    #[must_use]
+    pub fn pids(&self) -> Vec<u32> {
+        self.process.group().iter().map(|status| status.pid).collect()
+    }
+
     /// CPU time of its threads until now.
     #[must_use]
     pub fn cpu_time(&self) -> Duration {

@@ -209,8 +209,32 @@ pub fn start_on(
     preload: &Preload,
     cpus: &[usize],
 ) -> Result<AppServer, HarnessError> {
+    run(&[], ports, library, level, preload, cpus)
+}
+
+/// As [`start_on`], with a process for each port. Of the others than the first it is not waited for that they listen.
+///
+/// # Errors
+/// As there.
+pub fn start_apart(
+    ports: &[u16],
+    library: &str,
+    level: u32,
+    preload: &Preload,
+) -> Result<AppServer, HarnessError> {
+    run(&["apart"], ports, library, level, preload, &[])
+}
+
+fn run(
+    how: &[&str],
+    ports: &[u16],
+    library: &str,
+    level: u32,
+    preload: &Preload,
+    cpus: &[usize],
+) -> Result<AppServer, HarnessError> {
     let mut command = Command::new(env!("APP_OBJECTS"));
-    command.arg(library).arg(level.to_string());
+    command.arg(library).arg(level.to_string()).args(how);
     command.args(ports.iter().map(u16::to_string));
     AppServer::start("objects", command, preload, cpus)
 }

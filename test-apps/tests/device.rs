@@ -1,10 +1,11 @@
 //! Stock nginx over the engine `device`: whatever an emulated device takes and when, a client sees what the
 //! stock server would have sent.
 
-use interlude_test_apps::crowd::{Crowd, Transport};
+use interlude_test_apps::crowd::{Answer, Crowd, Page, Transport};
 use interlude_test_apps::matrix::Workplace;
-use interlude_test_apps::{Preload, Server, Shim, WebOptions, WebServer};
-use std::io::Write;
+use interlude_test_apps::{Preload, Server, Shim, WebOptions, WebServer, stats};
+use std::io::{BufReader, Write};
+use std::net::TcpStream;
 use std::time::Duration;
 use tempfile::NamedTempFile;
 
@@ -113,4 +114,103 @@ fn it_is_called_emulated_wherever_it_is_named() {
         assert_eq!(fact("engine"), "device (emulated)");
         assert_eq!(fact("device"), "BlueField-2, on-chip (emulated)");
     }
+}
+
+/// nginx with two workers that have one device, which has room for one job.
+struct Workers {
+    server: Server,
+    page: Page,
+    _place: Workplace,
+}
+
+impl Workers {
+    fn start(device: &NamedTempFile) -> Self {
+        let place = Workplace::new(concat!(env!("CARGO_TARGET_TMPDIR"), "/certificates")).unwrap();
+        let hours = "client_header_timeout 9h; client_body_timeout 9h; send_timeout 9h;";
+        let options = WebOptions { workers: 2, http: hours.to_owned(), ..WebOptions::default() };
+        let shim = shim("coroutine", device.path().to_str().unwrap());
+        let shim = shim.with("INTERLUDE_DEADLINE_MS", 600_000);
+        let preload = Preload::Shim(shim);
+        let (reference, server) = place.beside_stock(WebServer::Nginx, &options, &preload).unwrap();
+        let mut pages = reference.pages().iter();
+        let page = pages.find(|page| page.compressed() && (8192..=30_000).contains(&page.size));
+        Self { page: page.unwrap().clone(), server, _place: place }
+    }
+
+    fn ask(&self) -> TcpStream {
+        let mut stream = TcpStream::connect(("127.0.0.1", self.server.ports().plain)).unwrap();
+        stream.set_read_timeout(Some(PATIENCE)).unwrap();
+        stream.write_all(&self.page.request(false)).unwrap();
+        stream
+    }
+
+    fn is_answered(&self, stream: TcpStream) {
+        let answer = Answer::read(&mut BufReader::new(stream)).unwrap();
+        self.page.compare(&answer).unwrap();
+    }
+
+    /// Asks until a job is in the device, for an answer that will not come.
+    fn fill(&self) -> TcpStream {
+        for _ in 0..100 {
+            let stream = self.ask();
+            stream.set_nonblocking(true).unwrap();
+            assert!(self.server.wait_for(PATIENCE, |server| {
+                server.counter("engine.device.submitted") > 0 || stream.peek(&mut [0]).is_ok()
+            }));
+            if self.server.counter("engine.device.submitted") > 0 {
+                return stream;
+            }
+            stream.set_nonblocking(false).unwrap();
+            self.is_answered(stream);
+        }
+        panic!("nothing is parked");
+    }
+
+    /// Asks these workers until the device has refused a job of theirs; each answer is there, and right.
+    fn are_refused(&self, workers: &[u32]) {
+        let before = sum(workers, "engine.device.refused");
+        assert!(self.server.wait_for(PATIENCE, |_| {
+            self.is_answered(self.ask());
+            sum(workers, "engine.device.refused") > before
+        }));
+    }
+}
+
+fn sum(workers: &[u32], name: &str) -> u64 {
+    workers.iter().map(|pid| stats::read(*pid).map_or(0, |page| page.counter(name))).sum()
+}
+
+#[test]
+fn workers_of_before_and_after_a_reload_and_killed_ones_have_one_device() {
+    let mut device = NamedTempFile::new().unwrap();
+    // What it has it does not end.
+    let head = "name = \"slow\"\nqueue = 1\nunits = 1\nring = 9\n[operations.compress]";
+    write!(device, "{head}\nsetup_ns = 1000\nlatency_ns = 3600000000000").unwrap();
+    let workers = Workers::start(&device);
+    let before = workers.server.workers();
+    assert_eq!(before.len(), 2);
+    let parked = workers.fill();
+    workers.are_refused(&before);
+    workers.server.reload().unwrap();
+    let mut after = Vec::new();
+    assert!(workers.server.wait_for(PATIENCE, |server| {
+        after = server.workers();
+        after.retain(|pid| !before.contains(pid));
+        after.len() == 2
+    }));
+    workers.are_refused(&after);
+    // Whoever has the job is at it until the device is done, or is killed.
+    let at_it = |server: &Server| {
+        let mut workers = server.workers();
+        workers.retain(|pid| before.contains(pid));
+        workers
+    };
+    assert!(workers.server.wait_for(PATIENCE, |server| at_it(server).len() == 1));
+    let killed = at_it(&workers.server)[0];
+    // SAFETY: kill(2) touches no memory.
+    unsafe { libc::kill(killed.cast_signed(), libc::SIGKILL) };
+    assert!(workers.server.wait_for(PATIENCE, |server| at_it(server).is_empty()));
+    workers.are_refused(&after);
+    assert_eq!(sum(&after, "engine.device.submitted"), 0);
+    drop(parked);
 }

@@ -210,6 +210,7 @@ impl Submitter {
         let now = Monotonic.now();
         let seen = Seen {
             depth: if looks { self.guard.depth() } else { 0 },
+            others: 0,
             parallel,
             gathers: has_lanes,
             has_own_cpus: own_cpus,
@@ -247,6 +248,7 @@ impl Engine for Idle {
             parallel: 16,
             has_lanes: false,
             own_cpus: true,
+            is_shared: false,
             own_results: true,
         }
     }

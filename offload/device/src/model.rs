@@ -10,12 +10,16 @@
 //! taken once, in the order in which they are done (those done at the same time as they were submitted).
 //! Nothing that comes later changes when a job is done, so that is known when it is submitted.
 //!
+//! Several models over one [`Board`] are several submitters of one device: its units and its queue are theirs
+//! together, each has a ring of its own, and makes its own set-ups.
+//!
 //! Calls come in the order of their `now`; one that goes back in time is dealt with as if set-ups had been
 //! made one after the other, which the submitter's one CPU does.
 
 use std::collections::BTreeSet;
 
-use crate::{Description, Operation};
+use crate::board::{Place, Turn};
+use crate::{Board, Description, Operation};
 
 /// A job's number: the first is 0, each has one more than the one before.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -28,6 +32,8 @@ pub struct Accepted {
     pub number: JobNumber,
     /// What it costs the submitter's CPU before the device has it.
     pub setup: u64,
+    /// When the device has it.
+    pub at_device: u64,
     /// Which unit does it.
     pub unit: usize,
     /// When that begins with it.
@@ -45,12 +51,21 @@ pub enum Refusal {
     NotDone,
 }
 
-/// A device in the course of time.
-#[derive(Debug, Clone)]
+/// A place in the device's queue: to be given to [`Model::begin`], or to [`Model::leave`].
+#[must_use]
+pub struct Reservation {
+    place: Place,
+    setup: u64,
+    at_device: u64,
+    /// Without jitter.
+    latency: u64,
+}
+
+/// A device in the course of time, as one submitter has it.
+#[derive(Debug)]
 pub struct Model {
     description: Description,
-    /// By unit: until when it is busy.
-    busy_until: Vec<u64>,
+    board: Board,
     /// When the latest job came to the device.
     doorbell: u64,
     /// By when they are done: jobs that were not taken.
@@ -58,32 +73,31 @@ pub struct Model {
     next: u64,
 }
 
-/// Where a job would be done, and when.
-struct Slot {
-    setup: u64,
-    at_device: u64,
-    unit: usize,
-    starts_at: u64,
-    latency: u64,
-}
-
 impl Model {
-    /// A device that has nothing to do.
+    /// A device of its own that has nothing to do.
     #[must_use]
     pub fn new(description: Description) -> Self {
-        Self {
-            busy_until: vec![0; description.units as usize],
-            doorbell: 0,
-            jobs: BTreeSet::new(),
-            next: 0,
-            description,
-        }
+        let board = Board::new(&description);
+        Self::over(board, description)
+    }
+
+    /// One more submitter of the device whose board that is, by the same description.
+    #[must_use]
+    pub fn over(board: Board, description: Description) -> Self {
+        board.enter();
+        Self { description, board, doorbell: 0, jobs: BTreeSet::new(), next: 0 }
     }
 
     /// What it is a model of.
     #[must_use]
     pub fn description(&self) -> &Description {
         &self.description
+    }
+
+    /// May the device have jobs of other submitters?
+    #[must_use]
+    pub fn is_shared(&self) -> bool {
+        self.board.is_shared()
     }
 
     /// Gives it a job; the submitter owes it the set-up.
@@ -96,38 +110,61 @@ impl Model {
         operation: Operation,
         bytes: u64,
     ) -> Result<Accepted, Refusal> {
-        let slot = self.slot(now, operation, bytes).ok_or(Refusal::NotDone)?;
-        if self.is_full(now) {
-            return Err(Refusal::Full);
-        }
-        let number = JobNumber(self.next);
-        let finishes_at = slot.starts_at.saturating_add(self.jittered(slot.latency, number));
-        self.next += 1;
-        self.doorbell = slot.at_device;
-        if let Some(busy_until) = self.busy_until.get_mut(slot.unit) {
-            *busy_until = finishes_at;
-        }
-        self.jobs.insert((finishes_at, number));
-        let Slot { setup, unit, starts_at, .. } = slot;
-        Ok(Accepted { number, setup, unit, starts_at, finishes_at })
+        let reservation = self.reserve(now, operation, bytes)?;
+        Ok(self.begin(reservation))
     }
 
-    /// Would it refuse a job now?
+    /// The first half of [`Model::submit`]: it would take that job, and keeps a place for it.
+    ///
+    /// # Errors
+    /// As there.
+    pub fn reserve(
+        &self,
+        now: u64,
+        operation: Operation,
+        bytes: u64,
+    ) -> Result<Reservation, Refusal> {
+        let (setup, latency) = self.costs(operation, bytes).ok_or(Refusal::NotDone)?;
+        if self.jobs.len() >= self.description.ring as usize {
+            return Err(Refusal::Full);
+        }
+        let at_device = now.max(self.doorbell).saturating_add(setup);
+        let until = at_device.saturating_add(self.varied(latency, 0));
+        let place = self.board.take_place(now, until).ok_or(Refusal::Full)?;
+        Ok(Reservation { place, setup, at_device, latency })
+    }
+
+    /// The second half: the device has the job.
+    pub fn begin(&mut self, reservation: Reservation) -> Accepted {
+        let Reservation { place, setup, at_device, latency } = reservation;
+        let latency = self.jittered(latency);
+        let Turn { unit, starts_at, finishes_at } = self.board.begin(at_device, latency);
+        self.board.keep_place(&place, finishes_at);
+        let number = JobNumber(self.next);
+        self.next += 1;
+        self.doorbell = at_device;
+        self.jobs.insert((finishes_at, number));
+        Accepted { number, setup, at_device, unit, starts_at, finishes_at }
+    }
+
+    /// The device does not get the job.
+    pub fn leave(&self, reservation: Reservation) {
+        self.board.leave_place(&reservation.place);
+    }
+
+    /// How many jobs the device has and has not done, whoever has submitted them.
     #[must_use]
-    pub fn is_full(&self, now: u64) -> bool {
-        let Description { queue, ring, .. } = self.description;
-        // Only where it matters is it counted how many of them are done.
-        self.jobs.len() >= ring as usize
-            || (self.jobs.len() >= queue as usize
-                && self.jobs.len() - self.completed(now) >= queue as usize)
+    pub fn depth(&self, now: u64) -> usize {
+        self.board.depth(now)
     }
 
     /// When a job that is submitted now would be done, if jitter did not change it; `None` for an
     /// operation that it does not do.
     #[must_use]
     pub fn expected(&self, now: u64, operation: Operation, bytes: u64) -> Option<u64> {
-        let slot = self.slot(now, operation, bytes)?;
-        Some(slot.starts_at.saturating_add(slot.latency))
+        let (setup, latency) = self.costs(operation, bytes)?;
+        let at_device = now.max(self.doorbell).saturating_add(setup);
+        Some(self.board.earliest(at_device).saturating_add(latency))
     }
 
     /// How many completions wait to be taken.
@@ -158,34 +195,35 @@ impl Model {
         self.jobs.first().map(|(finishes_at, _)| (*finishes_at).max(now))
     }
 
-    /// How many jobs it has that were not taken.
+    /// How many jobs of this submitter's it has that were not taken.
     #[must_use]
     pub fn in_flight(&self) -> usize {
         self.jobs.len()
     }
 
-    fn slot(&self, now: u64, operation: Operation, bytes: u64) -> Option<Slot> {
+    /// Set-up and latency, without jitter.
+    fn costs(&self, operation: Operation, bytes: u64) -> Option<(u64, u64)> {
         let cost = self.description.cost(operation)?;
-        let setup = cost.setup_ns.at(bytes);
-        let at_device = now.max(self.doorbell).saturating_add(setup);
-        // The first of those that are free first.
-        let (unit, free_at) =
-            self.busy_until.iter().enumerate().min_by_key(|(unit, free_at)| (**free_at, *unit))?;
-        let starts_at = at_device.max(*free_at);
-        Some(Slot { setup, at_device, unit, starts_at, latency: cost.latency_ns.at(bytes) })
+        Some((cost.setup_ns.at(bytes), cost.latency_ns.at(bytes)))
     }
 
     /// Longer or shorter, as drawn for this job.
-    fn jittered(&self, latency: u64, number: JobNumber) -> u64 {
-        let percent = u64::from(self.description.jitter_percent);
-        if percent == 0 {
+    fn jittered(&self, latency: u64) -> u64 {
+        if self.description.jitter_percent == 0 {
             return latency;
         }
-        // In parts of a million, from `percent` below to `percent` above.
-        let widest = percent * 10_000;
-        let drawn = random(self.description.seed, number.0) % (2 * widest + 1);
-        let factor = u128::from(1_000_000 - widest + drawn);
+        let drawn = random(self.description.seed, self.board.draw());
+        self.varied(latency, drawn % (2 * self.widest() + 1))
+    }
+
+    /// From `widest` below to `widest` above, in parts of a million, by what was drawn.
+    fn varied(&self, latency: u64, drawn: u64) -> u64 {
+        let factor = u128::from(1_000_000 - self.widest() + drawn);
         u64::try_from(u128::from(latency) * factor / 1_000_000).unwrap_or(u64::MAX)
+    }
+
+    fn widest(&self) -> u64 {
+        u64::from(self.description.jitter_percent) * 10_000
     }
 }
 

@@ -79,7 +79,7 @@ fn device(queue: u32, units: u32, config: DeviceConfig) -> (Cores, Fake, Device<
     let clock = Fake::default();
     let description = description(queue, units, LATENCY);
     let port = cores.port().unwrap();
-    let device = Device::with_clock(description, config, port, clock.clone()).unwrap();
+    let device = Device::with_clock(description, None, config, port, clock.clone()).unwrap();
     (cores, clock, device)
 }
 
@@ -118,7 +118,7 @@ fn what_is_computed_is_answered_when_the_model_says_so_and_not_before() {
     // A look costs something.
     assert_eq!(clock.now(), 1000 + SETUP + LATENCY + 6);
     assert_eq!(device.completed(), 1);
-    assert_eq!((tickets(&mut device), device.take_behind()), (vec![3], 0));
+    assert_eq!((tickets(&mut device), device.take_emulated().behind), (vec![3], 0));
     assert_eq!(work.take().unwrap().call.result, Some(9));
     let now = clock.now();
     assert_eq!(tickets(&mut device), []);
@@ -151,8 +151,8 @@ fn what_is_computed_late_is_answered_then_and_counted_once() {
         }
         answered = tickets(&mut device);
     }
-    assert_eq!((answered, device.take_behind()), (vec![1], 1));
-    assert_eq!(device.take_behind(), 0);
+    assert_eq!((answered, device.take_emulated().behind), (vec![1], 1));
+    assert_eq!(device.take_emulated().behind, 0);
     cores.close();
 }
 
@@ -178,7 +178,7 @@ fn helpers_that_are_full_leave_the_model_as_it_was() {
     let cores = Cores::new(CoresConfig { threads: 1, queue: 1, nice: 0 });
     let port = cores.port().unwrap();
     let clock = Fake::default();
-    let made = Device::with_clock(description(99, 1, LATENCY), EAGER, port, clock.clone());
+    let made = Device::with_clock(description(99, 1, LATENCY), None, EAGER, port, clock.clone());
     let mut device = made.unwrap();
     let (blocker, open) = gated(0);
     assert!(device.submit(blocker).is_ok());
@@ -277,7 +277,7 @@ fn the_submitter_takes_nothing_back_that_the_device_is_at() {
     clock.advance(2 * LATENCY);
     let mut done = Vec::new();
     guard.poll(begun, 8, &mut done);
-    assert_eq!((done.len(), guard.take_tally().unwrap().behind), (0, 1));
+    assert_eq!((done.len(), guard.take_tally().unwrap().emulated.behind), (0, 1));
     // The device would have it by now: it is the helpers that are late.
     assert_eq!(guard.recall(), Some(Completion::declined(Ticket(5))));
     blockers.iter().for_each(|open| open.send(()).unwrap());
@@ -292,7 +292,7 @@ fn no_wake_up_is_lost_between_the_timer_and_the_helpers() {
     let cores = Cores::new(CoresConfig { threads: 2, queue: 1000, nice: 0 });
     for latency in [1000, 20_000, 200_000] {
         let port = cores.port().unwrap();
-        let mut device = Device::open(description(64, 4, latency), EAGER, port).unwrap();
+        let mut device = Device::open(description(64, 4, latency), None, EAGER, port).unwrap();
         let (mut submitted, mut answered) = (0u64, Vec::new());
         let mut works = Vec::new();
         while answered.len() < 400 {
@@ -323,7 +323,7 @@ fn who_sleeps_is_woken_when_the_device_is_done() {
     let cores = Cores::new(CoresConfig { threads: 1, queue: 8, nice: 0 });
     let port = cores.port().unwrap();
     let latency = 3_000_000;
-    let mut device = Device::open(description(8, 1, latency), EAGER, port).unwrap();
+    let mut device = Device::open(description(8, 1, latency), None, EAGER, port).unwrap();
     let before = Monotonic.now();
     assert!(device.submit(job(7)).is_ok());
     let patience = Duration::from_millis(PATIENCE_MS as u64);
@@ -339,3 +339,4 @@ fn who_sleeps_is_woken_when_the_device_is_done() {
 }
 
 mod remembered;
+mod shared;

@@ -35,6 +35,7 @@ impl Engine for Puppet {
             parallel: 1,
             has_lanes: false,
             own_cpus: true,
+            is_shared: false,
             own_results: true,
         }
     }

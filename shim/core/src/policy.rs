@@ -27,6 +27,9 @@
 //! The engine's first jobs of a kind and size are always parked: they tell what it takes to start, too. One that is alone
 //! with an idle thread is held against what a park has taken there, with the thread's sleep and its waking.
 //!
+//! Other threads' jobs at the same engine are in the way, but a call in place keeps none of them waiting, and whether the engine
+//! has enough to do is asked of this thread's own: of a shared one, that is its share.
+//!
 //! Mostly all this need not be asked: [`Policy::is_clear`] says at a glance what no queue would change.
 //!
 //! **Nothing that was learnt is believed for ever.** A rule that keeps calls from the engine also keeps
@@ -37,6 +40,7 @@
 
 mod flights;
 mod leisure;
+mod seen;
 mod tries;
 
 use std::time::Duration;
@@ -44,6 +48,8 @@ use std::time::Duration;
 use crate::cost::{Costs, Size};
 use flights::{Flight, Flights};
 use leisure::Leisure;
+pub use seen::Seen;
+use seen::times;
 use tries::Tries;
 
 /// What a park takes the thread besides handing the job over: two switches (0.1 us), a turn of the scheduler, a look at
@@ -97,25 +103,6 @@ pub struct Asked {
     pub bytes: u64,
     /// What matters of it.
     pub class: Class,
-}
-
-/// The engine, and what is there to be done besides.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
-pub struct Seen {
-    /// Jobs that it has and has not done, whoever's they are.
-    pub depth: usize,
-    /// Jobs that it works on at the same time.
-    pub parallel: usize,
-    /// Does it put several calls into one? Then they are to wait for each other.
-    pub gathers: bool,
-    /// Does it work on processors other than the submitter's?
-    pub has_own_cpus: bool,
-    /// Events that wait for the thread, as far as it knows.
-    pub waiting: usize,
-    /// What time it is, in nanoseconds since whenever.
-    pub now: u64,
-    /// For how many of them the thread had nothing to do.
-    pub slept: u64,
 }
 
 /// Where a call is made.
@@ -232,8 +219,8 @@ impl Policy {
     }
 
     /// Is it clear at a glance that a call is parked: what it takes in place is more than the engine would take even if it
-    /// had yet to do all the jobs that are `out`? Then nothing need be asked of the engine, and nothing is learnt of the
-    /// job. Of an engine whose jobs are all of this thread, and with CPUs of its own.
+    /// had yet to do all the jobs that are `out`, whoever's they are? Then nothing need be asked of the engine, and nothing
+    /// is learnt of the job. Of an engine with CPUs of its own.
     pub fn is_clear(&mut self, asked: &Asked, out: usize, waiting: usize, parallel: usize) -> bool {
         let Asked { kind, size, class, .. } = *asked;
         if class != Class::Batch || !self.looks_at_load(kind) {
@@ -268,7 +255,7 @@ impl Policy {
         if self.tries.is_stale(kind, size) {
             return Choice::InPlace(Why::Unknown);
         }
-        let wait = wait(self.between(asked, seen), seen);
+        let wait = seen.wait(self.between(asked, seen));
         let Some(service) = self.waited.estimate(kind, size) else {
             return if wait > inline { Choice::InPlace(Why::Load) } else { Choice::Wait };
         };
@@ -295,8 +282,11 @@ impl Policy {
             return Choice::Park;
         }
         let Parked { setup, apart, wait, service, delays } = self.parked(asked, seen);
-        let is_better = seen.has_own_cpus && in_place_delays(inline, apart, seen) < delays;
-        let has_time = self.has_time(inline, service, wait);
+        let is_better = seen.has_own_cpus && seen.in_place_delays(inline, apart) < delays;
+        // Others' jobs are a part of what the engine takes; of this thread's own it is to have enough.
+        let own_wait = seen.own_wait(apart);
+        let service = service + wait.saturating_sub(own_wait);
+        let has_time = self.has_time(inline, service, own_wait);
         if setup < inline && !(is_better && has_time) {
             if is_better && service > inline {
                 self.leisure.saves(inline - setup);
@@ -324,9 +314,9 @@ impl Policy {
         let Asked { kind, size, .. } = *asked;
         let setup = self.setups.estimate(kind, size).map_or(Duration::ZERO, |setup| setup + PARK);
         let apart = self.between(asked, seen);
-        let wait = wait(apart, seen);
+        let wait = seen.wait(apart);
         let mut service = self.service(kind, size).unwrap_or_default();
-        if is_alone(seen) {
+        if seen.is_alone() {
             service = service.max(self.alone.estimate(kind, size).unwrap_or_default());
         }
         // (Handing it over is a part of what it takes.)
@@ -337,7 +327,7 @@ impl Policy {
     /// Looks at the thread and the engine, which is to be given so much more, the less it has.
     fn look(&mut self, seen: &Seen) {
         self.leisure.look(seen.now, seen.slept);
-        self.margin = match seen.depth < seen.parallel {
+        self.margin = match seen.own() < seen.parallel {
             true => (self.margin * 2).min(MARGIN.1),
             false => (self.margin - self.margin / MARGIN.0).max(MARGIN.0),
         };
@@ -378,9 +368,9 @@ impl Policy {
         if learn(&mut self.setups, (kind, size), setup) && was_in_the_way {
             self.tries.improves(kind, size);
         }
-        let wait = wait(self.between(asked, seen), seen);
+        let wait = seen.wait(self.between(asked, seen));
         let service = self.service(kind, size);
-        let is_alone = is_alone(seen);
+        let is_alone = seen.is_alone();
         self.flights.begin(ticket, Flight { kind, size, since, wait, service, waits, is_alone });
     }
 
@@ -428,10 +418,6 @@ impl Policy {
     }
 }
 
-fn times(one: Duration, number: usize) -> Duration {
-    one.saturating_mul(u32::try_from(number).unwrap_or(u32::MAX))
-}
-
 /// What a call would take that is parked.
 struct Parked {
     /// The thread, to hand it over and to switch.
@@ -443,30 +429,6 @@ struct Parked {
     service: Duration,
     /// By how much it delays all that there are.
     delays: Duration,
-}
-
-/// By how much a call in place delays all that there are: its own connection, those whose events wait,
-/// and those whose jobs are done meanwhile, one after the other so far `apart`.
-fn in_place_delays(inline: Duration, apart: Duration, seen: &Seen) -> Duration {
-    let most = nanos(inline).checked_div(nanos(apart)).unwrap_or(0);
-    let done = usize::try_from(most).unwrap_or(usize::MAX).min(seen.depth);
-    // The first waits longest.
-    let late = times(inline, done).saturating_sub(times(apart, done * (done + 1) / 2));
-    times(inline, 1 + seen.waiting) + late
-}
-
-/// How long a job would wait until the engine begins with it.
-fn wait(apart: Duration, seen: &Seen) -> Duration {
-    times(apart, (seen.depth + 1).saturating_sub(seen.parallel))
-}
-
-/// Has nobody anything else to do?
-fn is_alone(seen: &Seen) -> bool {
-    seen.depth == 0 && seen.waiting == 0
-}
-
-fn nanos(time: Duration) -> u64 {
-    u64::try_from(time.as_nanos()).unwrap_or(u64::MAX)
 }
 
 /// A time of the engine's. True if it is much less than was thought; one that is much more may be an interruption's,

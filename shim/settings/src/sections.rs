@@ -46,6 +46,8 @@ pub struct Onnx {
 pub struct Device {
     /// What is emulated: a name of `interlude_device::EMBEDDED`, or the path of such a description.
     pub description: String,
+    /// Is there one for all threads and worker processes of a server, or one for each thread?
+    pub shared: bool,
     /// Completions taken with one look at the device's ring, at most, 1 to 65536.
     pub dequeue: u32,
     /// No two looks at the ring are closer to each other, in nanoseconds, 0 to a second.
@@ -200,6 +202,8 @@ impl Default for Device {
         // As many at a time as in the study that BlueField-2's figures are from.
         Self {
             description: "bluefield2-offchip".to_owned(),
+            // A machine has one card.
+            shared: true,
             dequeue: 16,
             poll_interval_ns: 0,
             results: DeviceResults::Computed,

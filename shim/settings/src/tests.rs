@@ -89,12 +89,15 @@ fn chaos_is_set_by_its_section_and_its_variables() {
 #[test]
 fn a_device_is_read_where_it_is_the_engine() {
     let device = load(&[("INTERLUDE_ENGINE", "device")], "").unwrap().device;
-    assert_eq!(device.described.unwrap().name, "BlueField-2, off-chip");
-    let file =
-        "[device]\ndescription = \"bluefield2-onchip\"\ndequeue = 3\nresults = \"remembered\"\n";
+    assert_eq!(
+        (device.described.unwrap().name.as_str(), device.shared),
+        ("BlueField-2, off-chip", true)
+    );
+    let file = "[device]\ndescription = \"bluefield2-onchip\"\ndequeue = 3\nshared = false\nresults = \"remembered\"\n";
     let pairs = [("INTERLUDE_CONFIG", "x.toml"), ("INTERLUDE_DEVICE_POLL_INTERVAL_NS", "1000")];
     let device = load(&pairs, file).unwrap().device;
     assert_eq!((device.dequeue, device.poll_interval_ns, device.described), (3, 1000, None));
+    assert!(!device.shared);
     assert_eq!((device.results, device.remembered_kib), (DeviceResults::Remembered, 65_536));
     let engine = [("INTERLUDE_CONFIG", "x.toml"), ("INTERLUDE_ENGINE", "device")];
     let described = load(&engine, file).unwrap().device.described;

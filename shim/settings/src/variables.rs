@@ -88,6 +88,12 @@ pub const VARIABLES: &[Variable] = &[
         },
     },
     Variable {
+        name: "INTERLUDE_DEVICE_SHARED",
+        key: "device.shared",
+        help: "on | off: all threads and workers of a server have one emulated device, or each thread has its own",
+        apply: |s, v| switch(v).map(|on| s.device.shared = on),
+    },
+    Variable {
         name: "INTERLUDE_DEVICE_DEQUEUE",
         key: "device.dequeue",
         help: "completions taken with one look at the emulated device's ring, at most",

@@ -18,10 +18,11 @@ const POLL_MAX: usize = 64;
 
 /// The engine, and the thread, as they are now: what changes only where that is wanted.
 pub(super) fn seen(thread: &Thread, engine: &Guard<dyn Engine>, looks: bool) -> Seen {
-    let Capabilities { parallel, has_lanes, own_cpus, .. } = engine.capabilities();
+    let Capabilities { parallel, has_lanes, own_cpus, is_shared, .. } = engine.capabilities();
     let (depth, now) = if looks { (engine.depth(), now()) } else { (0, 0) };
     Seen {
         depth,
+        others: if looks && is_shared { engine.others() } else { 0 },
         parallel,
         gathers: has_lanes,
         has_own_cpus: own_cpus,
@@ -36,13 +37,16 @@ fn waiting(thread: &Thread) -> usize {
     thread.fetched.get().saturating_sub(1)
 }
 
-/// Is it clear that the call is parked, however much the engine has done by now?
+/// Is it clear that the call is parked, however much the engine has done by now? Only one that is shared has to be asked
+/// what it has: others' jobs come and go unseen.
 pub(super) fn is_clear(thread: &Thread, engine: &Guard<dyn Engine>, asked: &Asked) -> bool {
-    let Capabilities { parallel, has_lanes, own_cpus, .. } = engine.capabilities();
+    let Capabilities { parallel, has_lanes, own_cpus, is_shared, .. } = engine.capabilities();
     // Helper threads are other threads', too: the jobs of those count.
-    own_cpus
-        && !has_lanes
-        && thread.policy.borrow_mut().is_clear(asked, engine.out(), waiting(thread), parallel)
+    if !own_cpus || has_lanes {
+        return false;
+    }
+    let out = if is_shared { engine.depth() } else { engine.out() };
+    thread.policy.borrow_mut().is_clear(asked, out, waiting(thread), parallel)
 }
 
 pub(super) fn now() -> u64 {
@@ -173,7 +177,9 @@ fn count_tally(tally: &Tally) {
     count(Counter::EngineWrong, tally.wrong);
     count(Counter::EngineQuarantined, tally.quarantined);
     count(Counter::EngineReturned, tally.returned);
-    count(Counter::DeviceBehind, tally.behind);
-    count(Counter::DeviceRemembered, tally.remembered);
+    count(Counter::DeviceBehind, tally.emulated.behind);
+    count(Counter::DeviceRemembered, tally.emulated.remembered);
+    count(Counter::DeviceBusy, tally.emulated.busy_ns);
+    count(Counter::DeviceQueued, tally.emulated.queued_ns);
     count(Counter::EnginePluginDropped, tally.unknown);
 }

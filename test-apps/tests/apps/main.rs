@@ -35,6 +35,7 @@ mod relay;
 mod renewed_loop;
 mod reused_number;
 mod shared_buffer;
+mod shared_device;
 mod stale_events;
 mod successor;
 mod swapped;

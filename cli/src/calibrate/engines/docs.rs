@@ -23,7 +23,8 @@ pub(super) fn text(args: &Args, calibration: &Calibration) -> String {
          ```\n\n\
          Engines are driven directly, without a server, with the settings that `run` would have (`--config`, `--set`, the\n\
          environment): calibrate with the same ones, on the machine that will serve, while it is quiet. An emulated\n\
-         device is one with the times of its description; with `device.results = \"computed\"` a helper thread's are added.\n\n\
+         device is one with the times of its description, and nobody else's; with `device.results = \"computed\"` a helper thread's are\n\
+         added. What other workers have at a device that they share is for the policy to see while it serves (`policy.load`).\n\n\
          Three times are taken of each kind of job, size and kind of data:\n\n\
          | | |\n|---|---|\n\
          | in place | CPU time of the calling thread, for the call as the server makes it |\n\

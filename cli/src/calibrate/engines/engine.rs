@@ -143,7 +143,7 @@ impl Candidate {
                     },
                 };
                 let cores = pool(settings.cores.threads);
-                let engine = Device::open(described, config, port(&cores)?);
+                let engine = Device::open(described, None, config, port(&cores)?);
                 let engine = engine.map_err(|error| failed(&error))?;
                 let mut opened = Opened::new(engine, Some(cores));
                 opened.remark = Some(remark);

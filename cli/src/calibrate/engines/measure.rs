@@ -207,7 +207,7 @@ impl<'a> Bench<'a> {
             case.subject.land(flight)
         };
         let took = begun.elapsed().as_secs_f64() * 1e9;
-        self.behind += self.engine.take_behind();
+        self.behind += self.engine.take_emulated().behind;
         if is_done { Ok(took) } else { Err(NO_RESULTS) }
     }
 
@@ -237,7 +237,7 @@ impl<'a> Bench<'a> {
         self.done.clear();
         let (landed, is_done) =
             watch.time(|| flights.into_iter().all(|flight| case.subject.land(flight)));
-        self.behind += self.engine.take_behind();
+        self.behind += self.engine.take_emulated().behind;
         if is_done { Ok((spent + landed) / jobs as f64) } else { Err(NO_RESULTS) }
     }
 

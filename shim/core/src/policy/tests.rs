@@ -24,6 +24,7 @@ fn asked(bytes: u64, class: Class) -> Asked {
 
 const ALONE: Seen = Seen {
     depth: 0,
+    others: 0,
     parallel: 1,
     gathers: false,
     has_own_cpus: true,
@@ -302,4 +303,18 @@ fn no_kind_is_no_trouble() {
     assert_eq!(policy.choose(&call, &ALONE), Choice::Wait);
     assert!(!policy.is_small(&call, false) && !policy.measures(99));
     job(&mut policy, &call, (1, 2), true);
+}
+
+/// Other threads' jobs are in the way as this one's are, but a call in place keeps none of them waiting.
+#[test]
+fn a_call_in_place_delays_no_other_threads_jobs() {
+    let (mut policy, call) = (by_time(1), asked(8192, Class::Batch));
+    policy.took(KIND, call.size, micros(30));
+    jobs(&mut policy, &call, (1, 9), false);
+    let mut with = |depth, others| policy.choose(&call, &Seen { depth, others, ..ALONE });
+    // Parked: 9 us, 36 for those before it, and a park. In place: 30, and 36, 24, or nothing for those of its own that are
+    // done meanwhile.
+    assert_eq!([with(4, 0), with(4, 1)], [Choice::Park; 2]);
+    assert_eq!([with(4, 3), with(4, 4)], [Choice::InPlace(Why::Load); 2]);
+    assert_eq!(with(2, 2), Choice::Park);
 }

@@ -38,6 +38,8 @@ pub(crate) struct Device {
     /// In percent, either way.
     pub(crate) jitter: u64,
     pub(crate) queue: usize,
+    /// So many jobs of the same size are another thread's, which has another one done as soon as one is.
+    pub(crate) others: usize,
     /// From when, until when, and by what factor it is slower.
     pub(crate) slow: Option<(u64, u64, u64)>,
 }
@@ -175,6 +177,33 @@ impl Chooses for Policed {
     }
 }
 
+/// The same, if it is not told of other threads' jobs.
+pub(crate) struct Unaware(pub(crate) Policed);
+
+impl Chooses for Unaware {
+    fn choose(&mut self, size: u32, seen: &Seen, out: usize) -> Choice {
+        let own = Seen { depth: seen.depth - seen.others, others: 0, ..*seen };
+        self.0.choose(size, &own, out - seen.others)
+    }
+
+    fn took(&mut self, size: u32, ns: u64) {
+        self.0.took(size, ns);
+    }
+
+    fn submitted(&mut self, ticket: u64, size: u32, seen: &Seen, times: (u64, u64), waits: bool) {
+        let own = Seen { depth: seen.depth - seen.others, others: 0, ..*seen };
+        self.0.submitted(ticket, size, &own, times, waits);
+    }
+
+    fn answered(&mut self, ticket: u64, now: u64) {
+        self.0.answered(ticket, now);
+    }
+
+    fn looked(&mut self, now: u64) {
+        self.0.looked(now);
+    }
+}
+
 impl Device {
     pub(crate) fn latency(&self, size: u32) -> u64 {
         self.base + self.per_kib * u64::from(size) / 1024
@@ -195,6 +224,8 @@ struct Run<'a> {
     /// By when they are done: tickets, and whose.
     device: BinaryHeap<Reverse<(u64, u64, u32)>>,
     busy_until: Vec<u64>,
+    /// When the other thread's jobs are done.
+    others: BinaryHeap<Reverse<u64>>,
     resumable: VecDeque<u32>,
     asked: u64,
     outcome: Outcome,
@@ -211,6 +242,7 @@ impl Machine {
             asking: (0..self.connections).map(|number| Reverse((0, number))).collect(),
             device: BinaryHeap::new(),
             busy_until: vec![0; self.device.units],
+            others: (0..self.device.others).map(|_| Reverse(0)).collect(),
             resumable: VecDeque::new(),
             asked: 0,
             outcome: Outcome::default(),
@@ -276,8 +308,12 @@ impl Run<'_> {
         let drawn = random(machine.seed, self.asked);
         self.asked += 1;
         let size = machine.sizes[drawn as usize % machine.sizes.len()];
+        self.others_ask(size);
+        let own = self.device.iter().filter(|Reverse((at, ..))| *at > self.now).count();
+        let others = self.others.len();
         let seen = Seen {
-            depth: self.device.iter().filter(|Reverse((at, ..))| *at > self.now).count(),
+            depth: own + others,
+            others,
             parallel: machine.device.units,
             gathers: false,
             has_own_cpus: true,
@@ -285,7 +321,7 @@ impl Run<'_> {
             now: self.now,
             slept: self.slept,
         };
-        match chooses.choose(size, &seen, self.device.len()) {
+        match chooses.choose(size, &seen, self.device.len() + others) {
             Choice::InPlace(_) => self.in_place(connection, size, chooses),
             _ if seen.depth >= machine.device.queue => {
                 self.outcome.refused += 1;
@@ -330,13 +366,29 @@ impl Run<'_> {
         self.asking.push(Reverse((self.now + think, connection)));
     }
 
+    /// Until now.
+    fn others_ask(&mut self, size: u32) {
+        while let Some(Reverse(done)) = self.others.peek().copied()
+            && done <= self.now
+        {
+            self.others.pop();
+            let done = self.begin(size, 0, done);
+            self.others.push(Reverse(done));
+        }
+    }
+
     /// When it is done.
     fn submit(&mut self, size: u32, drawn: u64) -> u64 {
+        self.others_ask(size);
+        self.begin(size, drawn, self.now)
+    }
+
+    fn begin(&mut self, size: u32, drawn: u64, now: u64) -> u64 {
         let device = &self.machine.device;
         let mut latency =
             device.latency(size) * (100 - device.jitter + drawn % (2 * device.jitter + 1)) / 100;
         let unit = self.busy_until.iter_mut().min().expect("a device has a unit");
-        let starts = (*unit).max(self.now);
+        let starts = (*unit).max(now);
         if let Some((from, until, factor)) = device.slow
             && (from..until).contains(&starts)
         {

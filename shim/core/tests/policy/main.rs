@@ -6,7 +6,7 @@ mod machine;
 use std::ops::Range;
 
 use interlude_core::policy::Class;
-use machine::{Device, Fixed, Machine, Outcome, Policed, Software};
+use machine::{Device, Fixed, Machine, Outcome, Policed, Software, Unaware};
 use proptest::prelude::*;
 use proptest::strategy::ValueTree;
 use proptest::test_runner::{RngSeed, TestCaseError, TestRunner};
@@ -149,6 +149,7 @@ fn bluefield(size: u32, connections: u32) -> Machine {
             units: 1,
             jitter: 0,
             queue: 512,
+            others: 0,
             slow: None,
         },
         connections,
@@ -203,4 +204,39 @@ fn after_a_bad_spell_of_the_device_it_gets_its_work_back() {
             assert!(after >= SHARE * good, "{class:?}, {connections}: {after:.0} of {good:.0}");
         }
     }
+}
+
+/// `cargo test -p interlude-core --release --test policy beside -- --nocapture` prints the table.
+#[test]
+fn beside_another_thread_that_has_the_same_device_no_less_gets_done() {
+    println!("simulated, beside another thread with so many jobs at the device:");
+    println!(
+        "{:>7} {:>11} {:>6} {:>9} {:>9} {:>9} {:>6} {:>8}",
+        "bytes", "connections", "others", "in place", "parked", "policy", "ratio", "unaware"
+    );
+    let (mut below, mut most) = (0, 0.0_f64);
+    for size in [256, 1024, 4096, 16384, 65536] {
+        for (connections, others) in [(1, 4), (4, 1), (4, 4), (4, 16), (16, 4), (64, 16), (64, 64)]
+        {
+            let machine = bluefield(size, connections);
+            let device = Device { others, ..machine.device };
+            let machine = Machine { device, ..machine };
+            let (in_place, parked, policed) = all(&machine, Class::Batch);
+            let unaware = machine.run(&mut Unaware(Policed::new(Class::Batch)), CALLS);
+            let (best, policed) = (in_place.max(parked), policed.per_second());
+            let [ratio, unaware] = [policed, unaware.per_second()].map(|rate| rate / best);
+            println!(
+                "{size:>7} {connections:>11} {others:>6} {in_place:>9.0} {parked:>9.0} {policed:>9.0} {ratio:>6.3} {unaware:>8.3}"
+            );
+            let of = format!("{size} bytes, {connections} and {others}: {ratio}");
+            below += u32::from(ratio < SHARE);
+            assert!(ratio >= SHARE_OF_ANY, "{of}");
+            // A thread that is busy all the time gets its share of the device, whatever it knows of others.
+            assert!(connections < 16 || ratio >= SHARE * unaware, "{of}, unaware {unaware}");
+            most = most.max(ratio / unaware);
+        }
+    }
+    assert!(below <= 1, "{below}");
+    // It is worth knowing of them.
+    assert!(most > 1.1, "{most}");
 }

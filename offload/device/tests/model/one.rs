@@ -1,9 +1,11 @@
-//! A device under whatever may be asked of it: made-up descriptions, made-up times.
+//! A device with one submitter, under whatever may be asked of it.
 
 use std::collections::{BTreeMap, BTreeSet};
 
 use interlude_device::{Accepted, Cost, Curve, Description, JobNumber, Model, Operation, Refusal};
 use proptest::prelude::*;
+
+use crate::made_up::{curve, description, operation};
 
 /// What is done to a device.
 #[derive(Debug, Clone)]
@@ -13,50 +15,12 @@ enum Step {
     Take(usize),
 }
 
-fn operation() -> impl Strategy<Value = Operation> {
-    prop_oneof![Just(Operation::Compress), Just(Operation::Sign), Just(Operation::Infer)]
-}
-
 fn step() -> impl Strategy<Value = Step> {
     prop_oneof![
         (0..3000u64).prop_map(Step::Wait),
         (operation(), 0..5000u64).prop_map(|(operation, bytes)| Step::Submit(operation, bytes)),
         (0..6usize).prop_map(Step::Take),
     ]
-}
-
-fn curve() -> impl Strategy<Value = Curve> {
-    prop::collection::vec((1..900u64, 0..900u64), 1..5).prop_map(|steps| {
-        let (mut bytes, mut ns) = (0, 0);
-        let points: Vec<(u64, u64)> = steps
-            .into_iter()
-            .map(|(more_bytes, more_ns)| {
-                (bytes, ns) = (bytes + more_bytes, ns + more_ns);
-                (bytes, ns)
-            })
-            .collect();
-        Curve::through(&points).unwrap()
-    })
-}
-
-prop_compose! {
-    fn description(jitter: bool)(
-        queue in 1..12u32,
-        units in 1..5u32,
-        ring in 1..16u32,
-        jitter_percent in if jitter { 0..=100u32 } else { 0..=0 },
-        seed in any::<u64>(),
-        costs in prop::collection::vec((curve(), curve()), 2..=2),
-    ) -> Description {
-        // No inference.
-        let operations = [Operation::Compress, Operation::Sign].into_iter().zip(costs);
-        let cost = |(setup_ns, latency_ns)| Cost { setup_ns, latency_ns };
-        Description {
-            name: "made up".to_owned(),
-            queue, units, ring, dequeue_ns: 0, jitter_percent, seed,
-            operations: operations.map(|(operation, costs)| (operation, cost(costs))).collect(),
-        }
-    }
 }
 
 /// What a device did.
@@ -267,7 +231,7 @@ fn a_second_job_waits_for_the_only_unit_and_a_third_is_refused() {
     assert_eq!((model.take(1109), model.next(200)), (None, Some(1110)));
     // Done, but in the ring: there is room in the queue, and none in the ring.
     assert_eq!(model.completed(1110), 1);
-    assert!(model.is_full(1110));
+    assert_eq!(model.submit(1110, Operation::Compress, 1), Err(Refusal::Full));
     assert_eq!(model.take(1110), Some(first.number));
     assert!(model.submit(1110, Operation::Compress, 1).is_ok());
 }
@@ -276,7 +240,8 @@ fn a_second_job_waits_for_the_only_unit_and_a_third_is_refused() {
 fn a_queue_is_free_again_when_a_job_is_done() {
     let mut model = Model::new(flat(1, 1, 2, 0));
     assert!(model.submit(0, Operation::Compress, 1).is_ok());
-    assert!(model.is_full(1009) && !model.is_full(1010));
+    assert_eq!(model.submit(1009, Operation::Compress, 1), Err(Refusal::Full));
+    assert!(model.submit(1010, Operation::Compress, 1).is_ok());
 }
 
 #[test]
