@@ -26,6 +26,7 @@ mod cores;
 mod device;
 mod engine;
 mod guard;
+mod helpers;
 mod inline;
 mod job;
 mod lane;

@@ -12,28 +12,26 @@
 //! ([`Profile::rests`]).
 //!
 //! Runs are made on the submitter's own thread, where it calls `poll` and `flush`, on a stack that
-//! [`OnnxConfig::on_stack`] provides. Or, where there are some, on helper threads (`helpers`): then what waits
+//! [`OnnxConfig::on_stack`] provides. Or, where there are some, on helper threads (`crate::helpers`): then what waits
 //! goes to one that is free, and is joined by others while none is; and what is better run by itself is, on
 //! one of them, too: it does not go back.
 //!
 //! Must not: take a job that is no [`Inference`], or, without helpers, one that cannot share a run; run anything in
 //! `submit`.
 
-mod helpers;
 mod run;
 
 use std::collections::VecDeque;
 use std::os::fd::RawFd;
-use std::panic::{AssertUnwindSafe, catch_unwind, resume_unwind};
 use std::sync::Arc;
 use std::time::Duration;
 
 use interlude_onnx::{Batch, Inference, Profile, Way};
 
 use crate::cores::CoresPort;
+use crate::helpers::{Helpers, make_here};
 use crate::{Call, Capabilities, Completion, Engine, Job, Refused, Work};
-use helpers::Helpers;
-use run::{Made, make};
+use run::Requests;
 
 /// Runs that may wait, of one kind, before a job is refused.
 const RUNS: usize = 64;
@@ -89,7 +87,7 @@ pub struct Onnx {
     /// What is to be run by itself, by helpers.
     alone: VecDeque<Job>,
     /// Who makes the runs, if not the submitter's thread.
-    helpers: Option<Helpers>,
+    helpers: Option<Helpers<Requests>>,
     batch: Batch,
     done: Vec<Completion>,
     runs: Vec<Run>,
@@ -114,7 +112,7 @@ impl Onnx {
     /// else's.
     #[must_use]
     pub fn over(port: CoresPort, config: OnnxConfig) -> Self {
-        Self { helpers: Some(Helpers::new(port, config)), ..Self::new(config) }
+        Self { helpers: Some(Helpers::new(port)), ..Self::new(config) }
     }
 
     /// The queue of a kind of request.
@@ -160,38 +158,34 @@ impl Onnx {
                 self.alone.extend(jobs);
                 self.give_alone();
             }
-            Some(helpers) => helpers.give(jobs, way),
+            Some(helpers) => helpers.give(Requests { config: self.config, jobs, way }),
             None if way == Way::Apart && jobs.len() > 1 => {
                 self.runs.push(Run { way, requests: jobs.len(), is_refuted: false });
                 self.done.extend(jobs.iter().map(|job| Completion::declined(job.ticket)));
             }
-            None => self.run(&jobs, way),
+            None => {
+                let requests = Requests { config: self.config, jobs, way };
+                make_here(&requests, &mut self.batch, &mut self.done, &mut self.runs);
+            }
         }
     }
 
-    /// What is to be run by itself, as far as helpers are to have it by now.
+    /// What is to be run by itself, as far as helpers are to have it by now: each has one, and the next one, too.
+    /// Those that come then are kept: a queue of them before runs of several would never end.
     fn give_alone(&mut self) {
         let Some(helpers) = &mut self.helpers else { return };
-        while !helpers.have_next()
+        while helpers.out(|requests| requests < 2) < 2 * helpers.threads()
             && let Some(job) = self.alone.pop_front()
         {
-            helpers.give(vec![job], Way::Apart);
+            helpers.give(Requests { config: self.config, jobs: vec![job], way: Way::Apart });
         }
     }
 
-    fn run(&mut self, jobs: &[Job], way: Way) {
-        let (config, batch) = (self.config, &mut self.batch);
-        match catch_unwind(AssertUnwindSafe(|| make(config, batch, jobs, way))) {
-            Ok(Made { run, answers }) => {
-                self.runs.extend(run);
-                self.done.extend(answers);
-            }
-            Err(panic) => {
-                // Those who wait have an answer, whatever has become of the run.
-                self.done.extend(jobs.iter().map(|job| Completion::done(job.ticket)));
-                resume_unwind(panic);
-            }
-        }
+    /// Has each helper a run of several requests of this submitter's? Whatever comes until one is through may as
+    /// well wait for it, and be in the next.
+    fn are_helpers_busy(&self) -> bool {
+        let several = |helpers: &Helpers<_>| helpers.out(|requests| requests > 1);
+        self.helpers.as_ref().is_some_and(|helpers| several(helpers) >= helpers.threads())
     }
 
     /// What helpers have done.
@@ -275,7 +269,7 @@ impl Engine for Onnx {
     fn flush(&mut self) {
         self.collect();
         // Those who have answers go on first, and may ask for more.
-        while self.done.is_empty() && !self.helpers.as_ref().is_some_and(Helpers::are_busy) {
+        while self.done.is_empty() && !self.are_helpers_busy() {
             let most = self.groups.iter().enumerate().max_by_key(|(_, group)| group.waiting.len());
             match most {
                 Some((index, group)) if !group.waiting.is_empty() => self.serve(index),

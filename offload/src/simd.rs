@@ -11,12 +11,11 @@
 //! may fill the lanes of a dearer one (a handshake makes a key, agrees on a secret, and then signs).
 //!
 //! Passes are made on the submitter's own thread, where it calls `poll` and `flush`: with
-//! [`interlude_simd::STACK_NEEDED`] bytes of stack. Or, where there are some, on helper threads (`helpers`):
+//! [`interlude_simd::STACK_NEEDED`] bytes of stack. Or, where there are some, on helper threads (`crate::helpers`):
 //! then what waits goes to one that is free, and fills lanes while none is.
 //!
 //! Must not: take a job that is no [`Lane`], or make a pass in `submit`.
 
-mod helpers;
 mod pass;
 
 use std::os::fd::RawFd;
@@ -25,8 +24,9 @@ use std::time::Duration;
 use interlude_simd::{LANES, Missing, Unit};
 
 use crate::cores::CoresPort;
+use crate::helpers::{Helpers, make_here};
 use crate::{Capabilities, Completion, Engine, Job, Lane, LaneKind, Pass, Reason, Refused, Work};
-use helpers::Helpers;
+use pass::Lanes;
 
 /// A source of random numbers for secrets: fills the buffer, or returns false.
 pub type RandomSource = fn(&mut [u8]) -> bool;
@@ -39,7 +39,7 @@ pub struct Simd {
     unit: Unit,
     random: RandomSource,
     /// Who makes the passes, if not the submitter's thread.
-    helpers: Option<Helpers>,
+    helpers: Option<Helpers<Lanes>>,
     /// By kind: from how many lanes on a pass is worth it.
     least: [usize; LaneKind::ALL.len()],
     queues: [Vec<Job>; LaneKind::ALL.len()],
@@ -70,7 +70,7 @@ impl Simd {
     /// # Errors
     /// Why there is none here.
     pub fn open_over(port: CoresPort, random: RandomSource) -> Result<Self, Missing> {
-        let helpers = Some(Helpers::new(port, random));
+        let helpers = Some(Helpers::new(port));
         Ok(Self { helpers, ..Self::open(random)? })
     }
 
@@ -91,15 +91,10 @@ impl Simd {
     fn pass(&mut self, kind: LaneKind, reason: Reason) {
         let queue = self.queue(kind);
         let jobs: Vec<Job> = queue.drain(..queue.len().min(LANES)).collect();
-        if let Some(helpers) = &mut self.helpers {
-            helpers.give(kind, jobs, reason);
-            return;
-        }
-        // Before anything is computed: should it panic, those who wait have an answer.
-        self.done.extend(jobs.iter().map(|job| Completion::done(job.ticket)));
-        let lanes = pass::make(&mut self.unit, kind, &jobs, self.random);
-        if lanes > 0 {
-            self.passes.push(Pass { kind, lanes, reason });
+        let lanes = Lanes { kind, jobs, reason, random: self.random };
+        match &mut self.helpers {
+            Some(helpers) => helpers.give(lanes),
+            None => make_here(&lanes, &mut self.unit, &mut self.done, &mut self.passes),
         }
     }
 
@@ -108,6 +103,12 @@ impl Simd {
         if let Some(helpers) = &mut self.helpers {
             helpers.take(&mut self.done, &mut self.passes);
         }
+    }
+
+    /// Has each helper a pass of this submitter's? Whatever comes until one is through may as well wait for it, in
+    /// lanes that fill.
+    fn are_helpers_busy(&self) -> bool {
+        self.helpers.as_ref().is_some_and(|helpers| helpers.out(|_| true) >= helpers.threads())
     }
 
     fn decline(&mut self, kind: LaneKind) {
@@ -182,7 +183,7 @@ impl Engine for Simd {
             return;
         }
         self.run_full();
-        while self.done.is_empty() && !self.helpers.as_ref().is_some_and(Helpers::are_busy) {
+        while self.done.is_empty() && !self.are_helpers_busy() {
             let waits = LaneKind::ALL.into_iter().find(|kind| !self.queue(*kind).is_empty());
             match waits {
                 Some(kind) if self.queue(kind).len() >= self.least[kind.index()] => {

@@ -104,6 +104,12 @@ impl Local {
         entered != 0 && (is_deeper || !self.was_left(entered, slack))
     }
 
+    /// Is the shim running already, as far as can be told without asking who has jumped out of it?
+    #[inline(always)]
+    pub(crate) fn is_surely_inside(&self) -> bool {
+        interlude_fiber::stack_pointer() <= self.inside.get()
+    }
+
     /// Has the shim been entered, as far as is known?
     #[inline]
     pub(crate) fn has_entered(&self) -> bool {

@@ -52,20 +52,21 @@ pub(crate) enum When {
 /// Hooks that a function calls lie so near to one another; a signal's frame is larger.
 const SAME_DEPTH: usize = 512;
 
-/// The original of a hook that does not act now because its thread processes no event that may park, or is
-/// inside the shim (ONNX Runtime takes a hundred locks in a run that is made in place): the shortest way
-/// through, which leaves the caller's registers alone.
+/// The original of a hook that does not act now because its thread is inside the shim (ONNX Runtime takes seventy
+/// locks in a run that is made in place), or processes no event that may park: the shortest way through, a jump
+/// that leaves the caller's registers alone.
 #[inline(always)]
 pub(crate) fn passes<F: Copy>(number: usize, when: When, original: &Original<F>) -> Option<F> {
-    if when != When::InEvent {
+    // (A wait from inside may be the server's, after a jump.)
+    if when == When::Wait {
         return None;
     }
     let original = original.known()?;
     let local = context::local();
     if local.has_entered() {
-        return local.is_inside(0).then_some(original);
+        return local.is_surely_inside().then_some(original);
     }
-    if local.in_event() || !count_hook_alone(local, number) {
+    if when != When::InEvent || local.in_event() || !count_hook_alone(local, number) {
         return None;
     }
     Some(original)
@@ -316,10 +317,17 @@ macro_rules! hooks {
                     // SAFETY: the caller keeps the contract of the original.
                     return unsafe { original($($arg),*) };
                 }
-                if let Some(result) =
-                    hooks!(@brief $($brief)?; NUMBER, &originals::$name::ORIGINAL; $($arg),*)
-                {
-                    return result;
+                // What these need on the stack is not to be made room for before it is known that they are needed.
+                #[inline(never)]
+                #[allow(clippy::too_many_arguments)]
+                unsafe extern "C-unwind" fn go_on($($arg: $type),*) $(-> $result)? {
+                    if let Some(result) =
+                        hooks!(@brief $($brief)?; NUMBER, &originals::$name::ORIGINAL; $($arg),*)
+                    {
+                        return result;
+                    }
+                    // SAFETY: as below.
+                    unsafe { act($($arg),*) }
                 }
 
                 #[inline(never)]
@@ -341,7 +349,7 @@ macro_rules! hooks {
                     )
                 }
                 // SAFETY: as above.
-                unsafe { act($($arg),*) }
+                unsafe { go_on($($arg),*) }
             }
         )*
     };

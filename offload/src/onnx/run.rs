@@ -7,17 +7,35 @@ use std::time::Instant;
 use interlude_onnx::{Batch, Inference, Way};
 
 use super::{OnnxConfig, Run, work};
+use crate::helpers::{Errand, Made};
 use crate::{Begun, Completion, Job};
 
-/// What a run came to.
-pub(super) struct Made {
-    /// `None`: all of them had been given up meanwhile.
-    pub(super) run: Option<Run>,
-    /// One for each job.
-    pub(super) answers: Vec<Completion>,
+/// Requests of one kind, to be run.
+pub(super) struct Requests {
+    pub(super) config: OnnxConfig,
+    pub(super) jobs: Vec<Job>,
+    pub(super) way: Way,
 }
 
-pub(super) fn make(config: OnnxConfig, batch: &mut Batch, jobs: &[Job], way: Way) -> Made {
+impl Errand for Requests {
+    /// Memory for batched tensors.
+    type Memory = Batch;
+    type Report = Run;
+
+    fn memory() -> Option<Batch> {
+        Some(Batch::default())
+    }
+
+    fn jobs(&self) -> &[Job] {
+        &self.jobs
+    }
+
+    fn make(&self, batch: &mut Batch) -> Made<Run> {
+        make(self.config, batch, &self.jobs, self.way)
+    }
+}
+
+fn make(config: OnnxConfig, batch: &mut Batch, jobs: &[Job], way: Way) -> Made<Run> {
     let mut begun: Vec<(usize, Begun<'_, Inference>)> = jobs
         .iter()
         .enumerate()
@@ -36,7 +54,7 @@ pub(super) fn make(config: OnnxConfig, batch: &mut Batch, jobs: &[Job], way: Way
     (config.on_stack)(&mut || batch.run(&mut inferences, way, config.tolerance));
     let took = since.elapsed() / u32::try_from(requests.max(1)).unwrap_or(1);
     let is_refuted = !was_refuted && is_refuted();
-    let run = (requests > 0).then_some(Run { way, requests, is_refuted });
+    let report = (requests > 0).then_some(Run { way, requests, is_refuted });
     let mut is_run = vec![false; jobs.len()];
     for (index, mut begun) in begun {
         if begun.call().is_some_and(|call| call.has_results()) {
@@ -49,5 +67,5 @@ pub(super) fn make(config: OnnxConfig, batch: &mut Batch, jobs: &[Job], way: Way
         true => Completion::done(job.ticket),
         false => Completion::declined(job.ticket),
     });
-    Made { run, answers: answers.collect() }
+    Made { answers: answers.collect(), report }
 }

@@ -1,6 +1,7 @@
 //! What goes into a run, and when, over a made-up runtime. Times are told to the trial, not measured: a row alone
 //! takes for ever, or next to nothing.
 
+mod helpers;
 mod runtime;
 
 use std::panic::{AssertUnwindSafe, catch_unwind};
@@ -10,20 +11,19 @@ use interlude_onnx::{Names, Request, Session, SessionPtr, View};
 
 use super::*;
 use crate::{JobKind, Ticket};
-pub(super) use runtime::Model;
+use runtime::Model;
 
-pub(super) const CONFIG: OnnxConfig =
-    OnnxConfig { batch: 4, tolerance: 0.0, on_stack: |body| body() };
+const CONFIG: OnnxConfig = OnnxConfig { batch: 4, tolerance: 0.0, on_stack: |body| body() };
 
-pub(super) struct Bench {
-    pub(super) engine: Onnx,
-    pub(super) model: &'static Model,
-    pub(super) profile: Arc<Profile>,
+struct Bench {
+    engine: Onnx,
+    model: &'static Model,
+    profile: Arc<Profile>,
     works: Vec<Arc<Work<Inference>>>,
 }
 
 impl Bench {
-    pub(super) fn over(engine: Onnx) -> Self {
+    fn over(engine: Onnx) -> Self {
         let model = Model::lasting();
         let session = Session::read(runtime::api(), pointer(model)).ok().unwrap();
         let (names, rows) = (names(), [[0.0; 2]]);
@@ -42,14 +42,14 @@ impl Bench {
         Arc::new(unsafe { Request::new(session, std::ptr::null(), names(), vec![tensor]) })
     }
 
-    pub(super) fn submit(&mut self) {
+    fn submit(&mut self) {
         let request = self.request(self.works.len() as f32);
         let shares = Some((Arc::clone(&self.profile), 1));
         assert!(self.give(Inference::new(request, shares)));
     }
 
     /// One that is to be run by itself.
-    pub(super) fn submit_alone(&mut self) -> bool {
+    fn submit_alone(&mut self) -> bool {
         let request = self.request(self.works.len() as f32);
         self.give(Inference::alone(request, Some((Arc::clone(&self.profile), 1))))
     }
@@ -63,7 +63,7 @@ impl Bench {
     }
 
     /// Tickets, and whether they were declined, in their order.
-    pub(super) fn poll(&mut self) -> Vec<(u64, bool)> {
+    fn poll(&mut self) -> Vec<(u64, bool)> {
         let mut done = Vec::new();
         self.engine.poll(usize::MAX, &mut done);
         let mut done: Vec<_> =
@@ -72,19 +72,19 @@ impl Bench {
         done
     }
 
-    pub(super) fn runs(&mut self) -> Vec<(Way, usize)> {
+    fn runs(&mut self) -> Vec<(Way, usize)> {
         let mut runs = Vec::new();
         self.engine.take_runs(&mut runs);
         runs.into_iter().map(|run| (run.way, run.requests)).collect()
     }
 
     /// The rows of each run of the model, since this was last asked.
-    pub(super) fn rows(&self) -> Vec<usize> {
+    fn rows(&self) -> Vec<usize> {
         std::mem::take(&mut self.model.runs.lock().unwrap())
     }
 
     /// Was it answered with what it asked for?
-    pub(super) fn is_right(&self, index: usize) -> bool {
+    fn is_right(&self, index: usize) -> bool {
         let Some(mut done) = self.works[index].take() else { return false };
         let Some(Ok(values)) = done.call.take_results() else { return false };
         let expected = [2.0 * index as f32, -2.0 * index as f32].map(f32::to_le_bytes).concat();
@@ -92,7 +92,7 @@ impl Bench {
     }
 
     /// Together is proved by now, and a row alone takes long.
-    pub(super) fn gains(mut self) -> Self {
+    fn gains(mut self) -> Self {
         for _ in 0..3 {
             (0..2).for_each(|_| self.submit());
             self.engine.flush();
@@ -111,7 +111,7 @@ impl Bench {
     }
 
     /// Of that, together takes longer.
-    pub(super) fn loses(self) -> Self {
+    fn loses(self) -> Self {
         let bench = self.gains();
         let slow = |rows| {
             let run = |_| {

@@ -10,11 +10,41 @@ use interlude_simd::{
 };
 
 use super::{RandomSource, work};
-use crate::{Begun, Job, Lane, LaneKind, Operation, Work};
+use crate::helpers::{Errand, Made};
+use crate::{Begun, Completion, Job, Lane, LaneKind, Operation, Pass, Reason, Work};
 
-/// Computes eight jobs of a kind, or fewer. Returns how many lanes were filled: a job that was given up
-/// meanwhile leaves its own empty.
-pub(super) fn make(unit: &mut Unit, kind: LaneKind, jobs: &[Job], random: RandomSource) -> usize {
+/// Eight jobs of a kind, or fewer, to be computed in one pass.
+pub(super) struct Lanes {
+    pub(super) kind: LaneKind,
+    pub(super) jobs: Vec<Job>,
+    pub(super) reason: Reason,
+    pub(super) random: RandomSource,
+}
+
+impl Errand for Lanes {
+    /// Scratch memory of the vector unit.
+    type Memory = Unit;
+    type Report = Pass;
+
+    /// (It was there when the engine was made.)
+    fn memory() -> Option<Unit> {
+        Unit::open().ok()
+    }
+
+    fn jobs(&self) -> &[Job] {
+        &self.jobs
+    }
+
+    fn make(&self, unit: &mut Unit) -> Made<Pass> {
+        let &Self { kind, reason, random, .. } = self;
+        let lanes = make(unit, kind, &self.jobs, random);
+        let answers = self.jobs.iter().map(|job| Completion::done(job.ticket)).collect();
+        Made { answers, report: (lanes > 0).then_some(Pass { kind, lanes, reason }) }
+    }
+}
+
+/// Computes them. Returns how many lanes were filled: a job that was given up meanwhile leaves its own empty.
+fn make(unit: &mut Unit, kind: LaneKind, jobs: &[Job], random: RandomSource) -> usize {
     let mut begun: [Option<Begun<'_, Lane>>; LANES] = [const { None }; LANES];
     for (place, job) in begun.iter_mut().zip(jobs) {
         *place = work(job).and_then(Work::begin);

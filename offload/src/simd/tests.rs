@@ -1,5 +1,7 @@
 //! What goes into a pass, and when. Skipped, and said so, where there is no vector unit.
 
+mod helpers;
+
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
 
@@ -8,8 +10,8 @@ use interlude_simd::Secret;
 use super::*;
 use crate::{JobKind, Operation, Task, Ticket};
 
-pub(super) struct Bench {
-    pub(super) engine: Simd,
+struct Bench {
+    engine: Simd,
     works: Vec<Arc<Work<Lane>>>,
 }
 
@@ -18,7 +20,7 @@ impl Bench {
         Self::with(fill, None)
     }
 
-    pub(super) fn with(random: RandomSource, port: Option<CoresPort>) -> Option<Self> {
+    fn with(random: RandomSource, port: Option<CoresPort>) -> Option<Self> {
         let opened = match port {
             Some(port) => Simd::open_over(port, random),
             None => Simd::open(random),
@@ -32,7 +34,7 @@ impl Bench {
         }
     }
 
-    pub(super) fn submit(&mut self, operation: Operation) {
+    fn submit(&mut self, operation: Operation) {
         let work = Arc::new(Work::new(Lane::new(operation)));
         let ticket = Ticket(self.works.len() as u64);
         let job = Job { ticket, kind: JobKind::Derive, bytes: 32, task: work.clone() };
@@ -40,36 +42,36 @@ impl Bench {
         self.works.push(work);
     }
 
-    pub(super) fn poll(&mut self) -> Vec<(u64, bool)> {
+    fn poll(&mut self) -> Vec<(u64, bool)> {
         let mut done = Vec::new();
         self.engine.poll(usize::MAX, &mut done);
         done.into_iter().map(|done| (done.ticket.0, done.is_declined())).collect()
     }
 
-    pub(super) fn passes(&mut self) -> Vec<(LaneKind, usize, Reason)> {
+    fn passes(&mut self) -> Vec<(LaneKind, usize, Reason)> {
         let mut passes = Vec::new();
         self.engine.take_passes(&mut passes);
         passes.into_iter().map(|pass| (pass.kind, pass.lanes, pass.reason)).collect()
     }
 
-    pub(super) fn outcome(&self, index: usize) -> Option<Result<(), interlude_simd::Fault>> {
+    fn outcome(&self, index: usize) -> Option<Result<(), interlude_simd::Fault>> {
         self.works[index].take().and_then(|done| done.call.outcome)
     }
 }
 
 /// Not secret, and never the same twice.
-pub(super) fn fill(into: &mut [u8]) -> bool {
+fn fill(into: &mut [u8]) -> bool {
     use std::sync::atomic::{AtomicU8, Ordering};
     static NEXT: AtomicU8 = AtomicU8::new(1);
     into.fill(NEXT.fetch_add(1, Ordering::Relaxed));
     true
 }
 
-pub(super) fn keygen() -> Operation {
+fn keygen() -> Operation {
     Operation::X25519Keygen { private: Box::new(Secret::zeros()), public: [0; 32] }
 }
 
-pub(super) fn agreement() -> Operation {
+fn agreement() -> Operation {
     let mut private = Box::new(Secret::zeros());
     private.fill(0x40);
     let shared = Box::new(Secret::zeros());

@@ -23,6 +23,14 @@ pub fn of_thread<T: OfThread>() -> *const T {
     arch::block_of_thread().cast()
 }
 
+/// Where the stack ends by now, in a frame of the caller's: for a function that jumps on to another one. (Of one that
+/// has the address of a local taken, the compiler makes a call, and saves the registers of its caller.)
+#[inline(always)]
+#[must_use]
+pub fn stack_pointer() -> usize {
+    arch::stack_pointer()
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

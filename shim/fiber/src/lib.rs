@@ -37,7 +37,7 @@ mod roomy;
 mod slice;
 
 pub use ambient::{Ambient, FloatControl};
-pub use block::{OfThread, of_thread};
+pub use block::{OfThread, of_thread, stack_pointer};
 pub use fiber::{Fiber, Seat};
 pub use measure::{bare_pair, park_resume_pair};
 pub use roomy::on_roomy_stack;

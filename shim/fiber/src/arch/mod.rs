@@ -8,6 +8,7 @@ mod x86_64;
 #[cfg(target_arch = "x86_64")]
 pub(crate) use x86_64::{
     FloatWords, Line, block_of_thread, copy_lines, load_float_words, save_float_words,
+    stack_pointer,
 };
 
 #[cfg(not(target_arch = "x86_64"))]

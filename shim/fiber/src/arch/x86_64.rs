@@ -64,6 +64,21 @@ pub(crate) fn block_of_thread() -> *mut u8 {
     block
 }
 
+/// Where the calling frame's part of the stack ends.
+#[inline(always)]
+pub(crate) fn stack_pointer() -> usize {
+    let pointer: usize;
+    // SAFETY: reads a register.
+    unsafe {
+        asm!(
+            "mov {pointer}, rsp",
+            pointer = out(reg) pointer,
+            options(nomem, nostack, preserves_flags),
+        );
+    }
+    pointer
+}
+
 /// Slices up to this many lines (32 KiB) are copied with AVX; beyond it `rep movsq` is as good.
 const AVX_LINES: usize = 512;
 

@@ -2,8 +2,7 @@
 
 use interlude_onnx::Way;
 
-use super::super::tests::{Bench, CONFIG};
-use super::super::{Onnx, OnnxConfig};
+use super::{Bench, CONFIG, Onnx, OnnxConfig};
 use crate::{Cores, CoresConfig, Engine};
 
 /// A bench over one helper.

@@ -2,11 +2,11 @@
 
 use std::sync::{Condvar, Mutex};
 
-use super::super::tests::{Bench, agreement, fill, keygen};
+use super::{Bench, RandomSource, agreement, fill, keygen};
 use crate::{Cores, CoresConfig, Engine, LaneKind, Reason};
 
 /// A bench over one helper.
-fn helped(random: super::RandomSource) -> Option<(Cores, Bench)> {
+fn helped(random: RandomSource) -> Option<(Cores, Bench)> {
     let cores = Cores::new(CoresConfig { threads: 1, queue: 8, nice: 0 });
     let bench = Bench::with(random, Some(cores.port().unwrap()))?;
     Some((cores, bench))
