@@ -9,7 +9,7 @@ use std::sync::atomic::{AtomicPtr, Ordering};
 
 use interlude_settings::{EngineName, Mode, Settings};
 
-use crate::{context, environment, log, original, takeover};
+use crate::{context, ending, environment, hook, log, original, takeover};
 
 static SETTINGS: OnceLock<Settings> = OnceLock::new();
 
@@ -149,5 +149,8 @@ unsafe extern "C-unwind" fn main_below(
     // SAFETY: stored by `__libc_start_main` above, which glibc calls before this.
     let main = unsafe { std::mem::transmute::<*mut c_void, Main>(main) };
     // SAFETY: glibc's arguments for the server's `main`.
-    unsafe { main(argc, argv, environment) }
+    let status = unsafe { main(argc, argv, environment) };
+    let _shadow = context::local().enter();
+    hook::guarded(ending::is_called);
+    status
 }
