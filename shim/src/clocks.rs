@@ -6,7 +6,9 @@ use std::sync::OnceLock;
 use std::time::{Duration, Instant};
 
 use interlude_core::fence::Clock;
+use interlude_core::moment::same_moment;
 use interlude_settings::Mode;
+use interlude_submission as submission;
 use libc::{clockid_t, timespec};
 
 use crate::context;
@@ -19,14 +21,23 @@ pub(crate) fn now() -> i64 {
     real(Clock::Monotonic)
 }
 
-/// The time that [`now`] was, as the engines' guard has it.
-#[inline]
-pub(crate) fn instant(now: u64) -> Instant {
-    /// The same moment by both.
-    static ORIGIN: OnceLock<(Instant, i64)> = OnceLock::new();
-    let (instant, origin) = *ORIGIN.get_or_init(|| (Instant::now(), self::now()));
-    let since = i64::try_from(now).unwrap_or(i64::MAX).saturating_sub(origin);
-    instant + Duration::from_nanos(u64::try_from(since).unwrap_or(0))
+/// The same for jobs.
+pub(crate) struct Monotonic;
+
+impl submission::Clock for Monotonic {
+    #[inline]
+    fn now(&self) -> u64 {
+        u64::try_from(now()).unwrap_or(0)
+    }
+
+    #[inline]
+    fn instant(&self, now: u64) -> Instant {
+        /// The same moment by both.
+        static ORIGIN: OnceLock<(Instant, i64)> = OnceLock::new();
+        let (instant, origin) = *ORIGIN.get_or_init(|| same_moment(self::now, Instant::now));
+        let since = i64::try_from(now).unwrap_or(i64::MAX).saturating_sub(origin);
+        instant + Duration::from_nanos(u64::try_from(since).unwrap_or(0))
+    }
 }
 
 /// What a clock shows really, in nanoseconds; 0 if it cannot be read.

@@ -5,42 +5,60 @@
 //! events, and idle. So `exit` waits until nobody is parked on others, and no job is waited for; loops
 //! let those end that are, and begin with nothing new meanwhile. Where that takes longer than an
 //! engine may, `exit` itself may keep them from it (by a lock of its caller's): then it goes on, and
-//! they stand still where they are.
+//! they stand still where they are. A handler of `exit` that waits for the thread of one has them go on:
+//! with those who are parked, or without them where libcrypto is no more.
 //!
 //! ```text
 //! loop     works: AT_WORK + 1, then ENDS? ---- drains; new since ENDS, or STANDING: stands still
-//! exit     ENDS, then AT_WORK = 0? ----------- or STANDING; helpers end, the handlers of libraries
+//! exit     ENDS, then AT_WORK = 0? ----------- OVER, or STANDING; helpers end, the handlers of libraries
+//!   by another thread as well: waits, too      a handler joins a thread: GOES_ON
 //! ```
 
 use std::sync::Once;
-use std::sync::atomic::{AtomicI32, AtomicU8, AtomicU32, AtomicUsize, Ordering};
+use std::sync::atomic::{AtomicI32, AtomicI64, AtomicU8, AtomicU32, AtomicUsize, Ordering};
 use std::time::Duration;
 
 use crate::thread::{self, Thread};
-use crate::{clocks, context, hook, log, start};
+use crate::{clocks, context, errors, hook, log, start};
 
 /// How long `exit` waits for loops beyond the time that an engine has for a job, and at most.
 const GRACE: Duration = Duration::from_millis(500);
 const PATIENCE: Duration = Duration::from_secs(5);
-/// How long loops stand still: a handler of `exit` may wait for the thread of one.
-const STANDSTILL: Duration = Duration::from_secs(60);
-/// How often `exit` looks.
+/// How long loops stand still, in nanoseconds: a handler of `exit` may wait for one in a way that is not seen.
+const STANDSTILL: i64 = 60_000_000_000;
+/// How often `exit` looks, and how often a loop that stands still.
 const GLANCE: Duration = Duration::from_micros(100);
+const SLOW_GLANCE: Duration = Duration::from_millis(5);
 
 /// The process lives.
 const LIVES: u8 = 0;
 /// `exit` waits for the loops of other threads,
 const ENDS: u8 = 1;
-/// and no longer.
-const STANDING: u8 = 2;
+/// and has done so: nobody is at work.
+const OVER: u8 = 2;
+/// It has waited long enough: whoever is at work stands still,
+const STANDING: u8 = 3;
+/// and does no longer: somebody waits for that.
+const GOES_ON: u8 = 4;
 
 static STATE: AtomicU8 = AtomicU8::new(LIVES);
 /// Threads on which somebody is parked, or which wait for a job.
 static AT_WORK: AtomicUsize = AtomicUsize::new(0);
 /// The process whose threads these are.
 static PROCESS: AtomicU32 = AtomicU32::new(0);
-/// The thread that has called `exit`.
+/// The thread that has called `exit`, and until when it waits.
 static ENDED_BY: AtomicI32 = AtomicI32::new(0);
+static UNTIL: AtomicI64 = AtomicI64::new(0);
+
+/// Who goes on with a thread that was at work.
+#[must_use]
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub(crate) enum With {
+    /// Whoever is parked on it.
+    Everybody,
+    /// Its loop alone: what those who are parked are in the midst of exists no more.
+    Nobody,
+}
 
 /// Before anything can be parked, or a helper starts.
 pub(crate) fn prepare() {
@@ -65,15 +83,15 @@ pub(crate) fn has_begun() -> bool {
 
 /// Somebody is parked on `thread`, or it waits for a job.
 #[inline]
-pub(crate) fn works(thread: &Thread) {
+pub(crate) fn works(thread: &Thread) -> With {
     let is_new = !thread.at_work.replace(true);
     if is_new {
         AT_WORK.fetch_add(1, Ordering::SeqCst);
     }
-    // Who begins only now may not have been waited for.
     match STATE.load(Ordering::SeqCst) {
-        LIVES => {}
-        ENDS if !is_new => {}
+        LIVES => With::Everybody,
+        ENDS if !is_new => With::Everybody,
+        // Who begins only now may not have been waited for.
         _ => stand_still(thread),
     }
 }
@@ -94,52 +112,104 @@ pub(crate) fn after_fork() {
 }
 
 #[cold]
-fn stand_still(thread: &Thread) {
+fn stand_still(thread: &Thread) -> With {
     // A handler of `exit` may have a loop of its own.
     if ENDED_BY.load(Ordering::Relaxed) == this_thread() {
-        return;
+        return With::Everybody;
     }
     rests(thread);
-    std::thread::sleep(STANDSTILL);
-    STATE.store(ENDS, Ordering::SeqCst);
+    let until = clocks::now() + STANDSTILL;
+    while STATE.load(Ordering::SeqCst) != GOES_ON && clocks::now() < until {
+        std::thread::sleep(SLOW_GLANCE);
+    }
+    STATE.store(GOES_ON, Ordering::SeqCst);
     thread.at_work.set(true);
     AT_WORK.fetch_add(1, Ordering::SeqCst);
+    if errors::is_no_more() { With::Nobody } else { With::Everybody }
+}
+
+/// A thread is waited for. Where a handler of `exit` does so, that of a loop has to go on to end.
+pub(crate) fn joins() {
+    turn(STANDING, GOES_ON);
+}
+
+/// It has ended. Loops of others are as they were.
+pub(crate) fn has_joined() {
+    turn(GOES_ON, STANDING);
+}
+
+fn turn(from: u8, to: u8) {
+    if ENDED_BY.load(Ordering::Relaxed) == this_thread() {
+        let _ = STATE.compare_exchange(from, to, Ordering::SeqCst, Ordering::SeqCst);
+    }
+}
+
+/// `exit` is called. Where it has been by another thread, glibc has this one run the handlers that are left,
+/// OpenSSL's among them: so it waits, too, and nobody waits for it any more.
+pub(crate) fn is_called() {
+    if STATE.load(Ordering::SeqCst) != ENDS {
+        return;
+    }
+    if ENDED_BY.load(Ordering::Relaxed) != this_thread()
+        && let Some(thread) = context::thread()
+    {
+        say_who_is_lost(thread);
+        rests(thread);
+    }
+    wait_for_others();
 }
 
 extern "C" fn at_exit() {
     hook::guarded(|| {
-        if STATE.load(Ordering::Relaxed) != LIVES {
+        if has_begun() {
             return;
         }
-        let parked = context::thread().map_or(0, |thread| thread.parked.get());
-        if parked > 0 {
-            // A server that calls `exit` in the midst of an event does not know of them.
-            log::line(format_args!(
-                "exit beside {parked} parked coroutines: what they were at is lost"
-            ));
-        }
+        context::thread().into_iter().for_each(say_who_is_lost);
         // A child of a fork that went by our hooks knows nothing of its threads.
         if PROCESS.load(Ordering::Relaxed) == std::process::id() {
+            begin();
             wait_for_others();
         }
+        let _shadow = context::local().enter();
         thread::stop_helpers();
     });
 }
 
-fn wait_for_others() {
+/// A server that calls `exit` in the midst of an event does not know of them.
+fn say_who_is_lost(thread: &Thread) {
+    let parked = thread.parked.get();
+    if parked > 0 {
+        log::line(format_args!(
+            "exit beside {parked} parked coroutines: what they were at is lost"
+        ));
+    }
+}
+
+fn begin() {
     let deadline = start::settings().map_or(0, |settings| settings.jobs.deadline_ms);
     let patience = (Duration::from_millis(deadline.into()) + GRACE).min(PATIENCE);
     let until = clocks::now() + i64::try_from(patience.as_nanos()).unwrap_or(0);
-    let own = usize::from(context::thread().is_some_and(|thread| thread.at_work.get()));
+    UNTIL.store(until, Ordering::Relaxed);
     ENDED_BY.store(this_thread(), Ordering::Relaxed);
     STATE.store(ENDS, Ordering::SeqCst);
-    while AT_WORK.load(Ordering::SeqCst) > own {
-        if clocks::now() >= until {
-            STATE.store(STANDING, Ordering::SeqCst);
+}
+
+/// Whoever has called `exit` waits.
+fn wait_for_others() {
+    let is_at_work = || context::thread().is_some_and(|thread| thread.at_work.get());
+    while STATE.load(Ordering::SeqCst) == ENDS {
+        let next = if AT_WORK.load(Ordering::SeqCst) <= usize::from(is_at_work()) {
+            OVER
+        } else if clocks::now() >= UNTIL.load(Ordering::Relaxed) {
+            STANDING
+        } else {
+            std::thread::sleep(GLANCE);
+            continue;
+        };
+        let turned = STATE.compare_exchange(ENDS, next, Ordering::SeqCst, Ordering::SeqCst);
+        if turned.is_ok() && next == STANDING {
             log::line(format_args!("exit beside the loops of other threads, which stand still"));
-            break;
         }
-        std::thread::sleep(GLANCE);
     }
 }
 

@@ -79,6 +79,21 @@ pub(crate) fn is_openssl_3() -> bool {
     })
 }
 
+/// Has OpenSSL, in use before, cleaned up after itself (`OPENSSL_init_crypto(3)`: 0 after `OPENSSL_cleanup`)?
+pub(crate) fn is_no_more() -> bool {
+    type Initialise = unsafe extern "C" fn(u64, *const c_void) -> c_int;
+    /// `OPENSSL_INIT_BASE_ONLY` of `<openssl/crypto.h>`: nothing is made, and no error raised.
+    const BASE_ONLY: u64 = 0x40000;
+    let address = original::find(c"OPENSSL_init_crypto");
+    if !IN_USE.load(Ordering::Relaxed) || address.is_null() {
+        return false;
+    }
+    // SAFETY: OpenSSL's function of that name (1.1 and later) has this type.
+    let initialise = unsafe { symbol::<Initialise>(address) };
+    // SAFETY: no settings.
+    unsafe { initialise(BASE_ONLY, std::ptr::null()) == 0 }
+}
+
 /// The functions, once OpenSSL is in use.
 fn functions() -> Option<&'static Functions> {
     static FUNCTIONS: OnceLock<Option<Functions>> = OnceLock::new();

@@ -12,17 +12,18 @@
 mod counted;
 
 use std::hint;
-use std::sync::{Arc, OnceLock};
+use std::sync::OnceLock;
 use std::time::Instant;
 
 use interlude_core::cost::Size;
 use interlude_core::policy::{Asked, Choice, Class, Seen, Why};
-use interlude_offload::{Call, Engine, Guard, Job, JobKind, Ticket, Work};
+use interlude_offload::{Call, Engine, Guard, Job, JobKind, Ticket};
 use interlude_settings::{Check, EngineName, Mode};
+use interlude_submission::{self as submission, View};
 
 use crate::bypass::Bypass;
 use crate::cancel::NotCancelled;
-use crate::clocks;
+use crate::clocks::{self, Monotonic};
 use crate::context;
 use crate::counters::{Counter, JobEvent, count, count_job};
 use crate::ending;
@@ -33,7 +34,7 @@ use crate::policy;
 use crate::scheduler;
 use crate::thread::Thread;
 
-use counted::{counters, is_clear, now, seen, wait, with_counted_engine};
+use counted::{counters, surroundings, wait, with_counted_engine};
 pub(crate) use counted::{flush, poll, taken_back};
 
 /// The deepest stack that is sliced, in bytes. A server's own processing takes some
@@ -162,29 +163,22 @@ fn choose(load: Load) -> Result<(&'static Thread, bool, Option<Seen>), Bypass> {
     let asked = load.asked(class(thread)?);
     // Whether it is worth it to do several at once is the engine's to say.
     let gathers = policy::gathers(thread.settings.engine);
-    let learns = {
-        let policy = thread.policy.borrow();
-        if policy.is_small(&asked, gathers) {
-            return Err(Bypass::Small);
-        }
-        policy.looks_at_load(kind.index())
-    };
+    if thread.policy.borrow().is_small(&asked, gathers) {
+        return Err(Bypass::Small);
+    }
     // An engine that cannot be made takes nothing.
-    let (does, is_open, is_silent, is_waited_for, is_clear, seen) = {
+    let view = {
         let _whole = NotCancelled::new();
-        let ask = |engine: &mut Guard<dyn Engine>| {
-            let (is_silent, is_waited_for) = (engine.is_silent(), engine.is_waited_for());
-            let is_open = engine.is_open(Instant::now);
-            let is_clear = learns && is_clear(thread, engine, &asked);
-            let seen = seen(thread, engine, learns && !is_clear);
-            (engine.accepts(kind, bytes), is_open, is_silent, is_waited_for, is_clear, seen)
+        let around = surroundings(thread);
+        let view = |engine: &mut Guard<dyn Engine>| {
+            View::of(engine, &thread.policy, (kind, bytes), &asked, around, &Monotonic)
         };
-        thread.with_engine(ask).ok_or(Bypass::Refused)?
+        thread.with_engine(view).ok_or(Bypass::Refused)?
     };
-    if !does {
+    if !view.does {
         return Err(Bypass::Settings);
     }
-    if !is_open {
+    if !view.is_open {
         return Err(Bypass::Quarantine);
     }
     match thread.settings.mode {
@@ -192,21 +186,19 @@ fn choose(load: Load) -> Result<(&'static Thread, bool, Option<Seen>), Bypass> {
         Mode::Block | Mode::Spin => Ok((thread, false, None)),
         Mode::Coroutine if thread.winding_down.is_on() => Err(Bypass::WindingDown),
         Mode::Coroutine
-            if thread.catches_up.get() || is_waited_for || (is_silent && thread.drains.get()) =>
+            if thread.catches_up.get()
+                || view.is_waited_for
+                || (view.is_silent && thread.drains.get()) =>
         {
             Err(Bypass::Late)
         }
         Mode::Coroutine => {
-            let choice = match is_clear {
-                true => Choice::Park,
-                false => thread.policy.borrow_mut().choose(&asked, &seen),
-            };
-            let seen = Some(seen).filter(|_| learns && !is_clear);
-            match choice {
+            let seen = view.seen();
+            match view.choice(&thread.policy, &asked) {
                 Choice::InPlace(why) => Err(why.into()),
                 // Nobody else runs meanwhile. So nothing is concerned but a lock that a parked coroutine holds (C3),
                 // which the call itself may take; and a silent engine is waited for by one connection, not by all.
-                Choice::Wait if !is_silent && !thread.claims.borrow().is_any_lock_held() => {
+                Choice::Wait if !view.is_silent && !thread.claims.borrow().is_any_lock_held() => {
                     Ok((thread, true, seen))
                 }
                 Choice::Wait | Choice::Park => {
@@ -326,9 +318,7 @@ pub(crate) fn carry_out<C: Call + 'static>(
     let _whole = NotCancelled::new();
     let Load { kind, size, bytes, .. } = load;
     count_job(kind, JobEvent::Bytes, bytes);
-    let work = Arc::new(Work::new(call));
-    let task = Arc::clone(&work);
-    let job = Job { ticket: Ticket(thread.current.get()), kind, bytes, task };
+    let (work, job) = submission::job(call, Ticket(thread.current.get()), (kind, bytes));
     // Should it panic on the way: the call has been run, or is not run any more once it is taken.
     let way = hook::guarded(|| run(thread, job, load)).unwrap_or(Way::Answered);
     let done = work.take();
@@ -344,10 +334,7 @@ pub(crate) fn carry_out<C: Call + 'static>(
             return;
         };
         count_job(kind, JobEvent::Completed, 1);
-        // What was done by other means says nothing of what the call takes.
-        if !done.took.is_zero() {
-            thread.policy.borrow_mut().took(kind.index(), size, done.took);
-        }
+        submission::settle(&thread.policy, kind, size, done.took);
     });
     done.map(|done| done.call)
 }
@@ -366,24 +353,18 @@ enum Way {
 /// Gives a job to the engine and waits until it is done, or will not be done.
 fn run(thread: &'static Thread, job: Job, load: Load) -> Way {
     let (kind, ticket) = (job.kind, job.ticket);
-    // Whoever had to wait since it was chosen has done so for others.
-    let begun = now();
-    let submitted = thread.with_engine(|engine| {
-        let submitted = engine.submit(job, clocks::instant(begun));
-        (submitted, engine.capabilities())
-    });
-    let Some((submitted, capabilities)) = submitted else { return Way::Refused };
+    let asked = load.asked(Class::default());
+    let learns = load.seen.as_ref().map(|seen| (&asked, seen, load.waits));
+    let submitted = thread
+        .with_engine(|engine| submission::submit(engine, &thread.policy, job, learns, &Monotonic));
+    let Some(submitted) = submitted else { return Way::Refused };
     let counters = counters(thread.settings.engine_in_use());
-    if submitted.is_err() {
+    let Some(capabilities) = submitted else {
         counters.refused.into_iter().for_each(count);
         count(Bypass::Refused.counter());
         return Way::Refused;
-    }
+    };
     count_job(kind, JobEvent::Submitted, 1);
-    if let Some(seen) = load.seen {
-        let (asked, times) = (load.asked(Class::default()), (begun, now()));
-        thread.policy.borrow_mut().submitted(ticket.0, &asked, &seen, times, load.waits);
-    }
     fail::point("job.submitted");
     let inline = !capabilities.asynchronous;
     count(counters.submitted);

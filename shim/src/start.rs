@@ -9,7 +9,7 @@ use std::sync::atomic::{AtomicPtr, Ordering};
 
 use interlude_settings::{EngineName, Mode, Settings};
 
-use crate::{context, device, environment, log, original, takeover};
+use crate::{context, device, ending, environment, hook, log, original, takeover};
 
 static SETTINGS: OnceLock<Settings> = OnceLock::new();
 
@@ -150,5 +150,8 @@ unsafe extern "C-unwind" fn main_below(
     // SAFETY: stored by `__libc_start_main` above, which glibc calls before this.
     let main = unsafe { std::mem::transmute::<*mut c_void, Main>(main) };
     // SAFETY: glibc's arguments for the server's `main`.
-    unsafe { main(argc, argv, environment) }
+    let status = unsafe { main(argc, argv, environment) };
+    let _shadow = context::local().enter();
+    hook::guarded(ending::is_called);
+    status
 }

@@ -112,6 +112,8 @@ exports {
     tls fn ASN1_item_i2d(value: *const c_void, out: *mut *mut c_uchar, item: *const c_void) -> c_int => @in_event session_encoding::encode;
     tls fn OSSL_PROVIDER_load(library: *mut c_void, name: *const c_char) -> *mut c_void => methods::change2;
     tls fn OSSL_PROVIDER_try_load(library: *mut c_void, name: *const c_char, keep: c_int) -> *mut c_void => methods::change3;
+    tls fn OSSL_PROVIDER_load_ex(library: *mut c_void, name: *const c_char, parameters: *const Parameter) -> *mut c_void => methods::change3;
+    tls fn OSSL_PROVIDER_try_load_ex(library: *mut c_void, name: *const c_char, parameters: *const Parameter, keep: c_int) -> *mut c_void => methods::change4;
     tls fn OSSL_PROVIDER_unload(provider: *mut c_void) -> c_int => methods::change1;
     tls fn OSSL_LIB_CTX_set0_default(library: *mut c_void) -> *mut c_void => methods::set_default;
     tls fn OSSL_LIB_CTX_load_config(library: *mut c_void, file: *const c_char) -> c_int => methods::change2;
@@ -171,6 +173,7 @@ exports {
     clock fn timespec_get(time: *mut timespec, base: c_int) -> c_int => @in_event clocks::get_base;
 
     process fn fork() -> pid_t => process::fork;
+    process fn exit(status: c_int) -> () => process::exit;
     process fn execve(path: *const c_char, argv: *const *const c_char, environment: *const *const c_char) -> c_int => @everywhere process::execve;
     process fn sigaction(signal: c_int, action: *const libc::sigaction, before: *mut libc::sigaction) -> c_int => process::signal_action;
     process fn signal(signal: c_int, handler: libc::sighandler_t) -> libc::sighandler_t => process::signal;
@@ -180,6 +183,7 @@ exports {
     process fn __sysv_signal(signal: c_int, handler: libc::sighandler_t) -> libc::sighandler_t => process::signal_once;
     process fn siginterrupt(signal: c_int, interrupts: c_int) -> c_int => process::interrupt, then process::interrupted;
     process fn pthread_create(thread: *mut pthread_t, attributes: *const pthread_attr_t, start: ThreadStart, argument: *mut c_void) -> c_int => process::create_thread;
+    process fn pthread_join(thread: pthread_t, value: *mut *mut c_void) -> c_int => process::join_thread, then process::joined_thread;
     process fn pthread_exit(value: *mut c_void) -> () => process::exit_thread;
     process fn pthread_cancel(thread: pthread_t) -> c_int => process::cancel_thread;
 }

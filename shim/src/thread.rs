@@ -204,17 +204,22 @@ impl Thread {
         slot.as_mut().map(body)
     }
 
-    /// In a child after fork: nothing is parked, nothing in flight, no helper threads.
-    pub(crate) fn after_fork(&self) {
+    /// Whoever is parked never goes on: nothing is claimed any more, and no job waited for.
+    pub(crate) fn forget_parked(&self) {
         *self.claims.borrow_mut() = Claims::new(rules(self.settings));
         *self.fence.borrow_mut() = Fence::default();
         self.backlog.set(false);
         self.catches_up.set(false);
         self.drains.set(false);
-        self.forked.set(true);
         self.arrived.borrow_mut().clear();
         self.policy.borrow_mut().forget_flights();
         self.parked.set(0);
+    }
+
+    /// In a child after fork: nothing is parked, nothing in flight, no helper threads.
+    pub(crate) fn after_fork(&self) {
+        self.forget_parked();
+        self.forked.set(true);
         self.at_work.set(false);
         // What was kept back was sent to the parent.
         self.signals.clear();

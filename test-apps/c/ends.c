@@ -4,17 +4,29 @@
  *
  *   exit      exit(7) in the handler
  *   thread    exit(7) in a thread that the handler makes; the loop goes on
+ *   later     the same, a little later
+ *   twice     the same in two threads, one after the other
+ *   both      exit(7) in a thread, and a little later in the handler
+ *   child     a thread forks; the child does exit(7), and when it has ended, so does this process
  *   signal    exit(7) in the handler of a signal
  *   return    main returns 7, or the loop's thread does and main after it
  *   overflow  the stack is used up; with `handled`, a handler on another stack does exit 9
  *
- * With `lingers`, the end takes its time once libcrypto has cleaned up.
+ * With `lingers`, the end takes its time once libcrypto has cleaned up. With `joins`, a handler of exit tells the
+ * loop's thread to end and waits for it, before libcrypto cleans up; with `joins-late`, after that. With `forks`, a
+ * handler forks, and the child says whether its heavy work in a loop of its own has it `helped` by other threads.
  */
+#include <dirent.h>
 #include <pthread.h>
+#include <sys/wait.h>
 
 #include "conversation.h"
 
-static int ending;
+static volatile int ending;
+static pthread_t loop;
+/* Readable when the loop is to look at `ending`. */
+static int woken = -1;
+static int epfd = -1;
 
 static void said_at_exit(void)
 {
@@ -28,6 +40,46 @@ static void lingers(void)
 	usleep(400000);
 }
 
+static void joins(void)
+{
+	uint64_t one = 1;
+	ending = 1;
+	ssize_t n = write(woken, &one, sizeof(one));
+	if (n == sizeof(one) && pthread_join(loop, NULL) == 0)
+		n = write(1, "joined\n", 7);
+}
+
+static int threads(void)
+{
+	DIR *tasks = opendir("/proc/self/task");
+	int count = 0;
+	for (struct dirent *task; tasks && (task = readdir(tasks));)
+		count += task->d_name[0] != '.';
+	closedir(tasks);
+	return count;
+}
+
+static void forks(void)
+{
+	pid_t pid = fork();
+	if (pid) {
+		waitpid(pid, NULL, 0);
+		return;
+	}
+	struct epoll_event event;
+	struct conn *c = conn_new(-1);
+	int own = epoll_create1(EPOLL_CLOEXEC), ok = 1;
+	for (int i = 0; i < 3; i++) {
+		int fd = eventfd(1, EFD_CLOEXEC);
+		watch(own, fd, EPOLLIN, NULL);
+		ok = epoll_wait(own, &event, 1, -1) == 1 && heavy(&c->heavy, "forked") && ok;
+		close(fd);
+	}
+	ssize_t n = write(1, !ok ? "failed\n" : threads() > 1 ? "helped\n" : "alone \n", 7);
+	(void)n;
+	_exit(0);
+}
+
 static void exits(int number)
 {
 	(void)number;
@@ -37,6 +89,22 @@ static void exits(int number)
 static void *exits_too(void *argument)
 {
 	exits(0);
+	return argument;
+}
+
+static void *exits_later(void *argument)
+{
+	usleep(100000);
+	return exits_too(argument);
+}
+
+static void *exits_after_child(void *argument)
+{
+	int status;
+	pid_t pid = fork();
+	if (pid == 0)
+		exit(7);
+	exit(waitpid(pid, &status, 0) == pid && WIFEXITED(status) ? WEXITSTATUS(status) : 8);
 	return argument;
 }
 
@@ -61,6 +129,18 @@ static void end(const char *command)
 		exits(0);
 	if (memcmp(command, "thread ", 7) == 0)
 		pthread_create(&thread, NULL, exits_too, NULL);
+	if (memcmp(command, "later ", 6) == 0)
+		pthread_create(&thread, NULL, exits_later, NULL);
+	if (memcmp(command, "twice ", 6) == 0) {
+		pthread_create(&thread, NULL, exits_too, NULL);
+		pthread_create(&thread, NULL, exits_later, NULL);
+	}
+	if (memcmp(command, "both ", 5) == 0) {
+		pthread_create(&thread, NULL, exits_too, NULL);
+		exits_later(NULL);
+	}
+	if (memcmp(command, "child ", 6) == 0)
+		pthread_create(&thread, NULL, exits_after_child, NULL);
 	if (memcmp(command, "signal ", 7) == 0)
 		raise(SIGALRM);
 	if (memcmp(command, "return ", 7) == 0)
@@ -73,6 +153,9 @@ static void event(struct conn *c)
 {
 	char command[MESSAGE];
 	ssize_t n = recv(c->fd, command, sizeof(command), MSG_PEEK);
+	/* A child may have its descriptor, too: closing it here would not end its events. */
+	if (n == 0)
+		epoll_ctl(epfd, EPOLL_CTL_DEL, c->fd, NULL);
 	if (n != MESSAGE || memcmp(command, "set ", 4) == 0 || memcmp(command, "get ", 4) == 0)
 		conn_event(c);
 	else if (conn_read(c) == 1)
@@ -82,18 +165,21 @@ static void event(struct conn *c)
 static void *run(void *argument)
 {
 	int listener = *(int *)argument;
-	int epfd = epoll_create1(EPOLL_CLOEXEC);
 	struct epoll_event events[64];
+	epfd = epoll_create1(EPOLL_CLOEXEC);
 	/* For the thread that it runs on. */
 	stack_t other = {.ss_sp = malloc(65536), .ss_size = 65536};
 	sigaltstack(&other, NULL);
 	watch(epfd, listener, EPOLLIN, NULL);
+	watch(epfd, woken, EPOLLIN, &woken);
 	while (!ending) {
 		int n = epoll_wait(epfd, events, 64, -1);
 		if (n < 0 && errno != EINTR)
 			die("epoll_wait");
 		for (int i = 0, fd; i < n; i++) {
-			if (events[i].data.ptr)
+			if (events[i].data.ptr == &woken)
+				continue;
+			else if (events[i].data.ptr)
 				event(events[i].data.ptr);
 			else
 				while ((fd = accept_one(listener)) >= 0)
@@ -107,22 +193,35 @@ int main(int argc, char **argv)
 {
 	uint16_t port = 0;
 	if (argc != 4)
-		usage("ends " HEAVY_KINDS " main|thread plain|handled|lingers");
-	if (strcmp(argv[3], "lingers") == 0)
+		usage("ends " HEAVY_KINDS " main|thread plain|handled|lingers|joins|joins-late|forks");
+	const char *handling = argv[3];
+	/* Its handlers come in the opposite order. */
+	if (strcmp(handling, "lingers") == 0)
 		atexit(lingers);
+	if (strcmp(handling, "joins-late") == 0)
+		atexit(joins);
+	OPENSSL_init_crypto(OPENSSL_INIT_LOAD_CRYPTO_STRINGS, NULL);
+	if (strcmp(handling, "joins") == 0)
+		atexit(joins);
+	if (strcmp(handling, "forks") == 0)
+		atexit(forks);
 	heavy_init(argv[1]);
 	struct sigaction handled = {.sa_handler = overflowed, .sa_flags = SA_ONSTACK};
-	if (strcmp(argv[3], "handled") == 0)
+	if (strcmp(handling, "handled") == 0)
 		sigaction(SIGSEGV, &handled, NULL);
 	signal(SIGALRM, exits);
 	signal(SIGPIPE, SIG_IGN);
 	atexit(said_at_exit);
+	woken = eventfd(0, EFD_CLOEXEC);
 	int listener = listen_on(&port, 0);
 	announce(port);
-	pthread_t thread;
 	if (strcmp(argv[2], "main") == 0)
 		run(&listener);
-	else if (pthread_create(&thread, NULL, run, &listener) == 0)
-		pthread_join(thread, NULL);
+	else if (pthread_create(&loop, NULL, run, &listener) != 0)
+		return 1;
+	else if (strncmp(handling, "joins", 5) == 0)
+		pause();
+	else
+		pthread_join(loop, NULL);
 	return 7;
 }

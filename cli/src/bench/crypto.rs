@@ -10,8 +10,8 @@ mod edwards;
 mod operation;
 mod rsa;
 
+use super::alone::Alone;
 use super::outcome::{Outcome, Series};
-use super::placement::Placement;
 use super::sample::{Sample, median};
 use super::{gets, interrupt};
 use crate::failure::Failure;
@@ -27,21 +27,13 @@ use std::time::{Duration, Instant};
 /// What is compared is operations per second of CPU time. Below the break-even number of lanes
 /// OpenSSL, one at a time, is faster.
 #[derive(clap::Args)]
+#[command(mut_arg("seconds", |seconds| seconds
+    .help("Seconds that all measurements take together")
+    .default_value("32")))]
+#[command(mut_arg("rounds", |rounds| rounds.default_value("5")))]
 pub(crate) struct Args {
-    /// Seconds that all measurements take together
-    #[arg(long, value_name = "S", default_value_t = 32)]
-    #[arg(value_parser = clap::value_parser!(u32).range(1..=3600))]
-    seconds: u32,
-    /// Rounds in which each is measured once
-    #[arg(long, value_name = "N", default_value_t = 5)]
-    #[arg(value_parser = clap::value_parser!(u32).range(1..=1000))]
-    rounds: u32,
-    /// CPU to run on instead of the one chosen
-    #[arg(long, value_name = "N")]
-    cpu: Option<usize>,
-    /// One JSON object on stdout, and nothing else
-    #[arg(long)]
-    pub(crate) json: bool,
+    #[command(flatten)]
+    pub(crate) alone: Alone,
 }
 
 const PER_SECOND: &str = "per_cpu_second";
@@ -83,8 +75,7 @@ impl Maker {
 /// Measures, alternating, on a thread of its own.
 pub(crate) fn run(args: &Args) -> Result<Outcome, Failure> {
     let mut unit = Unit::open().map_err(|missing| Failure::not_so(missing.to_string()))?;
-    let cpus: Vec<usize> = args.cpu.into_iter().collect();
-    let cpus = Placement::choose(false, &[], &cpus)?.client;
+    let cpus = args.alone.cpus()?;
     let measured = thread::scope(|scope| {
         let measure = || measure(args, &cpus, &mut unit);
         let thread = thread::Builder::new().spawn_scoped(scope, measure)?;
@@ -95,8 +86,8 @@ pub(crate) fn run(args: &Args) -> Result<Outcome, Failure> {
     let params = Map::from_iter([
         ("cpus".to_owned(), json!(cpus)),
         ("openssl".to_owned(), json!(openssl::version::version())),
-        ("seconds".to_owned(), json!(args.seconds)),
-        ("rounds".to_owned(), json!(args.rounds)),
+        ("seconds".to_owned(), json!(args.alone.seconds)),
+        ("rounds".to_owned(), json!(args.alone.rounds)),
     ]);
     Ok(outcome(params, &series))
 }
@@ -108,8 +99,7 @@ fn measure(args: &Args, cpus: &[usize], unit: &mut Unit) -> Result<Measured, Pro
     gets::pin(cpus)?;
     eprintln!("crypto: making keys");
     let mut operations = all(unit)?;
-    let slots = args.rounds * (operations.len() * Maker::all().count()) as u32;
-    let slot = Duration::from_secs(args.seconds.into()) / slots;
+    let slot = args.alone.slot(operations.len() * Maker::all().count());
     let mut measured: Measured = operations
         .iter()
         .map(|operation| {
@@ -120,8 +110,8 @@ fn measure(args: &Args, cpus: &[usize], unit: &mut Unit) -> Result<Measured, Pro
             (operation.name(), Maker::all().map(series).collect())
         })
         .collect();
-    for round in 0..args.rounds {
-        eprintln!("crypto: round {} of {}", round + 1, args.rounds);
+    for round in 0..args.alone.rounds {
+        eprintln!("crypto: round {} of {}", round + 1, args.alone.rounds);
         for (operation, (_, series)) in operations.iter_mut().zip(&mut measured) {
             let mut makers: Vec<_> = series.iter_mut().collect();
             if !round.is_multiple_of(2) {

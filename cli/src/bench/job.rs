@@ -1,26 +1,26 @@
 //! `bench job`: what a job costs its submitter around the engine, with one that takes no time for it.
 //!
-//! ```text
-//! Work and Job made, [the policy's choice,] Guard::submit --> Idle --> Guard::poll, [what the policy learns,] Work::take
-//! └────────────────── set-up ──────────────────┘                      └────────────── completion ──────────────┘
-//! ```
-//!
-//! Clocks are read where the library reads them. Beside it, the park and the resume. Not in it: what a hook does before
-//! (whose job may it become, what does it claim) and the copies of input and output, which are the call's.
+//! It goes the library's own way (`interlude_submission`): set-up is what the engine and the policy are asked, the job
+//! made and handed over; completion is the engine's answer, the results taken, and what the policy learns. Beside it,
+//! the park and the resume. Not in it: what a hook does before (whose job may it become, what does it claim), counters,
+//! and the copies of input and output, which are the call's.
 
+use super::alone::Alone;
 use super::outcome::Outcome;
-use super::placement::Placement;
 use super::sample::{Sample, quantile};
 use super::{gets, interrupt};
 use crate::failure::Failure;
 use interlude_core::cost::Size;
-use interlude_core::policy::{Asked, Class, Policy, Seen, Terms};
+use interlude_core::moment::same_moment;
+use interlude_core::policy::{Asked, Class, Policy, Terms};
 use interlude_fiber::park_resume_pair;
 use interlude_offload::{
     self as offload, Call, Capabilities, Clock, Completion, Engine, Guard, Job, JobKind, Monotonic,
     Refused, Ticket, Work,
 };
+use interlude_submission::{self as submission, Surroundings, View};
 use serde_json::{Map, json};
+use std::cell::RefCell;
 use std::io;
 use std::sync::Arc;
 use std::thread;
@@ -32,20 +32,8 @@ use std::time::{Duration, Instant};
 /// without and with a policy that looks at load, one at a time and sixteen.
 #[derive(clap::Args)]
 pub(crate) struct Args {
-    /// Seconds that everything takes together
-    #[arg(long, value_name = "S", default_value_t = 5)]
-    #[arg(value_parser = clap::value_parser!(u32).range(1..=3600))]
-    seconds: u32,
-    /// Rounds in which each is measured once
-    #[arg(long, value_name = "N", default_value_t = 10)]
-    #[arg(value_parser = clap::value_parser!(u32).range(1..=1000))]
-    rounds: u32,
-    /// CPU to run on instead of the one chosen
-    #[arg(long, value_name = "N")]
-    cpu: Option<usize>,
-    /// One JSON object on stdout, and nothing else
-    #[arg(long)]
-    pub(crate) json: bool,
+    #[command(flatten)]
+    pub(crate) alone: Alone,
 }
 
 const P50: &str = "p50_ns";
@@ -57,6 +45,8 @@ const BYTES: usize = 8192;
 /// A slice of a server's, as `bench switch` has it.
 const SLICE: usize = 3072;
 const KIND: JobKind = JobKind::Compress;
+/// What the call would take in place, and is said to take the engine.
+const TAKES: Duration = Duration::from_micros(20);
 /// Events that wait meanwhile.
 const WAITING: usize = 1;
 
@@ -86,20 +76,21 @@ struct Nothing;
 /// A submitter, as a thread of the library's is one.
 struct Submitter {
     guard: Guard<dyn Engine>,
-    policy: Option<Policy>,
+    policy: RefCell<Policy>,
     asked: Asked,
     done: Vec<Completion>,
     works: Vec<Arc<Work<Nothing>>>,
     next: u64,
-    /// The same moment by both clocks.
-    origin: (Instant, u64),
+    clock: MonotonicFrom,
     is_wrong: bool,
 }
 
+/// The monotonic clock, with the same moment as the guard has it.
+struct MonotonicFrom((Instant, i64));
+
 /// Measures, alternating, on a thread of its own.
 pub(crate) fn run(args: &Args) -> Result<Outcome, Failure> {
-    let cpus: Vec<usize> = args.cpu.into_iter().collect();
-    let cpus = Placement::choose(false, &[], &cpus)?.client;
+    let cpus = args.alone.cpus()?;
     let measured = thread::scope(|scope| {
         let thread = thread::Builder::new().spawn_scoped(scope, || measure(args, &cpus))?;
         thread.join().map_err(|_| io::Error::other("the measuring thread panicked"))?
@@ -112,8 +103,8 @@ pub(crate) fn run(args: &Args) -> Result<Outcome, Failure> {
     };
     let params = Map::from_iter([
         ("cpus".to_owned(), json!(cpus)),
-        ("seconds".to_owned(), json!(args.seconds)),
-        ("rounds".to_owned(), json!(args.rounds)),
+        ("seconds".to_owned(), json!(args.alone.seconds)),
+        ("rounds".to_owned(), json!(args.alone.rounds)),
     ]);
     let variants = timings.iter().map(|(name, timings)| ((*name).to_owned(), sample(timings)));
     let variants = variants.collect();
@@ -122,10 +113,10 @@ pub(crate) fn run(args: &Args) -> Result<Outcome, Failure> {
 
 fn measure(args: &Args, cpus: &[usize]) -> io::Result<Vec<(&'static str, Vec<f64>)>> {
     gets::pin(cpus)?;
-    let slot = Duration::from_secs(args.seconds.into()) / (args.rounds * SUBJECTS.len() as u32);
+    let slot = args.alone.slot(SUBJECTS.len());
     let mut all: Vec<(&str, Vec<f64>)> = SUBJECTS.map(|(name, _)| (name, Vec::new())).into();
-    for round in 0..args.rounds {
-        eprintln!("job: round {} of {}", round + 1, args.rounds);
+    for round in 0..args.alone.rounds {
+        eprintln!("job: round {} of {}", round + 1, args.alone.rounds);
         for ((_, timings), (_, subject)) in all.iter_mut().zip(SUBJECTS) {
             let begin = Instant::now();
             while begin.elapsed() < slot && !interrupt::requested() {
@@ -163,23 +154,19 @@ impl Submitter {
         let terms =
             offload::Terms { deadline: Duration::from_secs(1), quarantine: Duration::from_secs(1) };
         let engine: Box<dyn Engine> = Box::new(Idle::default());
-        let origin = (Instant::now(), Monotonic.now());
         let size = Size::of_input(BYTES);
-        let asked = Asked { kind: 0, size, bytes: BYTES as u64, class: Class::Batch };
-        let policy = || {
-            let terms = Terms { least: Duration::from_nanos(1), ..Terms::default() };
-            let mut policy = Policy::new(vec![terms], true);
-            policy.took(0, size, Duration::from_micros(20));
-            policy
-        };
+        let asked = Asked { kind: KIND.index(), size, bytes: BYTES as u64, class: Class::Batch };
+        let of_policy = Terms { least: Duration::from_nanos(1), ..Terms::default() };
+        let mut policy = Policy::new(vec![of_policy; JobKind::ALL.len()], by_load);
+        policy.took(KIND.index(), size, TAKES);
         Self {
-            guard: Guard::new(engine, terms, origin.0),
-            policy: by_load.then(policy),
+            guard: Guard::new(engine, terms, Instant::now()),
+            policy: RefCell::new(policy),
             asked,
             done: Vec::new(),
             works: Vec::new(),
             next: 0,
-            origin,
+            clock: MonotonicFrom(same_moment(|| Monotonic.now().cast_signed(), Instant::now)),
             is_wrong: false,
         }
     }
@@ -187,55 +174,41 @@ impl Submitter {
     /// So many, out at the same time.
     fn jobs(&mut self, at_a_time: u64) {
         (0..at_a_time).for_each(|_| self.submit());
-        let now = Monotonic.now();
-        let instant = self.instant(now);
-        self.guard.poll(instant, usize::MAX, &mut self.done);
-        if let Some(policy) = self.policy.as_mut().filter(|policy| policy.has_flights()) {
-            self.done.iter().for_each(|done| policy.answered(done.ticket.0, now, true));
-            policy.looked(now);
-        }
+        submission::poll(&mut self.guard, &self.policy, usize::MAX, &mut self.done, &self.clock);
         self.is_wrong |= self.done.len() != self.works.len();
         self.done.clear();
         for work in self.works.drain(..) {
-            self.is_wrong |= work.take().is_none();
+            match work.take() {
+                Some(done) => submission::settle(&self.policy, KIND, self.asked.size, done.took),
+                None => self.is_wrong = true,
+            }
         }
     }
 
     fn submit(&mut self) {
-        let Capabilities { parallel, has_lanes, own_cpus, .. } = self.guard.capabilities();
-        let is_clear = self.policy.as_mut().is_some_and(|policy| {
-            policy.is_clear(&self.asked, self.guard.out(), WAITING, parallel)
-        });
-        let looks = self.policy.is_some() && !is_clear;
-        let now = Monotonic.now();
-        let seen = Seen {
-            depth: if looks { self.guard.depth() } else { 0 },
-            others: 0,
-            parallel,
-            gathers: has_lanes,
-            has_own_cpus: own_cpus,
-            waiting: WAITING,
-            now,
-            slept: 0,
-        };
-        let instant = self.instant(now);
-        let mut policy = self.policy.as_mut().filter(|_| looks);
-        if let Some(policy) = &mut policy {
-            // Whatever it says: it is handed over.
-            policy.choose(&self.asked, &seen);
-        }
+        let Self { guard, policy, asked, clock, .. } = self;
+        let around = Surroundings { waiting: WAITING, slept: 0 };
+        let view = View::of(guard, policy, (KIND, BYTES), asked, around, clock);
+        self.is_wrong |= !view.does || !view.is_open;
+        // Whatever it says: it is handed over.
+        view.choice(policy, asked);
         self.next += 1;
-        let work = Arc::new(Work::new(Nothing));
-        self.works.push(Arc::clone(&work));
-        let job = Job { ticket: Ticket(self.next), kind: KIND, bytes: BYTES, task: work };
-        self.is_wrong |= self.guard.submit(job, instant).is_err();
-        if let Some(policy) = policy {
-            policy.submitted(self.next, &self.asked, &seen, (now, Monotonic.now()), false);
-        }
+        let (work, job) = submission::job(Nothing, Ticket(self.next), (KIND, BYTES));
+        self.works.push(work);
+        let seen = view.seen();
+        let learns = seen.as_ref().map(|seen| (&*asked, seen, false));
+        self.is_wrong |= submission::submit(guard, policy, job, learns, clock).is_none();
+    }
+}
+
+impl submission::Clock for MonotonicFrom {
+    fn now(&self) -> u64 {
+        Monotonic.now()
     }
 
     fn instant(&self, now: u64) -> Instant {
-        self.origin.0 + Duration::from_nanos(now.saturating_sub(self.origin.1))
+        let (instant, origin) = self.0;
+        instant + Duration::from_nanos(now.saturating_sub(origin.cast_unsigned()))
     }
 }
 
@@ -256,7 +229,7 @@ impl Engine for Idle {
     fn submit(&mut self, job: Job) -> Result<(), Refused> {
         if let Some(begun) = job.task.as_any().downcast_ref::<Work<Nothing>>().and_then(Work::begin)
         {
-            begun.done(Duration::ZERO);
+            begun.done(TAKES);
         }
         self.0.push(Completion::done(job.ticket));
         Ok(())

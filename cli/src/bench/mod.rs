@@ -19,6 +19,7 @@ use crate::output;
 use outcome::Outcome;
 use std::process::ExitCode;
 
+mod alone;
 mod client;
 mod crypto;
 mod device;
@@ -80,9 +81,9 @@ pub(crate) fn run(args: &Args) -> Result<ExitCode, Failure> {
         Bench::Overhead(args) => (overhead::run(args)?, args.common.json),
         Bench::Mixed(args) => (mixed::run(args)?, args.common.json),
         Bench::Infer(args) => (infer::run(args)?, args.common.json),
-        Bench::Switch(args) => (switch::run(args)?, args.json),
-        Bench::Job(args) => (job::run(args)?, args.json),
-        Bench::Crypto(args) => (crypto::run(args)?, args.json),
+        Bench::Switch(args) => (switch::run(args)?, args.alone.json),
+        Bench::Job(args) => (job::run(args)?, args.alone.json),
+        Bench::Crypto(args) => (crypto::run(args)?, args.alone.json),
         Bench::Device(args) => return device::run(args),
     };
     print(&outcome, json)

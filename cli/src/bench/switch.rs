@@ -1,8 +1,8 @@
 //! `bench switch`: park and resume by the size of the slice, beside an OS thread's hand-off and a
 //! bare coroutine switch.
 
+use super::alone::Alone;
 use super::outcome::Outcome;
-use super::placement::Placement;
 use super::sample::{Sample, quantile};
 use super::{gets, handoff, interrupt};
 use crate::failure::Failure;
@@ -10,7 +10,7 @@ use interlude_fiber::{bare_pair, park_resume_pair};
 use serde_json::{Map, Value, json};
 use std::io;
 use std::thread;
-use std::time::{Duration, Instant};
+use std::time::Instant;
 
 /// Cost of a park and a resume, by size of the slice, without any server.
 ///
@@ -18,20 +18,8 @@ use std::time::{Duration, Instant};
 /// suspend and resume.
 #[derive(clap::Args)]
 pub(crate) struct Args {
-    /// Seconds that everything takes together
-    #[arg(long, value_name = "S", default_value_t = 5)]
-    #[arg(value_parser = clap::value_parser!(u32).range(1..=3600))]
-    seconds: u32,
-    /// Rounds in which each is measured once
-    #[arg(long, value_name = "N", default_value_t = 10)]
-    #[arg(value_parser = clap::value_parser!(u32).range(1..=1000))]
-    rounds: u32,
-    /// CPU to run on instead of the one chosen
-    #[arg(long, value_name = "N")]
-    cpu: Option<usize>,
-    /// One JSON object on stdout, and nothing else
-    #[arg(long)]
-    pub(crate) json: bool,
+    #[command(flatten)]
+    pub(crate) alone: Alone,
 }
 
 const P50: &str = "p50_ns";
@@ -65,8 +53,7 @@ struct Timings {
 
 /// Measures, alternating, on a thread of its own.
 pub(crate) fn run(args: &Args) -> Result<Outcome, Failure> {
-    let cpus: Vec<usize> = args.cpu.into_iter().collect();
-    let cpus = Placement::choose(false, &[], &cpus)?.client;
+    let cpus = args.alone.cpus()?;
     let measured = thread::scope(|scope| {
         let thread = thread::Builder::new().spawn_scoped(scope, || measure(args, &cpus))?;
         thread.join().map_err(|_| io::Error::other("the measuring thread panicked"))?
@@ -75,19 +62,18 @@ pub(crate) fn run(args: &Args) -> Result<Outcome, Failure> {
     let timings = measured.map_err(|error| Failure::not_so(format!("switch: {error}")))?;
     let params = Map::from_iter([
         ("cpus".to_owned(), json!(cpus)),
-        ("seconds".to_owned(), json!(args.seconds)),
-        ("rounds".to_owned(), json!(args.rounds)),
+        ("seconds".to_owned(), json!(args.alone.seconds)),
+        ("rounds".to_owned(), json!(args.alone.rounds)),
     ]);
     Ok(outcome(params, &timings))
 }
 
 fn measure(args: &Args, cpus: &[usize]) -> io::Result<Vec<(&'static str, Timings)>> {
     gets::pin(cpus)?;
-    let slots = args.rounds * SUBJECTS.len() as u32;
-    let slot = Duration::from_secs(args.seconds.into()) / slots;
+    let slot = args.alone.slot(SUBJECTS.len());
     let mut all: Vec<(&str, Timings)> = SUBJECTS.map(|(name, _)| (name, Timings::default())).into();
-    for round in 0..args.rounds {
-        eprintln!("switch: round {} of {}", round + 1, args.rounds);
+    for round in 0..args.alone.rounds {
+        eprintln!("switch: round {} of {}", round + 1, args.alone.rounds);
         for ((_, timings), (_, subject)) in all.iter_mut().zip(SUBJECTS) {
             let begin = Instant::now();
             while begin.elapsed() < slot && !interrupt::requested() {

@@ -16,6 +16,7 @@
 //! | [`policy`] | where a call is made: in place, by the engine, waited for or parked |
 //! | [`nesting`] | which wait is the event loop |
 //! | [`postponed`] | C2: what a server goes on with without an event |
+//! | [`moment`] | what time it is by two clocks |
 //! | [`page`] | the statistics page |
 #![forbid(unsafe_code)]
 
@@ -26,6 +27,7 @@ pub mod fence;
 pub mod habit;
 pub mod interest;
 pub mod links;
+pub mod moment;
 pub mod nesting;
 pub mod page;
 pub mod policy;

@@ -68,6 +68,19 @@ pub(crate) const RSA: Class =
 pub(crate) const KEY: Class =
     Class { number: 17, new: &NEW_KEY, free: &FREE_KEY, get: &GET_KEY, set: &SET_KEY };
 
+/// An object may be used by several threads, and its list of data has no lock, whatever hangs there. Each object has
+/// one of these.
+static ALONE: [Mutex<()>; 16] = [const { Mutex::new(()) }; 16];
+
+/// (One that was lost in a fork is never free again.)
+fn alone(object: *mut c_void) -> Option<MutexGuard<'static, ()>> {
+    match ALONE.get((object.addr() >> 6) % ALONE.len())?.try_lock() {
+        Ok(alone) => Some(alone),
+        Err(TryLockError::Poisoned(alone)) => Some(alone.into_inner()),
+        Err(TryLockError::WouldBlock) => None,
+    }
+}
+
 /// A `T` that may hang on each object of a class.
 pub(crate) struct Attached<T: 'static> {
     class: Class,
@@ -75,8 +88,6 @@ pub(crate) struct Attached<T: 'static> {
     index: OnceLock<Option<c_int>>,
     /// Was the end of the object noticed that was made to see?
     is_noticed: AtomicBool,
-    /// An object may be used by several threads, and its list of data has no lock.
-    alone: Mutex<()>,
     content: PhantomData<fn(T) -> T>,
 }
 
@@ -86,7 +97,6 @@ impl<T: Send + 'static> Attached<T> {
             class,
             index: OnceLock::new(),
             is_noticed: AtomicBool::new(false),
-            alone: Mutex::new(()),
             content: PhantomData,
         }
     }
@@ -101,7 +111,7 @@ impl<T: Send + 'static> Attached<T> {
     ) -> Option<R> {
         let index = self.index()?;
         let (get, set) = (self.class.get.function()?, self.class.set.function()?);
-        let _alone = self.alone()?;
+        let _alone = alone(object)?;
         // SAFETY: the caller's object, and an index of its class.
         let found = unsafe { get(object, index) }.cast::<T>();
         // SAFETY: null, or made below and freed with the object only, or by `take`, under the lock.
@@ -128,7 +138,7 @@ impl<T: Send + 'static> Attached<T> {
     pub(crate) fn take(&'static self, object: *mut c_void) -> Option<Box<T>> {
         let index = self.index()?;
         let (get, set) = (self.class.get.function()?, self.class.set.function()?);
-        let _alone = self.alone()?;
+        let _alone = alone(object)?;
         // SAFETY: the caller's object, and an index of its class.
         let found = unsafe { get(object, index) }.cast::<T>();
         // SAFETY: as above.
@@ -137,15 +147,6 @@ impl<T: Send + 'static> Attached<T> {
         }
         // SAFETY: made in `with`, and nobody else has it now.
         Some(unsafe { Box::from_raw(found) })
-    }
-
-    /// (One that was lost in a fork is never free again.)
-    fn alone(&self) -> Option<MutexGuard<'_, ()>> {
-        match self.alone.try_lock() {
-            Ok(alone) => Some(alone),
-            Err(TryLockError::Poisoned(alone)) => Some(alone.into_inner()),
-            Err(TryLockError::WouldBlock) => None,
-        }
     }
 
     fn index(&'static self) -> Option<c_int> {

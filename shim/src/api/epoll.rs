@@ -16,6 +16,7 @@ use libc::{epoll_event, fd_set, pollfd, sigset_t, timespec, timeval};
 use crate::api::{io, objects};
 use crate::bypass::Bypass;
 use crate::context;
+use crate::ending;
 use crate::epolls::{self, Epoll};
 use crate::hook::{Call, Outcome, set_errno};
 use crate::scheduler::{self, Timeout, WaitCall};
@@ -259,6 +260,10 @@ fn serve<F>(
     let Some(thread) = Thread::of_this() else {
         return Outcome::PassThrough(Bypass::Settings);
     };
+    if !thread.is_armed() {
+        // Of one that is, the scheduler knows.
+        ending::rests(thread);
+    }
     let max = usize::try_from(max).unwrap_or(0);
     let is_known = thread.with_epoll(epfd, |epoll| epoll.waits(thread)).is_some();
     if !is_known || max == 0 || events.is_null() {

@@ -56,3 +56,7 @@ pub(crate) fn change2<F, A, B, T>(_: &Call<F>, _: A, _: B) -> Outcome<T> {
 pub(crate) fn change3<F, A, B, C, T>(_: &Call<F>, _: A, _: B, _: C) -> Outcome<T> {
     change()
 }
+
+pub(crate) fn change4<F, A, B, C, D, T>(_: &Call<F>, _: A, _: B, _: C, _: D) -> Outcome<T> {
+    change()
+}

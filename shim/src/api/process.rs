@@ -201,6 +201,22 @@ pub(crate) fn exit_thread<F>(_: &Call<F>, _value: *mut c_void) -> Outcome<()> {
     Outcome::PassThrough(Bypass::Observed)
 }
 
+/// `pthread_join`. A thread whose loop stands still beside `exit` would not end.
+pub(crate) fn join_thread<F>(_: &Call<F>, _: pthread_t, _: *mut *mut c_void) -> Outcome<c_int> {
+    ending::joins();
+    Outcome::PassThrough(Bypass::Observed)
+}
+
+pub(crate) fn joined_thread(_: c_int, _: pthread_t, _: *mut *mut c_void) {
+    ending::has_joined();
+}
+
+/// `exit`, which does not return either.
+pub(crate) fn exit<F>(_: &Call<F>, _status: c_int) -> Outcome<()> {
+    ending::is_called();
+    Outcome::PassThrough(Bypass::Observed)
+}
+
 /// `pthread_cancel`, which a thread may do to itself.
 pub(crate) fn cancel_thread<F>(_: &Call<F>, thread: pthread_t) -> Outcome<c_int> {
     // SAFETY: no preconditions.

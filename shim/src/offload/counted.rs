@@ -4,53 +4,22 @@
 
 use std::time::Instant;
 
-use interlude_core::policy::{Asked, Seen};
-use interlude_offload::{Capabilities, Completion, Engine, Guard, Outcome, Reason, Tally, Ticket};
+use interlude_offload::{Completion, Engine, Guard, Reason, Tally, Ticket};
 use interlude_settings::EngineName;
+use interlude_submission::{self as submission, Surroundings};
 
+use crate::clocks::Monotonic;
 use crate::counters::{Counter, count_by, count_pass, count_run};
+use crate::ending;
 use crate::hook;
 use crate::thread::Thread;
-use crate::{clocks, ending};
 
 /// Completions that are taken at once by who waits for one.
 const POLL_MAX: usize = 64;
 
-/// The engine, and the thread, as they are now: what changes only where that is wanted.
-pub(super) fn seen(thread: &Thread, engine: &Guard<dyn Engine>, looks: bool) -> Seen {
-    let Capabilities { parallel, has_lanes, own_cpus, is_shared, .. } = engine.capabilities();
-    let (depth, now) = if looks { (engine.depth(), now()) } else { (0, 0) };
-    Seen {
-        depth,
-        others: if looks && is_shared { engine.others() } else { 0 },
-        parallel,
-        gathers: has_lanes,
-        has_own_cpus: own_cpus,
-        waiting: waiting(thread),
-        now,
-        slept: thread.slept.get(),
-    }
-}
-
 /// As many events come while those are served that the kernel had when it was asked.
-fn waiting(thread: &Thread) -> usize {
-    thread.fetched.get().saturating_sub(1)
-}
-
-/// Is it clear that the call is parked, however much the engine has done by now? Only one that is shared has to be asked
-/// what it has: others' jobs come and go unseen.
-pub(super) fn is_clear(thread: &Thread, engine: &Guard<dyn Engine>, asked: &Asked) -> bool {
-    let Capabilities { parallel, has_lanes, own_cpus, is_shared, .. } = engine.capabilities();
-    // Helper threads are other threads', too: the jobs of those count.
-    if !own_cpus || has_lanes {
-        return false;
-    }
-    let out = if is_shared { engine.depth() } else { engine.out() };
-    thread.policy.borrow_mut().is_clear(asked, out, waiting(thread), parallel)
-}
-
-pub(super) fn now() -> u64 {
-    u64::try_from(clocks::now()).unwrap_or(0)
+pub(super) fn surroundings(thread: &Thread) -> Surroundings {
+    Surroundings { waiting: thread.fetched.get().saturating_sub(1), slept: thread.slept.get() }
 }
 
 /// What is counted of an engine's jobs.
@@ -89,7 +58,7 @@ pub(super) fn wait(
 ) -> bool {
     // A lock that had to be waited for leaves its trace there.
     let errno = hook::errno();
-    ending::works(thread);
+    let _ = ending::works(thread);
     let own = loop {
         let is_news = {
             // At once where the scheduler looks: nothing is lost should anything panic.
@@ -111,26 +80,17 @@ pub(super) fn wait(
             }
         }
     };
-    // Else when its event has ended: what was not done is done in place, yet.
-    if !thread.is_armed() {
-        ending::rests(thread);
-    }
+    // Until its event has ended: what was not done is done in place, yet. Not if `exit` has gone on meanwhile.
+    let _ = ending::works(thread);
     hook::set_errno(errno);
     own.is_declined()
 }
 
 /// Asks the engine which jobs are done or will not be done, and counts what was wrong with it.
 pub(crate) fn poll(thread: &Thread, max: usize, done: &mut Vec<Completion>) {
-    let (before, now) = (done.len(), now());
-    let looked = clocks::instant(now);
-    with_counted_engine(thread, |engine| engine.poll(looked, max, done));
-    let mut policy = thread.policy.borrow_mut();
-    if policy.has_flights() {
-        for completion in done.get(before..).unwrap_or(&[]) {
-            policy.answered(completion.ticket.0, now, completion.outcome == Outcome::Done);
-        }
-        policy.looked(now);
-    }
+    with_counted_engine(thread, |engine| {
+        submission::poll(engine, &thread.policy, max, done, &Monotonic);
+    });
 }
 
 /// A job was taken back from the engine.

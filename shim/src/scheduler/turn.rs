@@ -265,9 +265,11 @@ impl<'a> Scheduler<'a> {
 
     fn next(&mut self) -> Answer {
         loop {
-            match self.parked.is_empty() {
-                true => ending::rests(self.thread),
-                false => ending::works(self.thread),
+            if self.parked.is_empty() {
+                ending::rests(self.thread);
+            } else if ending::works(self.thread) == ending::With::Nobody {
+                self.forget_parked();
+                continue;
             }
             self.collect();
             self.parked.grant(&self.thread.claims.borrow());
@@ -322,6 +324,14 @@ impl<'a> Scheduler<'a> {
                 return answer;
             }
         }
+    }
+
+    /// The loop goes on alone.
+    #[cold]
+    fn forget_parked(&mut self) {
+        self.parked.forget();
+        self.thread.forget_parked();
+        self.release_held();
     }
 
     /// Does something wait until nobody is parked? Then nothing new may begin.

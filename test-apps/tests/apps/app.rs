@@ -23,7 +23,12 @@ pub(crate) fn preload(mode: &str) -> Preload {
 
 /// The shim in mode `coroutine` with more settings.
 pub(crate) fn coroutine(settings: &[(&str, &str)]) -> Preload {
-    match preload("coroutine") {
+    with_settings("coroutine", settings)
+}
+
+/// The shim in `mode` with more settings.
+pub(crate) fn with_settings(mode: &str, settings: &[(&str, &str)]) -> Preload {
+    match preload(mode) {
         Preload::Shim(shim) => {
             Preload::Shim(settings.iter().fold(shim, |shim, (name, value)| shim.with(name, value)))
         }

@@ -1,8 +1,9 @@
 //! A server that ends, or is ended, with requests under way: as a plain one does, and at once.
 
-use crate::app::{App, coroutine, preload};
+use crate::app::{App, preload, with_settings};
 use crate::at_work::{AT_WORK, AtWork, lasting, lasting_settings};
 use crate::conversation::Conversation;
+use interlude_test_apps::Preload;
 use std::os::unix::process::ExitStatusExt;
 
 /// Of the loop.
@@ -20,9 +21,14 @@ fn end(mode: &str, thread: &str, handling: &str, command: &str) -> End {
 }
 
 fn told(app: App, command: &str) -> End {
+    told_with_output(app, command).0
+}
+
+/// Also what it has printed.
+fn told_with_output(app: App, command: &str) -> (End, String) {
     Conversation::open(app.port(), 1).say(command);
     let (status, printed) = app.ended();
-    (status.code(), status.signal(), printed.matches("ended").count())
+    ((status.code(), status.signal(), printed.matches("ended").count()), printed)
 }
 
 fn ends_as(command: &str, handling: &str, expected: End) {
@@ -54,6 +60,37 @@ fn a_return_from_main() {
     ends_as("return", "plain", (Some(7), None, 1));
 }
 
+/// glibc has the second one run the handlers that the first has left.
+#[test]
+fn exit_in_a_thread_and_then_in_a_handler() {
+    ends_as("both", "lingers", (Some(7), None, 1));
+}
+
+#[test]
+fn exit_in_a_child_waits_for_no_loop_of_its_parent_s() {
+    for mode in MODES {
+        for thread in THREADS {
+            let app = App::start(env!("APP_ENDS"), &["sign", thread, "plain"], &lasting(mode));
+            let _at_work = AtWork::begin(&app, mode);
+            let (end, printed) = told_with_output(app, "child");
+            assert_eq!(end, (Some(7), None, 2), "{mode} {thread}: {printed}");
+            assert!(!printed.contains("exit beside"), "{mode} {thread}: {printed}");
+        }
+    }
+}
+
+/// It is another process, which does not end.
+#[test]
+fn a_child_of_a_handler_of_exit_is_helped_as_any_other() {
+    for (mode, helped) in [("stock", "alone"), ("off", "alone"), ("coroutine", "helped")] {
+        let app = App::start(env!("APP_ENDS"), &["sign", "thread", "forks"], &preload(mode));
+        assert_eq!(Conversation::open(app.port(), 4).set_and_get(2).right, 16);
+        let (end, printed) = told_with_output(app, "thread");
+        assert_eq!(end, (Some(7), None, 1), "{mode}");
+        assert!(printed.contains(helped), "{mode}: {printed}");
+    }
+}
+
 /// Helpers are within libcrypto, which cleans up after itself in `exit`.
 #[test]
 fn exit_while_jobs_are_done() {
@@ -72,29 +109,104 @@ fn exit_while_jobs_are_done() {
 
 /// `exit` in another thread than the loop's, with jobs that the engine gives up while it ends. The loop makes the
 /// calls itself then, and libcrypto is no more once the end lingers.
-fn exit_while_jobs_are_given_up_after(millis: &str, thread: &str) -> AtWork {
+fn exit_while_jobs_are_given_up_after(
+    millis: &str,
+    thread: &str,
+    handling: &str,
+    command: &str,
+) -> (AtWork, String) {
+    let preload = given_up_after("coroutine", millis);
+    let app = App::start(env!("APP_ENDS"), &["sign", thread, handling], &preload);
+    let at_work = AtWork::begin(&app, "coroutine");
+    let (end, printed) = told_with_output(app, command);
+    assert_eq!(end, (Some(7), None, 1), "{thread} {handling}");
+    (at_work, printed)
+}
+
+/// The shim in `mode`, with an engine that never answers.
+fn given_up_after(mode: &str, millis: &str) -> Preload {
     let settings = lasting_settings().map(|(name, value)| match name {
         "INTERLUDE_DEADLINE_MS" => (name, millis),
         _ => (name, value),
     });
-    let app = App::start(env!("APP_ENDS"), &["sign", thread, "lingers"], &coroutine(&settings));
-    let at_work = AtWork::begin(&app, "coroutine");
-    assert_eq!(told(app, "thread"), (Some(7), None, 1), "{thread}");
-    at_work
+    with_settings(mode, &settings)
 }
 
 /// As the loop would be through with them without the shim, they are answered first.
 #[test]
 fn exit_in_another_thread_comes_after_those_that_are_parked() {
-    for thread in THREADS {
-        exit_while_jobs_are_given_up_after("1000", thread).hears_that_it_is_done();
+    for command in ["thread", "twice"] {
+        for thread in THREADS {
+            let (mut at_work, _) =
+                exit_while_jobs_are_given_up_after("1000", thread, "lingers", command);
+            at_work.hears_that_it_is_done();
+        }
     }
 }
 
 /// It waits for five seconds; from then on the loop stands still.
 #[test]
 fn a_loop_for_which_exit_does_not_wait_stands_still() {
-    let _at_work = exit_while_jobs_are_given_up_after("5200", "thread");
+    let _at_work = exit_while_jobs_are_given_up_after("5200", "thread", "lingers", "thread");
+}
+
+/// Whether before libcrypto has cleaned up or after it: by then nobody is parked.
+#[test]
+fn a_handler_of_exit_may_wait_for_the_thread_of_a_loop() {
+    for handling in ["joins", "joins-late"] {
+        for mode in MODES {
+            let app = App::start(env!("APP_ENDS"), &["sign", "thread", handling], &lasting(mode));
+            let mut at_work = AtWork::begin(&app, mode);
+            let (end, printed) = told_with_output(app, "thread");
+            assert_eq!(end, (Some(7), None, 1), "{mode} {handling}");
+            assert!(printed.contains("joined"), "{mode} {handling}: {printed}");
+            at_work.hears_that_it_is_done();
+        }
+    }
+}
+
+/// The loop goes on, for which `exit` has waited in vain.
+#[test]
+fn a_handler_of_exit_may_wait_for_the_thread_of_a_loop_that_stands_still() {
+    let joined = |handling| {
+        let (at_work, printed) =
+            exit_while_jobs_are_given_up_after("5200", "thread", handling, "thread");
+        assert!(printed.contains("stand still") && printed.contains("joined"), "{printed}");
+        at_work
+    };
+    joined("joins").hears_that_it_is_done();
+    // Without those who are parked, who would go on within libcrypto.
+    let _at_work = joined("joins-late");
+}
+
+/// The loop's thread waits for a job in the midst of an event while another one does `exit`.
+fn exit_while_a_thread_waits(mode: &str, millis: &str) -> Conversation {
+    let preload = given_up_after(mode, millis);
+    let app = App::start(env!("APP_ENDS"), &["sign", "thread", "lingers"], &preload);
+    let mut client = Conversation::open(app.port(), 1);
+    assert_eq!(client.ask("get", "none", 1).right, 1);
+    client.say("later");
+    client.say("set value");
+    let (status, _) = app.ended();
+    assert_eq!((status.code(), status.signal()), (Some(7), None), "{mode}");
+    client
+}
+
+/// What the engine has not done in time is done in place, and that event ends.
+#[test]
+fn exit_in_another_thread_comes_after_a_thread_that_waits_for_a_job() {
+    for mode in ["block", "spin"] {
+        let answer = exit_while_a_thread_waits(mode, "1000").first_answer();
+        assert_eq!(answer.as_deref(), Some("done"), "{mode}");
+    }
+}
+
+/// As a loop.
+#[test]
+fn a_thread_that_waits_for_a_job_stands_still_if_exit_does_not_wait_for_it() {
+    for mode in ["block", "spin"] {
+        let _client = exit_while_a_thread_waits(mode, "5200");
+    }
 }
 
 #[test]
