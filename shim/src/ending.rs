@@ -11,7 +11,7 @@
 //! ```text
 //! loop     works: AT_WORK + 1, then ENDS? ---- drains; new since ENDS, or STANDING: stands still
 //! exit     ENDS, then AT_WORK = 0? ----------- OVER, or STANDING; helpers end, the handlers of libraries
-//!   by another thread as well: waits, too      a handler joins a thread: GOES_ON
+//!   by another thread: stands still            a handler joins a thread: GOES_ON
 //! ```
 
 use std::sync::Once;
@@ -118,19 +118,24 @@ fn stand_still(thread: &Thread) -> With {
         return With::Everybody;
     }
     rests(thread);
-    let until = clocks::now() + STANDSTILL;
-    while STATE.load(Ordering::SeqCst) != GOES_ON && clocks::now() < until {
-        std::thread::sleep(SLOW_GLANCE);
-    }
+    wait_to_go_on();
     STATE.store(GOES_ON, Ordering::SeqCst);
     thread.at_work.set(true);
     AT_WORK.fetch_add(1, Ordering::SeqCst);
     if errors::is_no_more() { With::Nobody } else { With::Everybody }
 }
 
+fn wait_to_go_on() {
+    let until = clocks::now() + STANDSTILL;
+    while STATE.load(Ordering::SeqCst) != GOES_ON && clocks::now() < until {
+        std::thread::sleep(SLOW_GLANCE);
+    }
+}
+
 /// A thread is waited for. Where a handler of `exit` does so, that of a loop has to go on to end.
 pub(crate) fn joins() {
     turn(STANDING, GOES_ON);
+    turn(OVER, GOES_ON);
 }
 
 /// It has ended. Loops of others are as they were.
@@ -144,19 +149,21 @@ fn turn(from: u8, to: u8) {
     }
 }
 
-/// `exit` is called. Where it has been by another thread, glibc has this one run the handlers that are left,
-/// OpenSSL's among them: so it waits, too, and nobody waits for it any more.
+/// `exit` is called. Where it has been by another thread, glibc has this one run the handlers that are left, beside
+/// those of the first, OpenSSL's among them: so it stands still, and nobody waits for it any more. (The handler of a
+/// signal that has interrupted the first one's wait goes on with that.)
 pub(crate) fn is_called() {
-    if STATE.load(Ordering::SeqCst) != ENDS {
+    if !has_begun() {
         return;
     }
-    if ENDED_BY.load(Ordering::Relaxed) != this_thread()
-        && let Some(thread) = context::thread()
-    {
+    if ENDED_BY.load(Ordering::Relaxed) == this_thread() {
+        return wait_for_others();
+    }
+    if let Some(thread) = context::thread() {
         say_who_is_lost(thread);
         rests(thread);
     }
-    wait_for_others();
+    wait_to_go_on();
 }
 
 extern "C" fn at_exit() {

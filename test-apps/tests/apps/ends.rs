@@ -119,7 +119,7 @@ fn exit_while_jobs_are_given_up_after(
     let app = App::start(env!("APP_ENDS"), &["sign", thread, handling], &preload);
     let at_work = AtWork::begin(&app, "coroutine");
     let (end, printed) = told_with_output(app, command);
-    assert_eq!(end, (Some(7), None, 1), "{thread} {handling}");
+    assert_eq!(end, (Some(7), None, 1), "{thread} {handling} {command}");
     (at_work, printed)
 }
 
@@ -170,7 +170,7 @@ fn a_handler_of_exit_may_wait_for_the_thread_of_a_loop() {
 fn a_handler_of_exit_may_wait_for_the_thread_of_a_loop_that_stands_still() {
     let joined = |handling| {
         let (at_work, printed) =
-            exit_while_jobs_are_given_up_after("5200", "thread", handling, "thread");
+            exit_while_jobs_are_given_up_after("12000", "thread", handling, "thread");
         assert!(printed.contains("stand still") && printed.contains("joined"), "{printed}");
         at_work
     };
