@@ -30,7 +30,7 @@ fn two_threads_get_as_much_done_as_one_device_does() {
     let mut done = Vec::new();
     for time in 1..=4 {
         clock.0.set(SETUP + time * LATENCY);
-        done.push(devices.each_mut().map(|device| tickets(device)));
+        done.push(devices.each_mut().map(tickets));
         clock.0.set(SETUP + time * LATENCY);
         let left = 4 - time as usize;
         assert_eq!(devices.each_ref().map(|device| device.depth()), [Some(left); 2]);
