@@ -1,7 +1,6 @@
 //! One device with several submitters, some of which are killed: it is one device all the same.
 
 use std::collections::{BTreeMap, BTreeSet};
-use std::mem;
 
 use interlude_device::{Accepted, Board, Cost, Curve, Description, Model, Operation, Refusal};
 use proptest::prelude::*;
@@ -61,8 +60,7 @@ fn play(description: &Description, steps: &[Step]) -> Record {
                 }
             }
             Step::Kill(who, midst) => {
-                if midst && let Ok(reservation) = models[who].reserve(now, Operation::Sign, 100) {
-                    mem::forget(reservation);
+                if midst && models[who].reserve(now, Operation::Sign, 100).is_ok() {
                     let cost = description.cost(Operation::Sign).unwrap();
                     let done = now + cost.setup_ns.at(100) + cost.latency_ns.at(100);
                     record.lost.push((now, done));
