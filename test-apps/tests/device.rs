@@ -187,8 +187,8 @@ fn workers_of_before_and_after_a_reload_and_killed_ones_have_one_device() {
     let head = "name = \"slow\"\nqueue = 1\nunits = 1\nring = 9\n[operations.compress]";
     write!(device, "{head}\nsetup_ns = 1000\nlatency_ns = 3600000000000").unwrap();
     let workers = Workers::start(&device);
+    assert!(workers.server.wait_for(PATIENCE, |server| server.workers().len() == 2));
     let before = workers.server.workers();
-    assert_eq!(before.len(), 2);
     let parked = workers.fill();
     workers.are_refused(&before);
     workers.server.reload().unwrap();

@@ -60,7 +60,7 @@ fn play(description: &Description, steps: &[Step]) -> Record {
                 }
             }
             Step::Kill(who, midst) => {
-                if midst && let Ok(_lost) = models[who].reserve(now, Operation::Sign, 100) {
+                if midst && models[who].reserve(now, Operation::Sign, 100).is_ok() {
                     let cost = description.cost(Operation::Sign).unwrap();
                     let done = now + cost.setup_ns.at(100) + cost.latency_ns.at(100);
                     record.lost.push((now, done));
