@@ -25,6 +25,8 @@ use crate::{page, signals};
 pub(crate) struct Local {
     /// An address in the frame that entered; 0 outside.
     inside: Cell<usize>,
+    /// The frame of a hook that is not surely inside; 0: none.
+    frame: Cell<usize>,
     /// Is a coroutine running: may it park?
     in_event: Cell<bool>,
     /// Does a handler of the server's run that has interrupted one?
@@ -99,15 +101,26 @@ impl Local {
     #[inline]
     pub(crate) fn is_inside(&self, slack: usize) -> bool {
         let entered = self.inside.get();
-        let here = 0u8;
-        let is_deeper = std::ptr::from_ref(&here).addr() + slack <= entered;
-        entered != 0 && (is_deeper || !self.was_left(entered, slack))
+        if entered == 0 {
+            return false;
+        }
+        let own = 0u8;
+        let own = std::ptr::from_ref(&own).addr();
+        let here = Some(self.frame.take()).filter(|frame| *frame != 0).unwrap_or(own);
+        here + slack <= entered || !self.was_left(here, entered, slack)
     }
 
     /// Is the shim running already, as far as can be told without asking who has jumped out of it?
     #[inline(always)]
     pub(crate) fn is_surely_inside(&self) -> bool {
         interlude_fiber::stack_pointer() <= self.inside.get()
+    }
+
+    /// A hook is called whose frame ends there, while the shim has been entered, and does not lie above: the next
+    /// [`Local::is_inside`] judges by that, not by its own frame.
+    #[inline(always)]
+    pub(crate) fn note_frame(&self) {
+        self.frame.set(interlude_fiber::stack_pointer());
     }
 
     /// Has the shim been entered, as far as is known?
@@ -118,9 +131,7 @@ impl Local {
 
     /// Did somebody jump out of the frame that entered?
     #[cold]
-    fn was_left(&self, entered: usize, slack: usize) -> bool {
-        let here = 0u8;
-        let here = std::ptr::from_ref(&here).addr();
+    fn was_left(&self, here: usize, entered: usize, slack: usize) -> bool {
         // The handler of a signal may run on a stack that lies in a frame further up.
         let left = here + slack > entered
             && here < self.stack_base.get()

@@ -18,6 +18,7 @@ use std::sync::Once;
 use std::sync::atomic::{AtomicI32, AtomicI64, AtomicU8, AtomicU32, AtomicUsize, Ordering};
 use std::time::Duration;
 
+use crate::cancel::NotCancelled;
 use crate::thread::{self, Thread};
 use crate::{clocks, context, errors, hook, log, start};
 
@@ -62,6 +63,7 @@ pub(crate) enum With {
 
 /// Before anything can be parked, or a helper starts.
 pub(crate) fn prepare() {
+    PROCESS.store(std::process::id(), Ordering::Relaxed);
     static ONCE: Once = Once::new();
     ONCE.call_once(register);
 }
@@ -114,21 +116,27 @@ pub(crate) fn after_fork() {
 #[cold]
 fn stand_still(thread: &Thread) -> With {
     // A handler of `exit` may have a loop of its own.
-    if ENDED_BY.load(Ordering::Relaxed) == this_thread() {
+    if is_by_this_thread() {
         return With::Everybody;
     }
     rests(thread);
-    wait_to_go_on();
-    STATE.store(GOES_ON, Ordering::SeqCst);
+    if let Some(state) = wait_to_go_on() {
+        let _ = STATE.compare_exchange(state, GOES_ON, Ordering::SeqCst, Ordering::SeqCst);
+    }
     thread.at_work.set(true);
     AT_WORK.fetch_add(1, Ordering::SeqCst);
     if errors::is_no_more() { With::Nobody } else { With::Everybody }
 }
 
-fn wait_to_go_on() {
+/// Until somebody waits for this thread, or, with the state that it was then, for long enough.
+fn wait_to_go_on() -> Option<u8> {
     let until = clocks::now() + STANDSTILL;
-    while STATE.load(Ordering::SeqCst) != GOES_ON && clocks::now() < until {
-        std::thread::sleep(SLOW_GLANCE);
+    loop {
+        match STATE.load(Ordering::SeqCst) {
+            GOES_ON => return None,
+            state if clocks::now() >= until => return Some(state),
+            _ => std::thread::sleep(SLOW_GLANCE),
+        }
     }
 }
 
@@ -138,26 +146,41 @@ pub(crate) fn joins() {
     turn(OVER, GOES_ON);
 }
 
-/// It has ended. Loops of others are as they were.
+/// It has ended. Others that went on meanwhile are waited for anew.
 pub(crate) fn has_joined() {
-    turn(GOES_ON, STANDING);
+    if STATE.load(Ordering::SeqCst) == GOES_ON && is_by_this_thread() {
+        let _whole = NotCancelled::new();
+        begin();
+        wait_for_others();
+    }
 }
 
 fn turn(from: u8, to: u8) {
-    if ENDED_BY.load(Ordering::Relaxed) == this_thread() {
+    if is_by_this_thread() {
         let _ = STATE.compare_exchange(from, to, Ordering::SeqCst, Ordering::SeqCst);
     }
+}
+
+fn is_by_this_thread() -> bool {
+    ENDED_BY.load(Ordering::Relaxed) == this_thread()
 }
 
 /// `exit` is called. Where it has been by another thread, glibc has this one run the handlers that are left, beside
 /// those of the first, OpenSSL's among them: so it stands still, and nobody waits for it any more. (The handler of a
 /// signal that has interrupted the first one's wait goes on with that.)
 pub(crate) fn is_called() {
-    if !has_begun() {
+    // A child of a fork that went by our hooks knows nothing of its parent's end.
+    if !has_begun() || !is_ours() {
         return;
     }
-    if ENDED_BY.load(Ordering::Relaxed) == this_thread() {
-        return wait_for_others();
+    let _whole = NotCancelled::new();
+    if is_by_this_thread() {
+        if STATE.load(Ordering::SeqCst) == ENDS {
+            wait_for_others();
+            // The rest of the first call's handler is never reached.
+            thread::stop_helpers();
+        }
+        return;
     }
     if let Some(thread) = context::thread() {
         say_who_is_lost(thread);
@@ -171,13 +194,15 @@ extern "C" fn at_exit() {
         if has_begun() {
             return;
         }
+        let _whole = NotCancelled::new();
         context::thread().into_iter().for_each(say_who_is_lost);
-        // A child of a fork that went by our hooks knows nothing of its threads.
-        if PROCESS.load(Ordering::Relaxed) == std::process::id() {
+        if is_ours() {
             begin();
             wait_for_others();
         }
-        let _shadow = context::local().enter();
+        // The handler of a signal may have called `exit` within the shim.
+        let local = context::local();
+        let _shadow = (!local.is_inside(0)).then(|| local.enter());
         thread::stop_helpers();
     });
 }
@@ -192,6 +217,12 @@ fn say_who_is_lost(thread: &Thread) {
     }
 }
 
+/// Is this the process whose threads are known?
+fn is_ours() -> bool {
+    PROCESS.load(Ordering::Relaxed) == std::process::id()
+}
+
+/// From now on it is waited for loops.
 fn begin() {
     let deadline = start::settings().map_or(0, |settings| settings.jobs.deadline_ms);
     let patience = (Duration::from_millis(deadline.into()) + GRACE).min(PATIENCE);

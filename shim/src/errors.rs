@@ -6,7 +6,7 @@
 
 use std::ffi::{CStr, CString, c_char, c_int, c_uint, c_ulong, c_void};
 use std::sync::OnceLock;
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicPtr, Ordering};
 
 use crate::{ending, original};
 
@@ -57,6 +57,8 @@ struct Functions {
 
 /// Has the server called OpenSSL? Until then its libraries need not be looked for.
 static IN_USE: AtomicBool = AtomicBool::new(false);
+/// `OPENSSL_init_crypto`, from then on.
+static INITIALISE: AtomicPtr<c_void> = AtomicPtr::new(std::ptr::null_mut());
 
 /// The server calls OpenSSL: from now on there are errors to be kept apart.
 #[inline]
@@ -64,6 +66,7 @@ pub(crate) fn in_use() {
     if !IN_USE.load(Ordering::Relaxed) && !IN_USE.swap(true, Ordering::Relaxed) {
         // It has initialised itself by now.
         ending::register();
+        INITIALISE.store(original::find(c"OPENSSL_init_crypto"), Ordering::Release);
     }
 }
 
@@ -84,8 +87,9 @@ pub(crate) fn is_no_more() -> bool {
     type Initialise = unsafe extern "C" fn(u64, *const c_void) -> c_int;
     /// `OPENSSL_INIT_BASE_ONLY` of `<openssl/crypto.h>`: nothing is made, and no error raised.
     const BASE_ONLY: u64 = 0x40000;
-    let address = original::find(c"OPENSSL_init_crypto");
-    if !IN_USE.load(Ordering::Relaxed) || address.is_null() {
+    // (Looked up by then: who asks may be waited for by who holds the loader's lock.)
+    let address = INITIALISE.load(Ordering::Acquire);
+    if address.is_null() {
         return false;
     }
     // SAFETY: OpenSSL's function of that name (1.1 and later) has this type.

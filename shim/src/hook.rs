@@ -64,7 +64,11 @@ pub(crate) fn passes<F: Copy>(number: usize, when: When, original: &Original<F>)
     let original = original.known()?;
     let local = context::local();
     if local.has_entered() {
-        return local.is_surely_inside().then_some(original);
+        if !local.is_surely_inside() {
+            local.note_frame();
+            return None;
+        }
+        return Some(original);
     }
     if when != When::InEvent || local.in_event() || !count_hook_alone(local, number) {
         return None;

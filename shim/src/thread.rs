@@ -82,6 +82,8 @@ pub(crate) struct Thread {
     pub(crate) parked: Cell<usize>,
     /// Has it somebody parked, or does it wait for a job?
     pub(crate) at_work: Cell<bool>,
+    /// Has it waited for events by epoll? Then it will do so again.
+    pub(crate) has_waited: Cell<bool>,
     /// Signals kept back meanwhile.
     pub(crate) signals: Pending,
     /// Is the server about to end?
@@ -125,6 +127,7 @@ impl Thread {
             drains: Cell::new(false),
             parked: Cell::new(0),
             at_work: Cell::new(false),
+            has_waited: Cell::new(false),
             signals: Pending::default(),
             winding_down: WindingDown::default(),
             epoll: RefCell::new(None),

@@ -249,6 +249,7 @@ pub unsafe extern "C-unwind" fn get_dictionary(
     if let Some(len) = unsafe { len.as_mut() } {
         *len = bytes.len() as c_uint;
     }
+    taken.close();
     OK
 }
 

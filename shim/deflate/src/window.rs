@@ -77,12 +77,25 @@ impl Taken<'_> {
         let blocks =
             unsafe { std::slice::from_raw_parts(self.s.pending_buf, last.blocks as usize) };
         // What was compressed can be decompressed, or there is no history.
-        let Some(input) = isal::decompress(blocks, last.input as usize) else { return };
+        let input = isal::decompress(blocks, last.input as usize);
+        self.lower_pending(last.blocks as usize);
+        let Some(input) = input else { return };
         let kept = input.len().min(self.s.w_size as usize);
         let input = input.get(input.len() - kept..).unwrap_or_default();
         // SAFETY: the window has twice as many bytes.
         unsafe { std::ptr::copy_nonoverlapping(input.as_ptr(), self.s.window, kept) };
         self.shadow.history = kept as u32;
+    }
+
+    /// What is pending behind so many bytes of blocks lies where zlib would have put it.
+    fn lower_pending(&mut self, blocks: usize) {
+        let (begun, len) = (self.s.pending_out.addr() - self.s.pending_buf.addr(), self.s.pending);
+        let Some(place) = begun.checked_sub(blocks).filter(|_| len > 0) else { return };
+        // SAFETY: within zlib's buffer, as what is pending there, and before it.
+        let to = unsafe { self.s.pending_buf.add(place) };
+        // SAFETY: as above.
+        unsafe { std::ptr::copy(self.s.pending_out, to, len as usize) };
+        self.s.pending_out = to;
     }
 
     /// What a decompressor has seen last, and what it will see next: up to the window's size.

@@ -260,6 +260,7 @@ fn serve<F>(
     let Some(thread) = Thread::of_this() else {
         return Outcome::PassThrough(Bypass::Settings);
     };
+    thread.has_waited.set(true);
     if !thread.is_armed() {
         // Of one that is, the scheduler knows.
         ending::rests(thread);

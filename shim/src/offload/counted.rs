@@ -82,6 +82,10 @@ pub(super) fn wait(
     };
     // Until its event has ended: what was not done is done in place, yet. Not if `exit` has gone on meanwhile.
     let _ = ending::works(thread);
+    if !thread.has_waited.get() {
+        // When that is of a thread without an event loop is not seen.
+        ending::rests(thread);
+    }
     hook::set_errno(errno);
     own.is_declined()
 }
