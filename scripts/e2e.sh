@@ -10,6 +10,7 @@
 #   scripts/e2e.sh --aborts [CONNECTIONS] the same over 100000 connections reset while parked
 #   scripts/e2e.sh --stall                how long a loop stands when its engine comes to hang
 #   scripts/e2e.sh --reloads [TIMES]      200 reloads of each server under load
+#   scripts/e2e.sh --aborts --server nginx    of these four (from --growth on) for one of both servers
 #   scripts/e2e.sh --infer [REQUESTS]     the inference server's answers and their order, 100000 an engine
 #   scripts/e2e.sh --clients [HANDSHAKES] 100000 full handshakes over the engine simd, by rustls, openssl
 #                                         s_client and curl over OpenSSL and GnuTLS: each has to accept all
