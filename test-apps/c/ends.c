@@ -7,6 +7,7 @@
  *   later     the same, a little later
  *   twice     the same in two threads, one after the other
  *   both      exit(7) in a thread, and a little later in the handler
+ *   aside     the same once another thread, which waits for no events, has done heavy work of its own and sleeps
  *   child     a thread forks; the child does exit(7), and when it has ended, so does this process
  *   signal    exit(7) in the handler of a signal
  *   return    main returns 7, or the loop's thread does and main after it
@@ -98,6 +99,25 @@ static void *exits_later(void *argument)
 	return exits_too(argument);
 }
 
+/* A thread that accepts, as one of a server's does that has a thread for each connection. */
+static void *exits_aside(void *argument)
+{
+	uint16_t port = 0;
+	pthread_t thread;
+	int listener = listen_on(&port, 0), client = socket(AF_INET, SOCK_STREAM, 0), ok = 1;
+	struct sockaddr_in address = on_loopback(port);
+	if (connect(client, (struct sockaddr *)&address, sizeof(address)) < 0)
+		die("connect");
+	struct conn *c = conn_new(accept_one(listener));
+	for (int i = 0; i < 3; i++)
+		ok = heavy(&c->heavy, "aside") && ok;
+	if (ok && c->fd >= 0)
+		pthread_create(&thread, NULL, exits_too, NULL);
+	for (;;)
+		pause();
+	return argument;
+}
+
 static void *exits_after_child(void *argument)
 {
 	int status;
@@ -139,6 +159,8 @@ static void end(const char *command)
 		pthread_create(&thread, NULL, exits_too, NULL);
 		exits_later(NULL);
 	}
+	if (memcmp(command, "aside ", 6) == 0)
+		pthread_create(&thread, NULL, exits_aside, NULL);
 	if (memcmp(command, "child ", 6) == 0)
 		pthread_create(&thread, NULL, exits_after_child, NULL);
 	if (memcmp(command, "signal ", 7) == 0)

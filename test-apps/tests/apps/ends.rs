@@ -79,6 +79,17 @@ fn exit_in_a_child_waits_for_no_loop_of_its_parent_s() {
     }
 }
 
+/// When what it does has ended is not seen: nobody waits for that.
+#[test]
+fn exit_waits_for_no_thread_that_has_no_loop() {
+    for mode in ["block", "spin", "coroutine"] {
+        let app = App::start(env!("APP_ENDS"), &["sign", "thread", "plain"], &preload(mode));
+        let (end, printed) = told_with_output(app, "aside");
+        assert_eq!(end, (Some(7), None, 1), "{mode}: {printed}");
+        assert!(!printed.contains("exit beside"), "{mode}: {printed}");
+    }
+}
+
 /// It is another process, which does not end.
 #[test]
 fn a_child_of_a_handler_of_exit_is_helped_as_any_other() {
