@@ -8,7 +8,7 @@
 use std::sync::OnceLock;
 
 use interlude_offload::{Board, CoresPort, Device, DeviceConfig, map_board};
-use interlude_settings::{DeviceResults, Settings};
+use interlude_settings::Settings;
 
 use crate::log;
 
@@ -33,10 +33,7 @@ pub(crate) fn open(settings: &Settings, port: CoresPort) -> Option<Device> {
     let config = DeviceConfig {
         dequeue: set.dequeue as usize,
         poll_interval: set.poll_interval_ns.into(),
-        remembered: match set.results {
-            DeviceResults::Computed => 0,
-            DeviceResults::Remembered => set.remembered_kib as usize * 1024,
-        },
+        remembered: set.remembered_bytes(),
     };
     Device::open(set.described.clone()?, BOARD.get().cloned(), config, port).ok()
 }

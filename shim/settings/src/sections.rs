@@ -197,6 +197,17 @@ impl Default for Onnx {
     }
 }
 
+impl Device {
+    /// Bytes of results that each thread remembers, at most; 0: none are.
+    #[must_use]
+    pub fn remembered_bytes(&self) -> usize {
+        match self.results {
+            DeviceResults::Computed => 0,
+            DeviceResults::Remembered => self.remembered_kib as usize * 1024,
+        }
+    }
+}
+
 impl Default for Device {
     fn default() -> Self {
         // As many at a time as in the study that BlueField-2's figures are from.

@@ -10,7 +10,7 @@ use interlude_offload::{
     Cores, CoresConfig, Description, Device, DeviceConfig, Engine, Plugin, PluginLibrary, Simd,
     simd_availability,
 };
-use interlude_settings::{DeviceResults, Settings};
+use interlude_settings::Settings;
 use openssl::rand::rand_priv_bytes;
 use std::fs;
 
@@ -137,10 +137,7 @@ impl Candidate {
                 let config = DeviceConfig {
                     dequeue: set.dequeue as usize,
                     poll_interval: set.poll_interval_ns.into(),
-                    remembered: match set.results {
-                        DeviceResults::Computed => 0,
-                        DeviceResults::Remembered => set.remembered_kib as usize * 1024,
-                    },
+                    remembered: set.remembered_bytes(),
                 };
                 let cores = pool(settings.cores.threads);
                 let engine = Device::open(described, None, config, port(&cores)?);

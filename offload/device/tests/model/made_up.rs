@@ -1,6 +1,8 @@
-//! Descriptions of devices, and what these are asked for.
+//! Descriptions of devices, what these are asked for, and what is seen of them.
 
-use interlude_device::{Cost, Curve, Description, Operation};
+use std::collections::BTreeSet;
+
+use interlude_device::{Accepted, Cost, Curve, Description, Operation};
 use proptest::prelude::*;
 
 /// What is asked for; the last one no device does.
@@ -41,4 +43,10 @@ prop_compose! {
             operations: operations.map(|(operation, costs)| (operation, cost(costs))).collect(),
         }
     }
+}
+
+/// How many units are busy just before that, with these jobs.
+pub(crate) fn busy_units(jobs: &[(u64, Accepted)], before: u64) -> usize {
+    let busy = jobs.iter().filter(|(_, job)| job.finishes_at >= before);
+    busy.map(|(_, job)| job.unit).collect::<BTreeSet<usize>>().len()
 }

@@ -5,7 +5,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use interlude_device::{Accepted, Cost, Curve, Description, JobNumber, Model, Operation, Refusal};
 use proptest::prelude::*;
 
-use crate::made_up::{curve, description, operation};
+use crate::made_up::{busy_units, curve, description, operation};
 
 /// What is done to a device.
 #[derive(Debug, Clone)]
@@ -99,12 +99,8 @@ proptest! {
         let accepted = play(&description, &steps).accepted;
         for (index, (now, job)) in accepted.iter().enumerate() {
             if job.starts_at > now + job.setup {
-                let busy: BTreeSet<usize> = accepted[..index]
-                    .iter()
-                    .filter(|(_, other)| other.finishes_at >= job.starts_at)
-                    .map(|(_, other)| other.unit)
-                    .collect();
-                prop_assert_eq!(busy.len(), description.units as usize);
+                let busy = busy_units(&accepted[..index], job.starts_at);
+                prop_assert_eq!(busy, description.units as usize);
             }
         }
     }

@@ -1,11 +1,11 @@
 //! One device with several submitters, some of which are killed: it is one device all the same.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeMap;
 
 use interlude_device::{Accepted, Board, Cost, Curve, Description, Model, Operation, Refusal};
 use proptest::prelude::*;
 
-use crate::made_up::{description, operation};
+use crate::made_up::{busy_units, description, operation};
 
 const SUBMITTERS: usize = 3;
 /// No completion waits for a place in a ring.
@@ -96,12 +96,8 @@ proptest! {
         let accepted = play(&description, &steps).accepted;
         for (index, (_, job)) in accepted.iter().enumerate() {
             if job.starts_at > job.at_device {
-                let busy: BTreeSet<usize> = accepted[..index]
-                    .iter()
-                    .filter(|(_, other)| other.finishes_at >= job.starts_at)
-                    .map(|(_, other)| other.unit)
-                    .collect();
-                prop_assert_eq!(busy.len(), description.units as usize);
+                let busy = busy_units(&accepted[..index], job.starts_at);
+                prop_assert_eq!(busy, description.units as usize);
             }
         }
     }
