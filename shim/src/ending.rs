@@ -142,8 +142,11 @@ fn wait_to_go_on() -> Option<u8> {
 
 /// A thread is waited for. Where a handler of `exit` does so, that of a loop has to go on to end.
 pub(crate) fn joins() {
-    turn(STANDING, GOES_ON);
-    turn(OVER, GOES_ON);
+    if has_begun() && is_by_this_thread() {
+        for waits in [STANDING, OVER] {
+            let _ = STATE.compare_exchange(waits, GOES_ON, Ordering::SeqCst, Ordering::SeqCst);
+        }
+    }
 }
 
 /// It has ended. Others that went on meanwhile are waited for anew.
@@ -152,12 +155,6 @@ pub(crate) fn has_joined() {
         let _whole = NotCancelled::new();
         begin();
         wait_for_others();
-    }
-}
-
-fn turn(from: u8, to: u8) {
-    if is_by_this_thread() {
-        let _ = STATE.compare_exchange(from, to, Ordering::SeqCst, Ordering::SeqCst);
     }
 }
 

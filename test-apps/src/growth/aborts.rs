@@ -1,7 +1,7 @@
 //! Connections that go away while the server's work for them is parked.
 
 use crate::crowd::{Hello, Tally, Transport, reset_at_close};
-use crate::{HarnessError, Preload, Server, Shim, stats, wait};
+use crate::{HarnessError, Preload, Server, Shim, stats, usage, wait};
 use std::io::{ErrorKind, Read, Write};
 use std::net::{Ipv4Addr, TcpStream};
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
@@ -12,9 +12,9 @@ use std::time::Duration;
 const CLIENTS: usize = 8;
 /// Every job takes up to so long, in microseconds: the client is gone long before.
 const DELAY_MAX_US: u32 = 60_000;
-/// Connections that are gone and still parked, at most: what the server needs at once is then the same
-/// all the time, however fast the machine is.
-const PARKED: u64 = 16;
+/// Connections that the server has open, at most, most of them gone: what it needs at once is then the same all the
+/// time, however fast the machine is. (Those that are parked are not all: others wait for their turn.)
+const OPEN: usize = 32;
 /// How often a client looks whether its handshake has begun.
 const PAUSE: Duration = Duration::from_micros(500);
 /// How long the server may take for one part.
@@ -51,30 +51,27 @@ pub(super) fn abort(server: &Server, count: usize, tally: &mut Tally) {
     });
     let Some(worker) = worker else { return tally.fail("no worker has counters") };
     let look = || {
-        let Ok(page) = stats::read(worker) else { return (0, 0) };
-        let begun: u64 = BEGUN.iter().map(|name| page.counter(name)).sum();
-        // Not read at one moment.
-        let resumed = page.counter("coroutine.resumed");
-        (begun, page.counter("coroutine.parked").saturating_sub(resumed))
+        let Ok(page) = stats::read(worker) else { return 0 };
+        BEGUN.iter().map(|name| page.counter(name)).sum()
     };
-    let (before, _) = look();
+    let before = look();
+    let quiet = usage::open_fds(worker).unwrap_or_default();
     let handshakes = AtomicU64::new(0);
-    let parked = AtomicU64::new(0);
     let given_up = AtomicBool::new(false);
     let clients = Clients {
         port: server.ports().tls,
         hello,
         count,
         handshakes: &handshakes,
-        parked: &parked,
+        worker,
+        quiet,
         given_up: &given_up,
     };
     let begun = AtomicU64::new(0);
     thread::scope(|scope| {
         let clients: Vec<_> = (0..CLIENTS).map(|_| scope.spawn(|| clients.run(&begun))).collect();
         let came = wait::closely(PATIENCE, || {
-            let (begun, now) = look();
-            parked.store(now, Ordering::Release);
+            let begun: u64 = look();
             handshakes.store(begun.saturating_sub(before), Ordering::Release);
             clients.iter().all(thread::ScopedJoinHandle::is_finished)
         });
@@ -96,8 +93,9 @@ struct Clients<'a> {
     count: usize,
     /// Handshakes that the server has begun.
     handshakes: &'a AtomicU64,
-    /// Those that are parked.
-    parked: &'a AtomicU64,
+    worker: u32,
+    /// Files that it has open without any connection.
+    quiet: usize,
     given_up: &'a AtomicBool,
 }
 
@@ -126,7 +124,8 @@ impl Clients<'_> {
 
     /// Whether it was reset before the server had said anything.
     fn one(&self, number: u64) -> std::io::Result<bool> {
-        self.pause_while(|| self.parked.load(Ordering::Acquire) >= PARKED);
+        let open = || usage::open_fds(self.worker).unwrap_or_default().saturating_sub(self.quiet);
+        self.pause_while(|| open() >= OPEN);
         let mut tcp = TcpStream::connect((Ipv4Addr::LOCALHOST, self.port))?;
         reset_at_close(&tcp)?;
         tcp.write_all(self.hello.bytes())?;
