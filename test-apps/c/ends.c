@@ -13,12 +13,15 @@
  *   return    main returns 7, or the loop's thread does and main after it
  *   overflow  the stack is used up; with `handled`, a handler on another stack does exit 9
  *
+ * At SIGUSR2, a thread that waits for nothing else does exit(7): the loop may sleep meanwhile.
+ *
  * With `lingers`, the end takes its time once libcrypto has cleaned up. With `joins`, a handler of exit tells the
  * loop's thread to end and waits for it, before libcrypto cleans up; with `joins-late`, after that. With `forks`, a
  * handler forks, and the child says whether its heavy work in a loop of its own has it `helped` by other threads.
  */
 #include <dirent.h>
 #include <pthread.h>
+#include <signal.h>
 #include <sys/wait.h>
 
 #include "conversation.h"
@@ -90,6 +93,15 @@ static void exits(int number)
 static void *exits_too(void *argument)
 {
 	exits(0);
+	return argument;
+}
+
+static void *exits_at_signal(void *argument)
+{
+	sigset_t *set = argument;
+	int number;
+	if (sigwait(set, &number) == 0)
+		exits(number);
 	return argument;
 }
 
@@ -234,6 +246,13 @@ int main(int argc, char **argv)
 	signal(SIGALRM, exits);
 	signal(SIGPIPE, SIG_IGN);
 	atexit(said_at_exit);
+	/* For all threads, and so for that one alone. */
+	static sigset_t usr2;
+	pthread_t waits;
+	sigaddset(&usr2, SIGUSR2);
+	pthread_sigmask(SIG_BLOCK, &usr2, NULL);
+	if (pthread_create(&waits, NULL, exits_at_signal, &usr2) != 0)
+		return 1;
 	woken = eventfd(0, EFD_CLOEXEC);
 	int listener = listen_on(&port, 0);
 	announce(port);

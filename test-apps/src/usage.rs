@@ -42,6 +42,17 @@ pub fn group(group: u32) -> Vec<Status> {
     members
 }
 
+/// Does every thread of process `pid` sleep, and not only wait for a CPU? False where there is no such process.
+#[must_use]
+pub fn is_asleep(pid: u32) -> bool {
+    let Ok(threads) = fs::read_dir(format!("/proc/{pid}/task")) else { return false };
+    threads.flatten().all(|thread| {
+        let stat = fs::read_to_string(thread.path().join("stat"));
+        // "TID (NAME) STATE ...", and a name may have parentheses.
+        stat.is_ok_and(|stat| stat.rsplit(") ").next().is_some_and(|rest| rest.starts_with('S')))
+    })
+}
+
 /// CPU time of all threads of process `pid`, user and system, those that ended included, to the
 /// nanosecond: what [`Status::cpu`] rounds to ticks of 10 ms. `None` where there is no such process.
 #[must_use]

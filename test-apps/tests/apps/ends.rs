@@ -27,6 +27,16 @@ fn told(app: App, command: &str) -> End {
 /// Also what it has printed.
 fn told_with_output(app: App, command: &str) -> (End, String) {
     Conversation::open(app.port(), 1).say(command);
+    ended_with_output(app)
+}
+
+/// Its loop sleeps then, and nothing wakes it: one that finds that `exit` has begun takes back what is not begun.
+fn told_asleep_with_output(app: App) -> (End, String) {
+    app.signal_asleep(libc::SIGUSR2);
+    ended_with_output(app)
+}
+
+fn ended_with_output(app: App) -> (End, String) {
     let (status, printed) = app.ended();
     ((status.code(), status.signal(), printed.matches("ended").count()), printed)
 }
@@ -119,18 +129,21 @@ fn exit_while_jobs_are_done() {
 }
 
 /// `exit` in another thread than the loop's, with jobs that the engine gives up while it ends. The loop makes the
-/// calls itself then, and libcrypto is no more once the end lingers.
+/// calls itself then, and libcrypto is no more once the end lingers. Without a command, the loop sleeps until then.
 fn exit_while_jobs_are_given_up_after(
     millis: &str,
     thread: &str,
     handling: &str,
-    command: &str,
+    command: Option<&str>,
 ) -> (AtWork, String) {
     let preload = given_up_after("coroutine", millis);
     let app = App::start(env!("APP_ENDS"), &["sign", thread, handling], &preload);
     let at_work = AtWork::begin(&app, "coroutine");
-    let (end, printed) = told_with_output(app, command);
-    assert_eq!(end, (Some(7), None, 1), "{thread} {handling} {command}");
+    let (end, printed) = match command {
+        Some(command) => told_with_output(app, command),
+        None => told_asleep_with_output(app),
+    };
+    assert_eq!(end, (Some(7), None, 1), "{thread} {handling} {command:?}");
     (at_work, printed)
 }
 
@@ -146,7 +159,7 @@ fn given_up_after(mode: &str, millis: &str) -> Preload {
 /// As the loop would be through with them without the shim, they are answered first.
 #[test]
 fn exit_in_another_thread_comes_after_those_that_are_parked() {
-    for command in ["thread", "twice"] {
+    for command in [Some("thread"), Some("twice"), None] {
         for thread in THREADS {
             let (mut at_work, _) =
                 exit_while_jobs_are_given_up_after("1000", thread, "lingers", command);
@@ -158,7 +171,8 @@ fn exit_in_another_thread_comes_after_those_that_are_parked() {
 /// It waits for five seconds; from then on the loop stands still.
 #[test]
 fn a_loop_for_which_exit_does_not_wait_stands_still() {
-    let _at_work = exit_while_jobs_are_given_up_after("5200", "thread", "lingers", "thread");
+    let (_at_work, printed) = exit_while_jobs_are_given_up_after("5200", "thread", "lingers", None);
+    assert!(printed.contains("stand still"), "{printed}");
 }
 
 /// Whether before libcrypto has cleaned up or after it: by then nobody is parked.
@@ -181,7 +195,7 @@ fn a_handler_of_exit_may_wait_for_the_thread_of_a_loop() {
 fn a_handler_of_exit_may_wait_for_the_thread_of_a_loop_that_stands_still() {
     let joined = |handling| {
         let (at_work, printed) =
-            exit_while_jobs_are_given_up_after("12000", "thread", handling, "thread");
+            exit_while_jobs_are_given_up_after("12000", "thread", handling, None);
         assert!(printed.contains("stand still") && printed.contains("joined"), "{printed}");
         at_work
     };
