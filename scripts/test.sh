@@ -19,8 +19,10 @@ trap 'exit 143' TERM HUP
 failed=()
 
 step() {
+    local began=$SECONDS
     echo "== $*"
     "$@" || failed+=("$*")
+    echo "== $((SECONDS - began)) s: $*"
 }
 
 tests() {
