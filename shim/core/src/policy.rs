@@ -34,7 +34,8 @@
 //!
 //! **Nothing that was learnt is believed for ever.** A rule that keeps calls from the engine also keeps
 //! their times from being learnt. So after 16 of them in a row one is tried, then after 32, ... 8192; and a call of which
-//! it was not seen for 16 jobs what it takes in place is made there once, then after 32, ... 32768 ([`Why::Unknown`]).
+//! it was not seen for 16 jobs what it takes in place is made there once, then after 32, ...
+//! 32768 ([`Why::Unknown`]); one that is short four times in a row, for the first of them is a cold one.
 //!
 //! Must not: read a clock (the submitter says what time it is, in nanoseconds), or know a coroutine.
 
@@ -55,6 +56,9 @@ use tries::Tries;
 /// What a park takes the thread besides handing the job over: two switches (0.1 us), a turn of the scheduler, a look at
 /// the engine.
 const PARK: Duration = Duration::from_micros(1);
+
+/// Of a call that takes less in place, cold caches may be half of that.
+const SHORT: Duration = Duration::from_micros(16);
 
 /// The least, and the most, of [`Policy::margin`].
 const MARGIN: (u32, u32) = (64, 64 * 64);
@@ -252,7 +256,7 @@ impl Policy {
         let Some(inline) = self.costs.estimate(kind, size) else {
             return Choice::InPlace(Why::Unknown);
         };
-        if self.tries.is_stale(kind, size) {
+        if self.is_stale(kind, size) {
             return Choice::InPlace(Why::Unknown);
         }
         let wait = seen.wait(self.between(asked, seen));
@@ -272,7 +276,7 @@ impl Policy {
 
     fn for_batch(&mut self, asked: &Asked, seen: &Seen) -> Choice {
         let Asked { kind, size, .. } = *asked;
-        if self.tries.is_stale(kind, size) {
+        if self.is_stale(kind, size) {
             return Choice::InPlace(Why::Unknown);
         }
         // As long as that is not known, jobs may tell it; and the engine's first ones tell what it takes to start it.
@@ -302,6 +306,12 @@ impl Policy {
             Duration::ZERO => Why::Class,
             _ => Why::Load,
         })
+    }
+
+    /// Is it to be seen again what such a call takes in place?
+    fn is_stale(&mut self, kind: usize, size: Size) -> bool {
+        let is_short = self.costs.estimate(kind, size).is_some_and(|cost| cost < SHORT);
+        self.tries.is_stale(kind, size, is_short)
     }
 
     /// Has the engine done others than the first ones?
