@@ -15,6 +15,8 @@
 #include <string.h>
 #include <zlib.h>
 
+#include "rsa-key.h"
+
 #define HEAVY_IN (24 * 1024)
 #define HEAVY_OUT (32 * 1024)
 #define HEAVY_KINDS "sign|derive|keygen|decrypt|deflate|deflate-stack|libdeflate"
@@ -175,7 +177,7 @@ static inline void heavy_choose(const char *kind)
 static inline void heavy_init(const char *kind)
 {
 	heavy_choose(kind);
-	heavy_rsa = EVP_RSA_gen(2048);
+	heavy_rsa = rsa_key_2048();
 	heavy_mine = EVP_PKEY_Q_keygen(NULL, NULL, "X25519");
 	heavy_peer = EVP_PKEY_Q_keygen(NULL, NULL, "X25519");
 	EVP_PKEY_CTX *context = EVP_PKEY_CTX_new(heavy_rsa, NULL);

@@ -2,6 +2,7 @@
 #include <openssl/err.h>
 #include <openssl/rsa.h>
 
+#include "../rsa-key.h"
 #include "hook-calls.h"
 
 /* The first call comes from a section outside of any handler or thread. */
@@ -9,7 +10,7 @@ EVP_PKEY *rsa_key(void)
 {
 	static EVP_PKEY *key;
 	if (!key)
-		key = EVP_RSA_gen(2048);
+		key = rsa_key_2048();
 	if (!key) {
 		ERR_print_errors_fp(stderr);
 		exit(1);

@@ -33,6 +33,8 @@ pub(crate) fn lasting_settings() -> [(&'static str, &'static str); 8] {
 /// Clients whose requests are under way: parked, in mode `coroutine`; else done, but not read.
 pub(crate) struct AtWork {
     clients: Conversation,
+    /// Whose end would be an event.
+    _first: Conversation,
     has_asked: bool,
 }
 
@@ -46,7 +48,7 @@ impl AtWork {
         if mode == "coroutine" {
             app.await_parked(AT_WORK as u64);
         }
-        Self { clients, has_asked: false }
+        Self { clients, _first: first, has_asked: false }
     }
 
     /// They ask on, without waiting for their answers.
