@@ -25,8 +25,9 @@ step() {
     echo "== $((SECONDS - began)) s: $*"
 }
 
+# Most of them wait for servers: so there are more of them at a time than processors.
 tests() {
-    cargo test --workspace --release --no-fail-fast "$@" 2>&1 | tee "$log"
+    RUST_TEST_THREADS=${RUST_TEST_THREADS:-$((2 * $(nproc)))} cargo test --workspace --release --no-fail-fast "$@" 2>&1 | tee "$log"
 }
 
 # The queues and a shared device under loom, in every order of their threads' steps: another build of two crates.

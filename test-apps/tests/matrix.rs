@@ -5,7 +5,7 @@ use interlude_test_apps::WebServer;
 use interlude_test_apps::matrix::{Case, Workplace};
 
 /// Requests of each case.
-const REQUESTS: usize = 600;
+const REQUESTS: usize = 256;
 
 /// Runs the selection for one server in one mode.
 fn answers_as_stock(server: WebServer, mode: &'static str) {
