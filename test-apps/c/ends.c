@@ -4,7 +4,6 @@
  *
  *   exit      exit(7) in the handler
  *   thread    exit(7) in a thread that the handler makes; the loop goes on
- *   later     the same, a little later
  *   twice     the same in two threads, one after the other
  *   both      exit(7) in a thread, and a little later in the handler
  *   aside     the same once another thread, which waits for no events, has done heavy work of its own and sleeps
@@ -15,7 +14,7 @@
  *
  * At SIGUSR2, a thread that waits for nothing else does exit(7): the loop may sleep meanwhile.
  *
- * With `lingers`, the end takes its time once libcrypto has cleaned up. With `joins`, a handler of exit tells the
+ * With `lingers`, the end takes its time once libcrypto has cleaned up; with `lingers-long`, more of it. With `joins`, a handler of exit tells the
  * loop's thread to end and waits for it, before libcrypto cleans up; with `joins-late`, after that. With `forks`, a
  * handler forks, and the child says whether its heavy work in a loop of its own has it `helped` by other threads.
  */
@@ -42,6 +41,11 @@ static void said_at_exit(void)
 static void lingers(void)
 {
 	usleep(400000);
+}
+
+static void lingers_long(void)
+{
+	sleep(3);
 }
 
 static void joins(void)
@@ -161,8 +165,6 @@ static void end(const char *command)
 		exits(0);
 	if (memcmp(command, "thread ", 7) == 0)
 		pthread_create(&thread, NULL, exits_too, NULL);
-	if (memcmp(command, "later ", 6) == 0)
-		pthread_create(&thread, NULL, exits_later, NULL);
 	if (memcmp(command, "twice ", 6) == 0) {
 		pthread_create(&thread, NULL, exits_too, NULL);
 		pthread_create(&thread, NULL, exits_later, NULL);
@@ -227,11 +229,13 @@ int main(int argc, char **argv)
 {
 	uint16_t port = 0;
 	if (argc != 4)
-		usage("ends " HEAVY_KINDS " main|thread plain|handled|lingers|joins|joins-late|forks");
+		usage("ends " HEAVY_KINDS " main|thread plain|handled|lingers|lingers-long|joins|joins-late|forks");
 	const char *handling = argv[3];
 	/* Its handlers come in the opposite order. */
 	if (strcmp(handling, "lingers") == 0)
 		atexit(lingers);
+	if (strcmp(handling, "lingers-long") == 0)
+		atexit(lingers_long);
 	if (strcmp(handling, "joins-late") == 0)
 		atexit(joins);
 	OPENSSL_init_crypto(OPENSSL_INIT_LOAD_CRYPTO_STRINGS, NULL);

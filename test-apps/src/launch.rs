@@ -34,6 +34,11 @@ pub(crate) trait Recipe {
     /// Whether it has a TLS port, too.
     const TLS: bool;
 
+    /// Is it in its loop? One that accepts connections may yet be on its way there, and lose a signal.
+    fn is_in_loop(_: &Server) -> bool {
+        true
+    }
+
     /// Writes the configuration into `dir`, and returns the command line's arguments.
     fn write(&self, dir: &Path, ports: Ports) -> Result<Vec<String>, HarnessError>;
 }
@@ -80,7 +85,13 @@ fn attempt<R: Recipe>(
         )
     })?;
     let launched = Launched { ports, signals: R::SIGNALS, preload: preload.clone(), logs: R::LOGS };
-    Ok(Server::new(process, launched, dir))
+    let server = Server::new(process, launched, dir);
+    match server.wait_for(PATIENCE, R::is_in_loop) {
+        true => Ok(server),
+        false => {
+            Err(HarnessError::new(format!("starting {} ({preload})", R::PROGRAM), server.log()))
+        }
+    }
 }
 
 fn directory(program: &str) -> std::io::Result<TempDir> {

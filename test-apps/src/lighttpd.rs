@@ -71,6 +71,11 @@ impl Recipe for Lighttpd<'_> {
     const SIGNALS: Signals = Signals { graceful: libc::SIGINT, reload: Some(libc::SIGUSR1) };
     const TLS: bool = true;
 
+    /// It says so once its handlers of signals are set.
+    fn is_in_loop(lighttpd: &Server) -> bool {
+        lighttpd.log().contains("server started")
+    }
+
     fn write(&self, dir: &Path, ports: Ports) -> Result<Vec<String>, HarnessError> {
         options::furnish(dir, self.options, Some(self.site), self.certificates)?;
         launch::write(dir, "lighttpd.conf", &self.configuration(ports)?)?;

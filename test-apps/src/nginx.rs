@@ -99,6 +99,11 @@ impl Recipe for Nginx<'_> {
     const SIGNALS: Signals = Signals { graceful: libc::SIGQUIT, reload: Some(libc::SIGHUP) };
     const TLS: bool = true;
 
+    /// Its master forks workers once it keeps signals back for its loop.
+    fn is_in_loop(nginx: &Server) -> bool {
+        nginx.workers() != [nginx.master()]
+    }
+
     fn write(&self, dir: &Path, ports: Ports) -> Result<Vec<String>, HarnessError> {
         let site = match self.serves {
             Serves::Files(site) => Some(site),

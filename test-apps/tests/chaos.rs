@@ -102,9 +102,12 @@ fn lighttpd_survives_an_engine_that_hangs() {
 /// In the middle of a run, for good.
 #[test]
 fn an_engine_that_comes_to_hang_is_done_without() {
-    let settings = shim("coroutine").with("INTERLUDE_CHAOS_HANG_AFTER", 40);
-    let server =
-        after_load(WebServer::Nginx, settings.with("INTERLUDE_QUARANTINE_MS", 600_000), 8, 64);
+    // Before that, nothing is to be late that only waits for a processor.
+    let settings = shim("coroutine")
+        .with("INTERLUDE_CHAOS_HANG_AFTER", 40)
+        .with("INTERLUDE_DEADLINE_MS", 2000)
+        .with("INTERLUDE_QUARANTINE_MS", 600_000);
+    let server = after_load(WebServer::Nginx, settings, 8, 64);
     let count = |name: &str| server.counter(name);
     assert!(count("engine.late") > 0 && count("coroutine.parked") >= 40);
     assert!(count("bypass.late") + count("bypass.quarantine") > 0);

@@ -82,7 +82,9 @@ fn lighttpd_parks_signatures() {
 fn connections_begin_in_events_of_their_own() {
     let server = after_load(WebServer::Lighttpd, "coroutine");
     let count = |name: &str| server.counter(name);
-    let (put_off, parked) = (count("event.put_off"), count("job.keygen.submitted"));
+    // (Where the loop is late with its timers, they are done in place.)
+    let made = |s: &Server| s.counter("job.keygen.submitted") + s.counter("job.keygen.in_place");
+    let (put_off, before) = (count("event.put_off"), made(&server));
     let hello = Hello::of(&Transport::tls13()).unwrap();
     server.signal_worker(libc::SIGSTOP);
     let clients = [(); 8].map(|()| {
@@ -91,7 +93,7 @@ fn connections_begin_in_events_of_their_own() {
         client
     });
     server.signal_worker(libc::SIGCONT);
-    assert!(server.wait_for(PATIENCE, |s| s.counter("job.keygen.submitted") == parked + 8));
+    assert!(server.wait_for(PATIENCE, |s| made(s) == before + 8));
     assert_eq!(count("event.put_off"), put_off + 8);
     drop(clients);
 }

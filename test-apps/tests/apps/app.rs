@@ -141,11 +141,16 @@ impl App {
         self.process.signal(libc::SIGCONT);
     }
 
+    /// Sends it a signal.
+    pub(crate) fn signal(&self, signal: i32) {
+        self.process.signal(signal);
+    }
+
     /// Sends it a signal once all its threads sleep, and so has no loop of it awake.
     pub(crate) fn signal_asleep(&self, signal: i32) {
         let pid = self.process.pid();
         assert!(wait::until(PATIENCE, || usage::is_asleep(pid)), "it never sleeps");
-        self.process.signal(signal);
+        self.signal(signal);
     }
 
     /// Ends it as an operator would; it must do so by itself, and with exit code 0.

@@ -168,10 +168,11 @@ fn exit_in_another_thread_comes_after_those_that_are_parked() {
     }
 }
 
-/// It waits for five seconds; from then on the loop stands still.
+/// It waits for five seconds; from then on the loop stands still, also when its jobs are given up.
 #[test]
 fn a_loop_for_which_exit_does_not_wait_stands_still() {
-    let (_at_work, printed) = exit_while_jobs_are_given_up_after("5200", "thread", "lingers", None);
+    let (_at_work, printed) =
+        exit_while_jobs_are_given_up_after("6500", "thread", "lingers-long", None);
     assert!(printed.contains("stand still"), "{printed}");
 }
 
@@ -205,13 +206,18 @@ fn a_handler_of_exit_may_wait_for_the_thread_of_a_loop_that_stands_still() {
 }
 
 /// The loop's thread waits for a job in the midst of an event while another one does `exit`.
-fn exit_while_a_thread_waits(mode: &str, millis: &str) -> Conversation {
+fn exit_while_a_thread_waits(mode: &str, millis: &str, handling: &str) -> Conversation {
     let preload = given_up_after(mode, millis);
-    let app = App::start(env!("APP_ENDS"), &["sign", "thread", "lingers"], &preload);
+    let app = App::start(env!("APP_ENDS"), &["sign", "thread", handling], &preload);
     let mut client = Conversation::open(app.port(), 1);
     assert_eq!(client.ask("get", "none", 1).right, 1);
-    client.say("later");
+    let before = app.counter("job.sign.submitted");
     client.say("set value");
+    app.await_counter("job.sign.submitted", before + 1);
+    match mode {
+        "spin" => app.signal(libc::SIGUSR2),
+        _ => app.signal_asleep(libc::SIGUSR2),
+    }
     let (status, _) = app.ended();
     assert_eq!((status.code(), status.signal()), (Some(7), None), "{mode}");
     client
@@ -221,7 +227,7 @@ fn exit_while_a_thread_waits(mode: &str, millis: &str) -> Conversation {
 #[test]
 fn exit_in_another_thread_comes_after_a_thread_that_waits_for_a_job() {
     for mode in ["block", "spin"] {
-        let answer = exit_while_a_thread_waits(mode, "1000").first_answer();
+        let answer = exit_while_a_thread_waits(mode, "1000", "lingers").first_answer();
         assert_eq!(answer.as_deref(), Some("done"), "{mode}");
     }
 }
@@ -230,7 +236,7 @@ fn exit_in_another_thread_comes_after_a_thread_that_waits_for_a_job() {
 #[test]
 fn a_thread_that_waits_for_a_job_stands_still_if_exit_does_not_wait_for_it() {
     for mode in ["block", "spin"] {
-        let _client = exit_while_a_thread_waits(mode, "5200");
+        let _client = exit_while_a_thread_waits(mode, "6500", "lingers-long");
     }
 }
 

@@ -158,8 +158,23 @@ pub(crate) fn policy() -> Policy {
     }
 }
 
-/// Begins taking over.
+/// Begins taking over. The first stream looks at zlib, and what others begin meanwhile is left to that.
 pub(crate) fn start() {
     static ONCE: Once = Once::new();
-    ONCE.call_once(|| interlude_deflate::start(policy(), find, observe));
+    ONCE.call_once(|| {
+        interlude_deflate::start(policy(), find, observe);
+        let (input, mut output) = ([0u8; 300], [0u8; 1024]);
+        let mut z = ZStream::zeroed();
+        // SAFETY: a zeroed stream, which asks for zlib's own allocator.
+        let code =
+            unsafe { deflateInit2_(&raw mut z, 6, 8, -15, 8, 0, zlib::version(), zlib::SIZE) };
+        assert_eq!(code, 0);
+        (z.next_in, z.avail_in) = (input.as_ptr(), 300);
+        (z.next_out, z.avail_out) = (output.as_mut_ptr(), 1024);
+        // SAFETY: a stream with both buffers.
+        unsafe { (OURS.deflate)(&raw mut z, 0) };
+        // SAFETY: a stream that is ended once, whatever is still to come of it.
+        unsafe { (OURS.end)(&raw mut z) };
+        seen();
+    });
 }
