@@ -15,6 +15,8 @@ pub struct Status {
     pub group: u32,
     /// Whether it has ended and only waits to be reaped.
     pub zombie: bool,
+    /// Whether it sleeps, and does not only wait for a CPU.
+    pub asleep: bool,
     /// CPU time of all its threads, user and system, those that ended included.
     pub cpu: Duration,
     /// CPU time of its children that have ended and been waited for.
@@ -42,14 +44,13 @@ pub fn group(group: u32) -> Vec<Status> {
     members
 }
 
-/// Does every thread of process `pid` sleep, and not only wait for a CPU? False where there is no such process.
+/// Does every thread of process `pid` sleep? False where there is no such process.
 #[must_use]
 pub fn is_asleep(pid: u32) -> bool {
     let Ok(threads) = fs::read_dir(format!("/proc/{pid}/task")) else { return false };
     threads.flatten().all(|thread| {
-        let stat = fs::read_to_string(thread.path().join("stat"));
-        // "TID (NAME) STATE ...", and a name may have parentheses.
-        stat.is_ok_and(|stat| stat.rsplit(") ").next().is_some_and(|rest| rest.starts_with('S')))
+        let line = fs::read_to_string(thread.path().join("stat")).ok();
+        line.and_then(|line| parse(&line)).is_some_and(|status| status.asleep)
     })
 }
 
@@ -126,9 +127,11 @@ fn parse(line: &str) -> Option<Status> {
     let fields: Vec<&str> = line.rsplit_once(')')?.1.split_whitespace().collect();
     let number = |index: usize| fields.get(index)?.parse::<u64>().ok();
     let time = |first: usize| Some(ticks(number(first)? + number(first + 1)?));
+    let state = *fields.first()?;
     Some(Status {
         pid,
-        zombie: matches!(*fields.first()?, "Z" | "X"),
+        zombie: matches!(state, "Z" | "X"),
+        asleep: state == "S",
         parent: u32::try_from(number(1)?).ok()?,
         group: u32::try_from(number(2)?).ok()?,
         cpu: time(11)?,
@@ -153,7 +156,7 @@ mod tests {
         assert_eq!((status.pid, status.parent, status.group), (41, 7, 40));
         assert_eq!(status.cpu, ticks(200));
         assert_eq!(status.cpu_of_children, ticks(50));
-        assert!(!status.zombie);
+        assert!(!status.zombie && status.asleep);
     }
 
     #[test]

@@ -58,7 +58,7 @@ use tries::Tries;
 const PARK: Duration = Duration::from_micros(1);
 
 /// Of a call that takes less in place, cold caches may be half of that.
-const SHORT: Duration = Duration::from_micros(16);
+const BRIEF: Duration = Duration::from_micros(16);
 
 /// The least, and the most, of [`Policy::margin`].
 const MARGIN: (u32, u32) = (64, 64 * 64);
@@ -256,7 +256,7 @@ impl Policy {
         let Some(inline) = self.costs.estimate(kind, size) else {
             return Choice::InPlace(Why::Unknown);
         };
-        if self.is_stale(kind, size) {
+        if self.tries.is_stale(kind, size, inline < BRIEF) {
             return Choice::InPlace(Why::Unknown);
         }
         let wait = seen.wait(self.between(asked, seen));
@@ -276,11 +276,12 @@ impl Policy {
 
     fn for_batch(&mut self, asked: &Asked, seen: &Seen) -> Choice {
         let Asked { kind, size, .. } = *asked;
-        if self.is_stale(kind, size) {
+        let inline = self.costs.estimate(kind, size);
+        if self.tries.is_stale(kind, size, inline.is_some_and(|inline| inline < BRIEF)) {
             return Choice::InPlace(Why::Unknown);
         }
         // As long as that is not known, jobs may tell it; and the engine's first ones tell what it takes to start it.
-        let Some(inline) = self.costs.estimate(kind, size) else { return Choice::Park };
+        let Some(inline) = inline else { return Choice::Park };
         self.look(seen);
         if !self.is_sure(kind, size) {
             return Choice::Park;
@@ -306,12 +307,6 @@ impl Policy {
             Duration::ZERO => Why::Class,
             _ => Why::Load,
         })
-    }
-
-    /// Is it to be seen again what such a call takes in place?
-    fn is_stale(&mut self, kind: usize, size: Size) -> bool {
-        let is_short = self.costs.estimate(kind, size).is_some_and(|cost| cost < SHORT);
-        self.tries.is_stale(kind, size, is_short)
     }
 
     /// Has the engine done others than the first ones?

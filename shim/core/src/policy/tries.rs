@@ -7,7 +7,7 @@ use crate::cost::{CLASSES, Size};
 const STEPS: (u16, u16) = (16, 8192);
 /// After so many jobs of which nothing was learnt calls are made in place, the first time and at most; each time doubles it.
 const STALE: (u16, u16) = (16, 32_768);
-/// So many in a row of calls that are short: the first finds everything cold that calls in place need, which matters there.
+/// So many in a row of calls that are brief: the first finds everything cold that calls in place need, which matters there.
 const IN_A_ROW: u8 = 4;
 /// One in so many calls is looked at closely that need not be, so that what it goes by is learnt.
 const LOOKED_AT: u8 = 8;
@@ -45,7 +45,7 @@ impl Tries {
     }
 
     /// Has nobody looked for long at what such a call takes in place?
-    pub(super) fn is_stale(&mut self, kind: usize, size: Size, is_short: bool) -> bool {
+    pub(super) fn is_stale(&mut self, kind: usize, size: Size, is_brief: bool) -> bool {
         self.of(kind, size).is_some_and(|of| {
             if of.looks > 0 {
                 of.looks -= 1;
@@ -55,7 +55,7 @@ impl Tries {
             let is_stale = of.unseen > of.stale;
             if is_stale {
                 (of.unseen, of.stale) = (0, of.stale.saturating_mul(2).min(STALE.1));
-                of.looks = if is_short { IN_A_ROW - 1 } else { 0 };
+                of.looks = if is_brief { IN_A_ROW - 1 } else { 0 };
             }
             is_stale
         })
