@@ -34,8 +34,7 @@
 //!
 //! **Nothing that was learnt is believed for ever.** A rule that keeps calls from the engine also keeps
 //! their times from being learnt. So after 16 of them in a row one is tried, then after 32, ... 8192; and a call of which
-//! it was not seen for 16 jobs what it takes in place is made there once, then after 32, ...
-//! 32768 ([`Why::Unknown`]); one that is short four times in a row, for the first of them is a cold one.
+//! it was not seen for 16 jobs what it takes in place is made there once, then after 32, ... 32768 ([`Why::Unknown`]).
 //!
 //! Must not: read a clock (the submitter says what time it is, in nanoseconds), or know a coroutine.
 
@@ -56,9 +55,6 @@ use tries::Tries;
 /// What a park takes the thread besides handing the job over: two switches (0.1 us), a turn of the scheduler, a look at
 /// the engine.
 const PARK: Duration = Duration::from_micros(1);
-
-/// Of a call that takes less in place, cold caches may be half of that.
-const BRIEF: Duration = Duration::from_micros(16);
 
 /// The least, and the most, of [`Policy::margin`].
 const MARGIN: (u32, u32) = (64, 64 * 64);
@@ -256,7 +252,7 @@ impl Policy {
         let Some(inline) = self.costs.estimate(kind, size) else {
             return Choice::InPlace(Why::Unknown);
         };
-        if self.tries.is_stale(kind, size, inline < BRIEF) {
+        if self.tries.is_stale(kind, size) {
             return Choice::InPlace(Why::Unknown);
         }
         let wait = seen.wait(self.between(asked, seen));
@@ -276,12 +272,11 @@ impl Policy {
 
     fn for_batch(&mut self, asked: &Asked, seen: &Seen) -> Choice {
         let Asked { kind, size, .. } = *asked;
-        let inline = self.costs.estimate(kind, size);
-        if self.tries.is_stale(kind, size, inline.is_some_and(|inline| inline < BRIEF)) {
+        if self.tries.is_stale(kind, size) {
             return Choice::InPlace(Why::Unknown);
         }
         // As long as that is not known, jobs may tell it; and the engine's first ones tell what it takes to start it.
-        let Some(inline) = inline else { return Choice::Park };
+        let Some(inline) = self.costs.estimate(kind, size) else { return Choice::Park };
         self.look(seen);
         if !self.is_sure(kind, size) {
             return Choice::Park;

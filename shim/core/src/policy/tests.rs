@@ -222,28 +222,6 @@ fn what_a_call_takes_in_place_is_looked_at_now_and_then() {
 }
 
 #[test]
-fn what_a_short_call_takes_in_place_is_looked_at_in_warm_caches_too() {
-    for (time, in_a_row) in [(12, 4), (20, 1)] {
-        let (mut policy, call) = (by_time(1), asked(256, Class::Batch));
-        policy.took(KIND, call.size, micros(time));
-        jobs(&mut policy, &call, (1, 9), false);
-        let apart: Vec<bool> = (0..33)
-            .map(|_| {
-                let looks = policy.choose(&call, &Seen { waiting: 1, ..ALONE })
-                    == Choice::InPlace(Why::Unknown);
-                if looks {
-                    policy.took(KIND, call.size, micros(time));
-                }
-                looks
-            })
-            .collect();
-        let first = apart.iter().position(|&looks| looks).unwrap();
-        let row = apart[first..].iter().take_while(|&&looks| looks).count();
-        assert_eq!(row, in_a_row, "{time} us: {apart:?}");
-    }
-}
-
-#[test]
 fn what_no_queue_would_change_is_clear_but_for_one_call_in_eight() {
     let (mut policy, call) = (by_time(1), asked(8192, Class::Batch));
     let clear = |policy: &mut Policy, call: &Asked, out, waiting| {

@@ -5,10 +5,8 @@ use crate::cost::{CLASSES, Size};
 /// So many calls are kept from the engine in a row until one is tried, the first time and at most; each try
 /// in vain doubles it.
 const STEPS: (u16, u16) = (16, 8192);
-/// After so many jobs of which nothing was learnt calls are made in place, the first time and at most; each time doubles it.
+/// After so many jobs of which nothing was learnt a call is made in place, the first time and at most; each doubles it.
 const STALE: (u16, u16) = (16, 32_768);
-/// So many in a row of calls that are brief: the first finds everything cold that calls in place need, which matters there.
-const IN_A_ROW: u8 = 4;
 /// One in so many calls is looked at closely that need not be, so that what it goes by is learnt.
 const LOOKED_AT: u8 = 8;
 
@@ -19,14 +17,11 @@ struct Try {
     /// Calls since it was last seen what one takes in place, and how many there may be.
     unseen: u16,
     stale: u16,
-    /// Calls that are yet to be made in place for that, besides the one that was due.
-    looks: u8,
     /// Calls that could be passed, since one was looked at closely.
     passed: u8,
 }
 
-const FRESH: Try =
-    Try { left: STEPS.0, step: STEPS.0, unseen: 0, stale: STALE.0, looks: 0, passed: 0 };
+const FRESH: Try = Try { left: STEPS.0, step: STEPS.0, unseen: 0, stale: STALE.0, passed: 0 };
 
 /// For each kind and size.
 #[derive(Debug)]
@@ -45,17 +40,12 @@ impl Tries {
     }
 
     /// Has nobody looked for long at what such a call takes in place?
-    pub(super) fn is_stale(&mut self, kind: usize, size: Size, is_brief: bool) -> bool {
+    pub(super) fn is_stale(&mut self, kind: usize, size: Size) -> bool {
         self.of(kind, size).is_some_and(|of| {
-            if of.looks > 0 {
-                of.looks -= 1;
-                return true;
-            }
             of.unseen = of.unseen.saturating_add(1);
             let is_stale = of.unseen > of.stale;
             if is_stale {
                 (of.unseen, of.stale) = (0, of.stale.saturating_mul(2).min(STALE.1));
-                of.looks = if is_brief { IN_A_ROW - 1 } else { 0 };
             }
             is_stale
         })
@@ -65,7 +55,7 @@ impl Tries {
     pub(super) fn may_pass(&mut self, kind: usize, size: Size) -> bool {
         self.of(kind, size).is_some_and(|of| {
             of.passed = (of.passed + 1) % LOOKED_AT;
-            let may_pass = of.passed != 0 && of.unseen < of.stale && of.looks == 0;
+            let may_pass = of.passed != 0 && of.unseen < of.stale;
             of.unseen += u16::from(may_pass);
             may_pass
         })
