@@ -43,7 +43,8 @@ pub(crate) fn start(settings: &Settings) {
         })*};
     }
     replace! {
-        deflate deflateEnd deflateReset deflateResetKeep deflateParams deflateTune deflateSetDictionary
+        deflate deflateInit2_ deflateEnd deflateReset deflateResetKeep deflateParams deflateTune
+        deflateSetDictionary
         deflateGetDictionary deflateSetHeader deflatePrime deflatePending deflateCopy deflateBound
         inflate libdeflate_gzip_compress libdeflate_zlib_compress libdeflate_deflate_compress
     }

@@ -14,10 +14,11 @@ use std::sync::OnceLock;
 use std::sync::atomic::{AtomicPtr, Ordering};
 
 use crate::event::{Buffer, Event, happened};
-use crate::isal::{self, End};
+use crate::isal::End;
 use crate::libdeflate;
 use crate::piece::{self, LONGEST, MARKER, SHORTEST_WHOLE, STORED, Way};
 use crate::policy::Compressor;
+use crate::scan;
 use crate::takeover::policy;
 use crate::zlib::find;
 
@@ -85,12 +86,12 @@ impl Format {
         let mut bytes = [0; 8];
         match self {
             Self::Gzip => {
-                let words = [isal::crc32(0, input), input.len() as u32];
+                let words = [scan::crc32(0, input), input.len() as u32];
                 bytes.copy_from_slice(words.map(u32::to_le_bytes).as_flattened());
                 (bytes, 8)
             }
             Self::Zlib => {
-                bytes[..4].copy_from_slice(&isal::adler32(1, input).to_be_bytes());
+                bytes[..4].copy_from_slice(&scan::adler32(1, input).to_be_bytes());
                 (bytes, 4)
             }
             Self::Raw => (bytes, 0),

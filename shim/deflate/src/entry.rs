@@ -4,7 +4,7 @@
 //! caller's own arguments. No panic leaves them: it would be a fault of this crate, and the stream it
 //! happened to is of no use any more, which `Z_STREAM_ERROR` says.
 
-use std::ffi::{CStr, c_int, c_uint, c_ulong, c_void};
+use std::ffi::{CStr, c_char, c_int, c_uint, c_ulong, c_void};
 use std::panic::{AssertUnwindSafe, catch_unwind};
 
 use crate::buffer;
@@ -13,6 +13,7 @@ use crate::inflate::inflate;
 use crate::state::{NOT_BEGUN, function_of};
 use crate::taken::Taken;
 use crate::takeover::{self, MANY_FLUSHES};
+use crate::unswept;
 use crate::zlib::{
     BLOCK, BUF_ERROR, LAST_STRATEGY, OK, Originals, STREAM_ERROR, ZStream, originals,
 };
@@ -22,6 +23,7 @@ use crate::zlib::{
 pub fn instead_of(name: &CStr) -> Option<*mut c_void> {
     Some(match name.to_bytes() {
         b"deflate" => deflate as *mut c_void,
+        b"deflateInit2_" => init as *mut c_void,
         b"deflateEnd" => end as *mut c_void,
         b"deflateReset" => reset as *mut c_void,
         b"deflateResetKeep" => reset_keep as *mut c_void,
@@ -49,8 +51,12 @@ pub unsafe extern "C-unwind" fn deflate(z: *mut ZStream, flush: c_int) -> c_int 
     let Some(zlib) = originals() else { return STREAM_ERROR };
     // SAFETY: the API's contract: nobody else uses the stream.
     let done = guarded(|| unsafe { deflate_taken(zlib, z, flush) });
-    // SAFETY: the caller's own arguments.
-    done.unwrap_or_else(|| unsafe { (zlib.deflate)(z, flush) })
+    done.unwrap_or_else(|| {
+        // SAFETY: as above.
+        unsafe { unswept::sweep(z) };
+        // SAFETY: the caller's own arguments.
+        unsafe { (zlib.deflate)(z, flush) }
+    })
 }
 
 /// `None`: it is zlib's.
@@ -80,6 +86,24 @@ unsafe fn deflate_taken(zlib: &Originals, z: *mut ZStream, flush: c_int) -> Opti
 
 /// # Safety
 /// See [`deflate`].
+#[allow(clippy::too_many_arguments)]
+pub unsafe extern "C-unwind" fn init(
+    z: *mut ZStream,
+    level: c_int,
+    method: c_int,
+    bits: c_int,
+    memory: c_int,
+    strategy: c_int,
+    version: *const c_char,
+    size: c_int,
+) -> c_int {
+    let Some(zlib) = originals() else { return STREAM_ERROR };
+    // SAFETY: the caller's own arguments.
+    unsafe { unswept::init(zlib, z, level, method, bits, memory, strategy, version, size) }
+}
+
+/// # Safety
+/// See [`deflate`].
 pub unsafe extern "C-unwind" fn end(z: *mut ZStream) -> c_int {
     let Some(zlib) = originals() else { return STREAM_ERROR };
     // SAFETY: the API's contract.
@@ -93,9 +117,9 @@ pub unsafe extern "C-unwind" fn end(z: *mut ZStream) -> c_int {
 pub unsafe extern "C-unwind" fn reset(z: *mut ZStream) -> c_int {
     let Some(zlib) = originals() else { return STREAM_ERROR };
     // SAFETY: the API's contract.
-    unsafe { takeover::give_back(z) };
+    let was_taken = unsafe { takeover::give_back(z) };
     // SAFETY: the caller's own arguments.
-    unsafe { (zlib.reset)(z) }
+    unsafe { unswept::reset(zlib, z, was_taken) }
 }
 
 /// # Safety
@@ -220,8 +244,12 @@ pub unsafe extern "C-unwind" fn set_dictionary(
         unsafe { takeover::hand_over(zlib, z, Reason::Changed) };
         None
     });
-    // SAFETY: the caller's own arguments.
-    done.unwrap_or_else(|| unsafe { (zlib.set_dictionary)(z, dictionary, len) })
+    done.unwrap_or_else(|| {
+        // SAFETY: the API's contract.
+        unsafe { unswept::sweep(z) };
+        // SAFETY: the caller's own arguments.
+        unsafe { (zlib.set_dictionary)(z, dictionary, len) }
+    })
 }
 
 /// # Safety

@@ -143,18 +143,6 @@ pub(crate) fn with_scratch<T>(body: impl FnOnce(&mut Scratch) -> T) -> T {
     result
 }
 
-unsafe extern "C" {
-    /// `crc.h`: the CRC of gzip.
-    fn crc32_gzip_refl(initial: u32, data: *const u8, len: u64) -> u32;
-}
-
-/// CRC-32 of gzip: `before` is that of what came before, 0 at first.
-#[must_use]
-pub fn crc32(before: u32, data: &[u8]) -> u32 {
-    // SAFETY: so many bytes.
-    unsafe { crc32_gzip_refl(before, data.as_ptr(), data.len() as u64) }
-}
-
 /// Is `blocks` one whole deflate stream that stands for `input`, and nothing behind it?
 #[must_use]
 pub fn stands_for(blocks: &[u8], input: &[u8]) -> bool {
@@ -180,11 +168,4 @@ pub(crate) fn decompress(blocks: &[u8], len: usize) -> Option<Vec<u8>> {
         && (state.avail_in, state.avail_out) == (0, 1);
     output.truncate(len);
     is_whole.then_some(output)
-}
-
-/// Adler-32: `before` is that of what came before, 1 at first.
-#[must_use]
-pub fn adler32(before: u32, data: &[u8]) -> u32 {
-    // SAFETY: so many bytes.
-    unsafe { isal::isal_adler32(before, data.as_ptr(), data.len() as u64) }
 }

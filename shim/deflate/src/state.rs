@@ -45,9 +45,9 @@ pub struct State {
     pub(crate) window: *mut u8,
     window_size: c_ulong,
     prev: *mut u16,
-    head: *mut u16,
+    pub(crate) head: *mut u16,
     ins_h: c_uint,
-    hash_size: c_uint,
+    pub(crate) hash_size: c_uint,
     hash_bits: c_uint,
     hash_mask: c_uint,
     hash_shift: c_uint,
@@ -135,6 +135,12 @@ pub(crate) fn is_as_known(zlib: &Originals) -> bool {
     let is_known = Probe::new(zlib).is_some_and(Probe::all_fits);
     LAYOUT.store(if is_known { KNOWN } else { UNKNOWN }, Ordering::Release);
     is_known
+}
+
+/// Has [`is_as_known`] said so before? Nothing is asked.
+#[inline]
+pub(crate) fn is_known() -> bool {
+    LAYOUT.load(Ordering::Acquire) == KNOWN
 }
 
 /// The version that the shadow was compared with, call by call.

@@ -9,9 +9,10 @@
 use std::ffi::{c_int, c_uint, c_ulong};
 
 use crate::event::{Event, happened};
-use crate::isal::{self, End};
+use crate::isal::End;
 use crate::piece::{self, MARKER, Piece, Way};
 use crate::policy::Compressor;
+use crate::scan::{adler32, crc32, kind_of};
 use crate::shadow::{IN_PIECES, Last, MASK, Shadow};
 use crate::state::{BUSY, FINISHED, State};
 use crate::zlib::{self, BLOCK, BUF_ERROR, FINISH, FULL_FLUSH, NO_FLUSH, OK, STREAM_END, ZStream};
@@ -236,8 +237,8 @@ impl<'a> Taken<'a> {
         // SAFETY: `len` is at most `avail_in`, by the callers; so many bytes lie there.
         let bytes = unsafe { std::slice::from_raw_parts(self.z.next_in, len) };
         match self.s.wrap {
-            1 => self.z.adler = isal::adler32(self.z.adler as u32, bytes).into(),
-            2 => self.z.adler = isal::crc32(self.z.adler as u32, bytes).into(),
+            1 => self.z.adler = adler32(self.z.adler as u32, bytes).into(),
+            2 => self.z.adler = crc32(self.z.adler as u32, bytes).into(),
             _ => {}
         }
         // SAFETY: as above.
@@ -366,44 +367,5 @@ impl<'a> Taken<'a> {
     /// The state, for what zlib's functions change.
     pub(crate) fn state(&mut self) -> &mut State {
         self.s
-    }
-}
-
-/// zlib's `detect_data_type`, over the bytes of the first piece.
-pub(crate) fn kind_of(input: &[u8]) -> c_int {
-    // Bytes are looked at many at a time, by vector instructions, not one by one up to the first: there is
-    // none in a page.
-    const AT_A_TIME: usize = 512;
-    let is_binary = |byte: u8| (byte <= 6) | (14..=25).contains(&byte) | (28..=31).contains(&byte);
-    let has_binary =
-        |bytes: &[u8]| bytes.iter().fold(false, |found, byte| found | is_binary(*byte));
-    let is_text = |byte: &u8| matches!(byte, 9 | 10 | 13 | 32..);
-    if !input.chunks(AT_A_TIME).any(has_binary) && input.iter().any(is_text) {
-        zlib::TEXT
-    } else {
-        zlib::BINARY
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn every_byte_is_of_the_kind_that_zlib_finds_in_it() {
-        // `detect_data_type` of 1.2.13: its mask of bytes that make it binary, and those that make it text.
-        const BINARY: u32 = 0xf3ff_c07f;
-        for byte in 0..=u8::MAX {
-            let is_binary = byte < 32 && BINARY >> byte & 1 == 1;
-            let is_text = matches!(byte, 9 | 10 | 13) || byte >= 32;
-            let alone = if is_text { zlib::TEXT } else { zlib::BINARY };
-            assert_eq!(kind_of(&[byte]), alone, "{byte}");
-            let among = if is_binary { zlib::BINARY } else { zlib::TEXT };
-            for at in [0, 1, 511, 512, 1499] {
-                let page: [u8; 1500] = std::array::from_fn(|i| if i == at { byte } else { b'a' });
-                assert_eq!(kind_of(&page), among, "{byte} at {at}");
-            }
-        }
-        assert_eq!(kind_of(&[]), zlib::BINARY);
     }
 }

@@ -21,6 +21,7 @@ use crate::policy::{Choice, Compressor, Policy};
 use crate::shadow::{IN_PIECES, MASK, Shadow};
 use crate::state::{self, BUSY, GZIP, INIT, NOT_BEGUN, State};
 use crate::taken::Taken;
+use crate::unswept;
 use crate::zlib::{self, BLOCK, DEFAULT_STRATEGY, FINISH, NO_FLUSH, Originals, ZStream};
 
 static POLICY: OnceLock<Policy> = OnceLock::new();
@@ -206,15 +207,15 @@ pub(crate) unsafe fn mask_again(z: *mut ZStream) {
     }
 }
 
-/// Gives a stream back to zlib whose header is not written yet, or that is about to be reset or ended.
+/// Gives a stream back to zlib whose header is not written yet, or that is about to be reset or ended. True: it was
+/// taken over.
 ///
 /// # Safety
 /// As [`unmasked`].
-pub(crate) unsafe fn give_back(z: *mut ZStream) {
+pub(crate) unsafe fn give_back(z: *mut ZStream) -> bool {
     // SAFETY: by this function's contract.
-    if let Some(taken) = unsafe { Taken::open(z) } {
-        taken.unmask();
-    }
+    let taken = unsafe { Taken::open(z) };
+    taken.map(Taken::unmask).is_some()
 }
 
 /// `deflate`, as long as the header is not written: zlib writes it.
@@ -284,6 +285,8 @@ unsafe fn go_on_with_zlib(zlib: &Originals, z: *mut ZStream, flush: c_int) -> c_
     if stream.avail_out == 0 {
         return zlib::OK;
     }
+    // SAFETY: a stream of zlib's.
+    unsafe { unswept::sweep(z) };
     // SAFETY: the application's own call, the rest of it.
     unsafe { (zlib.deflate)(z, flush) }
 }

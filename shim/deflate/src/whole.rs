@@ -15,11 +15,12 @@
 
 use std::ffi::{c_int, c_uint, c_ulong};
 
-use crate::isal;
 use crate::policy::Compressor;
+use crate::scan;
+use crate::scan::kind_of;
 use crate::state::{BUSY, FINISHED, State, is_as_known};
-use crate::taken::kind_of;
 use crate::takeover::{is_first, is_plain, is_wrong, why_in_pieces};
+use crate::unswept;
 use crate::zlib::{self, FINISH, NO_FLUSH, Originals, ZStream, originals};
 
 /// So much room there has to be in the first call: zlib's header goes out whole.
@@ -87,6 +88,8 @@ pub unsafe fn end(z: *mut ZStream, input: &[u8], blocks: &[u8]) -> Option<c_int>
         load(stream, state, input, blocks);
     }
     // Else zlib goes on with what it has begun.
+    // SAFETY: by this function's contract.
+    unsafe { unswept::sweep(z) };
     // SAFETY: a consistent stream, with the application's buffers.
     Some(unsafe { (zlib.deflate)(z, FINISH) })
 }
@@ -115,8 +118,8 @@ fn load(stream: &mut ZStream, state: &mut State, input: &[u8], blocks: &[u8]) {
     state.strstart = last.len() as c_uint;
     state.block_start = last.len() as zlib::Long;
     match state.wrap {
-        1 => stream.adler = isal::adler32(stream.adler as u32, input).into(),
-        2 => stream.adler = isal::crc32(stream.adler as u32, input).into(),
+        1 => stream.adler = scan::adler32(stream.adler as u32, input).into(),
+        2 => stream.adler = scan::crc32(stream.adler as u32, input).into(),
         _ => {}
     }
     if stream.data_type == zlib::UNKNOWN {

@@ -8,7 +8,7 @@
 
 use std::ffi::{c_int, c_void};
 
-use interlude_deflate::isal;
+use interlude_deflate::scan;
 use interlude_deflate::whole::Whole;
 use interlude_offload::{Call as Offloaded, JobKind, Question};
 use interlude_settings::Check;
@@ -157,10 +157,10 @@ impl Format {
     fn trailer(self, input: &[u8]) -> Vec<u8> {
         match self {
             Self::Gzip => {
-                let words = [isal::crc32(0, input), input.len() as u32];
+                let words = [scan::crc32(0, input), input.len() as u32];
                 words.map(u32::to_le_bytes).as_flattened().to_vec()
             }
-            Self::Zlib => isal::adler32(1, input).to_be_bytes().to_vec(),
+            Self::Zlib => scan::adler32(1, input).to_be_bytes().to_vec(),
             Self::Raw => Vec::new(),
         }
     }

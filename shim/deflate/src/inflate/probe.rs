@@ -8,7 +8,7 @@ use std::sync::OnceLock;
 use std::sync::atomic::{AtomicBool, Ordering};
 
 use super::state::{COPY, DONE, HEAD, LEN_, LIT, MATCH, State, TYPE};
-use crate::isal;
+use crate::scan;
 use crate::state::is_known_version;
 use crate::zlib::{FINISH, NO_FLUSH, OK, Originals, STREAM_END, TREES, ZStream};
 
@@ -213,8 +213,8 @@ impl<'a> Probe<'a> {
         ensure(window == part)?;
         let sum = match (middle.wrap & 4, middle.flags) {
             (0, _) => return Some(()),
-            (_, 0) => isal::adler32(1, part),
-            _ => isal::crc32(0, part),
+            (_, 0) => scan::adler32(1, part),
+            _ => scan::crc32(0, part),
         };
         ensure((middle.check, self.stream.adler) == (sum.into(), sum.into()))
     }

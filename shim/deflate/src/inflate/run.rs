@@ -8,7 +8,7 @@ use std::ffi::{c_uint, c_ulong, c_void};
 use super::decoder::{Decoder, HISTORY, OVERHANG, Place, Stop};
 use super::state::{LEN, LIT, MATCH, State, TYPE};
 use super::tables::Codes;
-use crate::isal;
+use crate::scan;
 use crate::zlib::{self, Originals, ZStream};
 
 /// Making tables takes as long as zlib takes for so much input, in bytes. They are found again by the next call.
@@ -178,7 +178,7 @@ impl<'a> Session<'a> {
         unsafe { std::ptr::copy_nonoverlapping(output.as_ptr(), z.next_out, output.len()) };
         if state.wrap & 4 != 0 && produced > 0 {
             let before = state.check as u32;
-            let sum = if state.flags != 0 { isal::crc32 } else { isal::adler32 };
+            let sum = if state.flags != 0 { scan::crc32 } else { scan::adler32 };
             state.check = sum(before, output).into();
             z.adler = state.check;
         }

@@ -1,9 +1,9 @@
 //! The real zlib, and the functions that stand for it: two tables of the same types.
 
 use std::cell::RefCell;
-use std::ffi::{CStr, c_int, c_uint, c_ulong, c_void};
-use std::sync::Once;
-use std::sync::atomic::{AtomicU64, Ordering};
+use std::ffi::{CStr, c_char, c_int, c_uint, c_ulong, c_void};
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use std::sync::{Once, OnceLock};
 
 use interlude_deflate::{Event, Policy, ZStream, entry};
 
@@ -20,7 +20,6 @@ mod real {
 
     #[link(name = "z")]
     unsafe extern "C-unwind" {
-        pub(crate) fn deflateReset(z: Stream) -> c_int;
         pub(crate) fn deflateResetKeep(z: Stream) -> c_int;
         pub(crate) fn deflateParams(z: Stream, level: c_int, strategy: c_int) -> c_int;
         pub(crate) fn deflateTune(z: Stream, a: c_int, b: c_int, c: c_int, d: c_int) -> c_int;
@@ -33,12 +32,51 @@ mod real {
     }
 }
 
+/// What zlib's own `deflateInit2_` calls, as it does in a server: `build.rs` has this exported.
+#[unsafe(no_mangle)]
+unsafe extern "C-unwind" fn deflateReset(z: Stream) -> c_int {
+    if IS_STARTED.load(Ordering::SeqCst) {
+        // SAFETY: the caller's own argument.
+        unsafe { entry::reset(z) }
+    } else {
+        // SAFETY: as above.
+        unsafe { real_reset(z) }
+    }
+}
+
+static IS_STARTED: AtomicBool = AtomicBool::new(false);
+
+unsafe extern "C-unwind" fn real_reset(z: Stream) -> c_int {
+    static REAL: OnceLock<usize> = OnceLock::new();
+    let real = REAL.get_or_init(|| {
+        // SAFETY: a terminated name.
+        unsafe { libc::dlsym(libc::RTLD_NEXT, c"deflateReset".as_ptr()) }.expose_provenance()
+    });
+    // SAFETY: zlib's function, of that type.
+    let real: unsafe extern "C-unwind" fn(Stream) -> c_int =
+        unsafe { std::mem::transmute(std::ptr::with_exposed_provenance::<c_void>(*real)) };
+    // SAFETY: the caller's own argument.
+    unsafe { real(z) }
+}
+
+type Init = unsafe extern "C-unwind" fn(
+    Stream,
+    c_int,
+    c_int,
+    c_int,
+    c_int,
+    c_int,
+    *const c_char,
+    c_int,
+) -> c_int;
+
 pub(crate) use real::{deflateInit2_, inflate, inflateEnd, inflateInit2_, inflateSetDictionary};
 
 /// The calls of `deflate`, as one library or the other has them.
 #[derive(Clone, Copy)]
 pub(crate) struct Api {
     pub(crate) name: &'static str,
+    pub(crate) init: Init,
     pub(crate) deflate: unsafe extern "C-unwind" fn(Stream, c_int) -> c_int,
     pub(crate) end: unsafe extern "C-unwind" fn(Stream) -> c_int,
     pub(crate) reset: unsafe extern "C-unwind" fn(Stream) -> c_int,
@@ -56,9 +94,10 @@ pub(crate) struct Api {
 
 pub(crate) const REAL: Api = Api {
     name: "zlib",
+    init: real::deflateInit2_,
     deflate: real::deflate,
     end: real::deflateEnd,
-    reset: real::deflateReset,
+    reset: real_reset,
     reset_keep: real::deflateResetKeep,
     params: real::deflateParams,
     tune: real::deflateTune,
@@ -73,6 +112,7 @@ pub(crate) const REAL: Api = Api {
 
 pub(crate) const OURS: Api = Api {
     name: "ours",
+    init: entry::init,
     deflate: entry::deflate,
     end: entry::end,
     reset: entry::reset,
@@ -92,7 +132,7 @@ fn find(name: &CStr) -> *mut c_void {
     match name.to_bytes() {
         b"deflate" => real::deflate as *mut c_void,
         b"deflateEnd" => real::deflateEnd as *mut c_void,
-        b"deflateReset" => real::deflateReset as *mut c_void,
+        b"deflateReset" => real_reset as *mut c_void,
         b"deflateResetKeep" => real::deflateResetKeep as *mut c_void,
         b"deflateParams" => real::deflateParams as *mut c_void,
         b"deflateTune" => real::deflateTune as *mut c_void,
@@ -163,6 +203,7 @@ pub(crate) fn start() {
     static ONCE: Once = Once::new();
     ONCE.call_once(|| {
         interlude_deflate::start(policy(), find, observe);
+        IS_STARTED.store(true, Ordering::SeqCst);
         let (input, mut output) = ([0u8; 300], [0u8; 1024]);
         let mut z = ZStream::zeroed();
         // SAFETY: a zeroed stream, which asks for zlib's own allocator.

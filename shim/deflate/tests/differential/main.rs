@@ -13,6 +13,7 @@ mod plan;
 mod play;
 mod side;
 mod streams;
+mod unswept;
 mod whole;
 
 use std::sync::atomic::Ordering;

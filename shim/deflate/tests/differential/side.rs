@@ -6,7 +6,7 @@ use interlude_deflate::ZStream;
 
 use crate::common::memory::{Memory, allocate, free};
 use crate::common::zlib::{Header, SIZE, version};
-use crate::library::{Api, deflateInit2_};
+use crate::library::Api;
 use crate::plan::{Room, Setup};
 
 pub(crate) struct Side {
@@ -31,7 +31,7 @@ impl Side {
         let version = version();
         // SAFETY: a zeroed stream with an allocator.
         let code =
-            unsafe { deflateInit2_(&raw mut *z, level, 8, window, size, strategy, version, SIZE) };
+            unsafe { (api.init)(&raw mut *z, level, 8, window, size, strategy, version, SIZE) };
         (Self { api, z, memory, out: Vec::new(), dictionaries: Vec::new() }, code)
     }
 
