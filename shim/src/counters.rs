@@ -38,6 +38,7 @@ counters! {
     CoroutineForced = "coroutine.forced",
     CoroutineDrained = "coroutine.drained",
     LoopHurried = "loop.hurried",
+    LoopRested = "loop.rested",
     LoopSlept = "loop.slept",
     LoopPolled = "loop.polled",
     SliceUpTo1k = "slice.up_to_1k",

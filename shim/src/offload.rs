@@ -237,9 +237,12 @@ fn may_park_for_job(thread: &Thread, kind: JobKind) -> Result<(), Bypass> {
 /// What matters of the running coroutine's calls.
 fn class(thread: &Thread) -> Result<Class, Bypass> {
     let set = &thread.settings.policy;
-    let has_choice = thread.settings.mode == Mode::Coroutine && !set.ports.is_empty();
+    // One that rests is armed when a call is not to be made in place.
+    let has_choice = thread.settings.mode == Mode::Coroutine
+        && !set.ports.is_empty()
+        && (!thread.resting.get() || thread.armed.get());
     // Only of an armed thread is it known what its events are about.
-    if has_choice && !thread.armed.replace(true) {
+    if has_choice && !thread.arm() {
         return Err(Bypass::NoLoop);
     }
     let of_connection = if has_choice && context::local().in_event() {
@@ -296,7 +299,7 @@ fn is_alone(thread: &Thread) -> Result<(), Bypass> {
 
 /// Can the running coroutine of this thread be parked here?
 pub(crate) fn may_park(thread: &Thread) -> Result<(), Bypass> {
-    if !thread.armed.replace(true) {
+    if !thread.arm() {
         return Err(Bypass::NoLoop);
     }
     if !context::local().in_event() {

@@ -52,6 +52,8 @@ pub(crate) enum Answer {
     /// To `Wait`: this thread's stack cannot be sliced, or something has panicked and nobody is parked
     /// any more. The scheduler is not asked again.
     Unsound,
+    /// To `Wait`: the loop rests. The scheduler is asked again when there is something for it.
+    Resting,
     /// To `Job`: it is done, or will not be.
     Done,
     /// To `Job`: it came back undone, by no fault of the engine's.
@@ -64,7 +66,8 @@ pub(crate) enum Answer {
     Forced,
 }
 
-/// The server's wait, on an armed thread. `None` if nothing is to be parked on it any more.
+/// The server's wait, on an armed thread. `None` if nothing is to be parked on it any more, or not until it is armed
+/// again.
 pub(crate) fn wait(thread: &'static Thread, call: WaitCall, kind: WaitKind) -> Option<i32> {
     if thread.fiber.get().is_null() && !begin(thread) {
         thread.unsliceable.set(true);
@@ -87,6 +90,7 @@ pub(crate) fn wait(thread: &'static Thread, call: WaitCall, kind: WaitKind) -> O
             set_errno(errno);
             Some(-1)
         }
+        Answer::Resting => None,
         _ => {
             thread.unsliceable.set(true);
             None

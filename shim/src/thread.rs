@@ -38,6 +38,12 @@ pub(crate) struct Thread {
     pub(crate) settings: &'static Settings,
     /// Has this thread offloaded, or wanted to? Until then its loop costs next to nothing.
     pub(crate) armed: Cell<bool>,
+    /// Was it armed, and does its loop do without the scheduler until there is something for it?
+    pub(crate) resting: Cell<bool>,
+    /// Has something begun of which the scheduler has to know: a connection, or another registration?
+    pub(crate) stirred: Cell<bool>,
+    /// When its latest turn, or wait, began while it rests, by the real monotonic clock.
+    pub(crate) began: Cell<i64>,
     /// Its stack cannot be sliced, or something has panicked: nothing is ever parked.
     pub(crate) unsliceable: Cell<bool>,
     /// The epoll instance of its loop's latest wait; -1 before the first.
@@ -105,6 +111,9 @@ impl Thread {
         let thread = Box::leak(Box::new(Self {
             settings,
             armed: Cell::new(false),
+            resting: Cell::new(false),
+            stirred: Cell::new(false),
+            began: Cell::new(0),
             unsliceable: Cell::new(false),
             loop_epfd: Cell::new(-1),
             claims: RefCell::new(Claims::new(rules(settings))),
@@ -189,6 +198,32 @@ impl Thread {
         self.armed.get() && !self.unsliceable.get()
     }
 
+    /// It has, or wants, something to offload. False if its loop does not go through the scheduler yet: it will from
+    /// its next wait on.
+    pub(crate) fn arm(&self) -> bool {
+        self.armed.replace(true)
+    }
+
+    /// Something begins of which the scheduler has to know. A loop that rests goes on as in a turn of which it is not
+    /// known what it is about, and in which nothing parks.
+    pub(crate) fn stir(&self) {
+        self.stirred.set(true);
+        if !self.resting.get() || context::local().in_event() {
+            return;
+        }
+        self.armed.set(true);
+        self.claims.borrow_mut().begin([]);
+        self.catches_up.set(true);
+        context::local().set_in_event(true);
+    }
+
+    /// Its loop had nothing to do meanwhile.
+    pub(crate) fn has_slept(&self, from: i64, to: i64) {
+        self.slept.set(self.slept.get() + u64::try_from(to - from).unwrap_or(0));
+        // What has come then has just come.
+        self.policy.borrow_mut().looked(u64::try_from(to).unwrap_or(0));
+    }
+
     /// Runs `body` with this thread's engine; `None` if it cannot be made.
     pub(crate) fn with_engine<T>(
         &self,
@@ -227,6 +262,7 @@ impl Thread {
         // What was kept back was sent to the parent.
         self.signals.clear();
         self.winding_down.clear();
+        self.resting.set(false);
         // What the child does belongs to no event of its own loop, which it has yet to begin.
         context::local().set_in_event(false);
         self.delivery.borrow_mut().clear();

@@ -286,6 +286,16 @@ impl Claims {
         self.fd_linked.forget(fd);
     }
 
+    /// Nobody is parked, and nothing that the server does is looked at from now on, but for what becomes of connections
+    /// and of what else an epoll instance has. (Where each was last read into may change. What is known of that holds
+    /// more events back than has to be, at the worst.)
+    pub fn rest(&mut self) {
+        self.end(false);
+        self.late = false;
+        self.frees.clear();
+        self.links.rest();
+    }
+
     /// Beside parked coroutines, do the clocks show a time that has passed? Until they do not, nobody
     /// is accepted: what time a server gives to a new connection, it reckons from that.
     pub fn set_late(&mut self, late: bool) {

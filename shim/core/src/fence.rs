@@ -177,6 +177,14 @@ pub struct Fence {
     drained: Option<(i64, i64)>,
 }
 
+impl Fence {
+    /// That of a loop of which nothing was seen for a while. Its turn has begun at that time, by the real monotonic clock.
+    #[must_use]
+    pub fn of_turn_since(woke: i64) -> Self {
+        Self { woke, ..Self::default() }
+    }
+}
+
 impl Default for Fence {
     fn default() -> Self {
         Self {

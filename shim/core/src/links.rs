@@ -93,6 +93,8 @@ struct Connection {
     multiplexes: bool,
     /// Its first bytes have been looked at.
     is_known: bool,
+    /// Its protocol is known.
+    is_settled: bool,
     /// Whom it worked for before.
     former: Option<Fd>,
     /// What matters of its calls, by the listener's port; `None`: nothing is said.
@@ -197,6 +199,12 @@ impl Links {
         self.role(fd) == Role::Unknown
     }
 
+    /// Is any fd connected to a peer?
+    #[must_use]
+    pub fn has_peers(&self) -> bool {
+        self.connected > 0
+    }
+
     /// Was `fd` connected to a peer?
     #[must_use]
     pub fn is_connected(&self, fd: Fd) -> bool {
@@ -239,6 +247,21 @@ impl Links {
             let mut both = partners.filter_map(|partner| self.get(*partner));
             connection.multiplexes || both.any(|partner| partner.multiplexes)
         })
+    }
+
+    /// It is known by which protocol requests come by `fd`.
+    pub fn settled(&mut self, fd: Fd) {
+        if let Some(connection) = self.get_mut(fd) {
+            connection.is_settled = true;
+        }
+    }
+
+    /// What comes by connections is not looked at from now on. By which protocol, may not be known yet: then perhaps by
+    /// one that carries many requests.
+    pub(crate) fn rest(&mut self) {
+        for connection in &mut self.by_fd {
+            connection.multiplexes |= connection.role == Role::Accepted && !connection.is_settled;
+        }
     }
 
     /// Are these the first bytes of a connection? True once.

@@ -154,8 +154,12 @@ pub unsafe extern "C-unwind" fn params(z: *mut ZStream, level: c_int, strategy: 
     let Some(zlib) = originals() else { return STREAM_ERROR };
     // SAFETY: the API's contract.
     let done = guarded(|| unsafe { params_taken(zlib, z, level, strategy) });
-    // SAFETY: the caller's own arguments.
-    done.unwrap_or_else(|| unsafe { (zlib.params)(z, level, strategy) })
+    done.unwrap_or_else(|| {
+        // SAFETY: the API's contract.
+        unsafe { unswept::sweep(z) };
+        // SAFETY: the caller's own arguments.
+        unsafe { (zlib.params)(z, level, strategy) }
+    })
 }
 
 unsafe fn params_taken(

@@ -49,7 +49,7 @@ pub struct State {
     ins_h: c_uint,
     pub(crate) hash_size: c_uint,
     hash_bits: c_uint,
-    hash_mask: c_uint,
+    pub(crate) hash_mask: c_uint,
     hash_shift: c_uint,
     pub(crate) block_start: Long,
     match_length: c_uint,
@@ -91,6 +91,12 @@ impl State {
     pub(crate) fn longest(&self) -> usize {
         let room = self.pending_buf_size as usize;
         LONGEST.min(room.saturating_sub(STORED + MARKER.len() + 8))
+    }
+
+    /// Entries of the hash table.
+    pub(crate) fn entries(&self) -> c_uint {
+        // Also while `hash_size` says otherwise (`unswept`).
+        self.hash_mask.wrapping_add(1)
     }
 
     /// Has it a gzip header of the application's (`deflateSetHeader`)?

@@ -74,14 +74,14 @@ pub(crate) unsafe fn reset(zlib: &Originals, z: *mut ZStream, was_taken: bool) -
         return unsafe { (zlib.reset)(z) };
     };
     // SAFETY: the state of a stream, as `expected` has found.
-    let size = std::mem::replace(unsafe { &mut (*place).hash_size }, 1);
+    unsafe { (*place).hash_size = 1 };
     // SAFETY: the caller's own argument. Of the table the first entry is cleared.
     let result = unsafe { (zlib.reset)(z) };
     // SAFETY: as above.
     let state = unsafe { &mut *place };
-    state.hash_size = size;
+    state.hash_size = state.entries();
     if result == zlib::OK {
-        // SAFETY: the table has `size` entries, which are more.
+        // SAFETY: the table has more entries.
         unsafe { state.head.cast::<[u16; 8]>().write_unaligned(MARK) };
     }
     result
@@ -99,7 +99,7 @@ unsafe fn expected(z: *mut ZStream) -> Option<*mut State> {
     let state = unsafe { stream.state.as_ref() }?;
     let is_expected = state.stream == z
         && !state.head.is_null()
-        && state.hash_size >= LEAST
+        && state.entries() >= LEAST
         && state.strategy == DEFAULT_STRATEGY
         && policy.choose(state.level)
             != Choice { pieces: Compressor::Zlib, whole: Compressor::Zlib };
@@ -119,13 +119,13 @@ pub(crate) unsafe fn sweep(z: *mut ZStream) {
     let Some(stream) = (unsafe { z.as_ref() }) else { return };
     // SAFETY: null, or the state of a stream, of a zlib that is known.
     let Some(state) = (unsafe { stream.state.as_ref() }) else { return };
-    if state.head.is_null() || state.hash_size < LEAST {
+    if state.head.is_null() || state.entries() < LEAST {
         return;
     }
     let mark = state.head.cast::<[u16; 8]>();
     // SAFETY: the table's beginning; it was cleared, marked or written to.
     if unsafe { mark.read_unaligned() } == MARK {
         // SAFETY: so many entries.
-        unsafe { state.head.write_bytes(0, state.hash_size as usize) };
+        unsafe { state.head.write_bytes(0, state.entries() as usize) };
     }
 }

@@ -19,7 +19,9 @@ mod variables;
 pub use error::SettingsError;
 pub use interlude_device::EMBEDDED;
 pub use policy::{Class, FromSize, JOB_KINDS, Policy, Thresholds};
-pub use sections::{Chaos, Compress, Cores, Device, Jobs, Onnx, OpenSsl, Plugin, Rules, Simd};
+pub use sections::{
+    Chaos, Compress, Cores, Device, Jobs, Loop, Onnx, OpenSsl, Plugin, Rules, Simd,
+};
 pub use variables::{VARIABLES, Variable};
 
 /// How an offloadable call is carried out.
@@ -156,6 +158,9 @@ pub struct Settings {
     pub engine: EngineName,
     /// Absolute path of the only executable to act in; empty: every preloaded program.
     pub program: String,
+    /// Event loops.
+    #[serde(rename = "loop")]
+    pub of_loop: Loop,
     /// The `cores` engine.
     pub cores: Cores,
     /// The `simd` engine.

@@ -17,6 +17,15 @@ pub struct Cores {
     pub nice: u32,
 }
 
+/// `[loop]`: event loops of the server's.
+#[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct Loop {
+    /// Events in a row, none of which has parked, after which a loop waits for the kernel itself again, as before its
+    /// first heavy call, until there is another; 0: never.
+    pub rest_after: u32,
+}
+
 /// `[simd]`: the engine with lanes.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Deserialize)]
 #[serde(default, deny_unknown_fields)]
@@ -181,6 +190,12 @@ pub struct Rules {
     pub cycles: bool,
     /// What a thread has one of (`errno`, the handled exceptions) is each coroutine's own.
     pub ambient: bool,
+}
+
+impl Default for Loop {
+    fn default() -> Self {
+        Self { rest_after: 1024 }
+    }
 }
 
 impl Default for Cores {

@@ -37,6 +37,12 @@ pub const VARIABLES: &[Variable] = &[
         },
     },
     Variable {
+        name: "INTERLUDE_LOOP_REST_AFTER",
+        key: "loop.rest_after",
+        help: "events without a park after which a loop does without the scheduler until the next heavy call; 0: never",
+        apply: |s, v| number(v).map(|n| s.of_loop.rest_after = n),
+    },
+    Variable {
         name: "INTERLUDE_CORES_THREADS",
         key: "cores.threads",
         help: "helper threads; 0: one for each CPU of the process",

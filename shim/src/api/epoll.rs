@@ -15,6 +15,7 @@ use libc::{epoll_event, fd_set, pollfd, sigset_t, timespec, timeval};
 
 use crate::api::{io, objects};
 use crate::bypass::Bypass;
+use crate::clocks;
 use crate::context;
 use crate::ending;
 use crate::epolls::{self, Epoll};
@@ -50,6 +51,13 @@ pub(crate) fn control<F>(
     fd: c_int,
     event: *mut epoll_event,
 ) -> Outcome<c_int> {
+    let rests = |thread: &&Thread| thread.resting.get();
+    if operation == libc::EPOLL_CTL_ADD
+        && let Some(thread) = context::thread().filter(rests)
+        && epolls::of(epfd).is_some()
+    {
+        thread.stir();
+    }
     if let Some(thread) = context::in_event().filter(|_| epolls::of(epfd).is_some()) {
         let mut claims = thread.claims.borrow_mut();
         if operation == libc::EPOLL_CTL_DEL {
@@ -282,7 +290,7 @@ fn serve<F>(
     let kind = thread.nesting.borrow_mut().classify(Place { epfd, depth }, idle);
     let wait = WaitCall { epfd, events, max, timeout, mask, depth };
     // A thread's first wait under the scheduler has to be its loop's.
-    let begun = !thread.fiber.get().is_null();
+    let begun = !thread.fiber.get().is_null() && !thread.resting.get();
     if thread.is_armed() && (begun || kind == WaitKind::Loop) {
         thread.winding_down.waits();
         if let Some(result) = scheduler::wait(thread, wait, kind) {
@@ -292,8 +300,12 @@ fn serve<F>(
             return Outcome::Handled(result);
         }
     }
-    // Nothing was ever parked: the kernel's events as they come, into the server's buffer. The
+    // Nothing was ever parked, or not for long: the kernel's events as they come, into the server's buffer. The
     // original runs outside of the shim, since the thread may be cancelled in it.
+    ending::rests(thread);
+    if thread.resting.get() {
+        thread.began.set(clocks::now());
+    }
     Outcome::PassThrough(Bypass::Observed)
 }
 
@@ -301,11 +313,16 @@ fn serve<F>(
 /// left. (None are, where all were for registrations that are gone: then the wait is over early,
 /// as by its timeout.)
 fn translate(result: c_int, epfd: c_int, events: *mut epoll_event) -> c_int {
+    if let Some(thread) = context::thread().filter(|thread| thread.resting.get()) {
+        let began = thread.began.replace(clocks::now());
+        thread.has_slept(began, thread.began.get());
+    }
     let count = usize::try_from(result).unwrap_or(0);
     if count == 0 || !takes_over() {
         return result;
     }
     let Some(thread) = Thread::of_this() else { return result };
+    thread.fetched.set(count);
     let kept = thread.with_epoll(epfd, |epoll| resolve(&mut epoll.interest(), events, count));
     kept.map_or(result, |kept| c_int::try_from(kept).unwrap_or(c_int::MAX))
 }

@@ -147,6 +147,16 @@ pub(crate) fn fills3<F, T: Failure>(
     fill(fd, &[objects::piece(b, n)])
 }
 
+/// How a connection may begin by which something else comes after: a TLS handshake, the preface, both versions of what
+/// proxies tell of a client.
+const UNSETTLED: [&[u8]; 4] = [&[0x16], b"PRI", b"PROXY", b"\r\n"];
+
+/// May bytes that begin so have that beginning?
+fn is_beginning(bytes: &[u8], beginning: &[u8]) -> bool {
+    let len = bytes.len().min(beginning.len());
+    bytes.get(..len) == beginning.get(..len)
+}
+
 /// How an HTTP/2 client begins, if it has not said so before by ALPN.
 const PREFACE: &[u8] = b"PRI * HTTP/2.0";
 
@@ -160,8 +170,11 @@ pub(crate) fn filled3(result: isize, fd: c_int, buffer: *mut c_void, room: usize
     }
     // SAFETY: the original has just written so many bytes there.
     let bytes = unsafe { std::slice::from_raw_parts(buffer.cast::<u8>(), len) };
+    let mut claims = thread.claims.borrow_mut();
     if bytes.starts_with(PREFACE) {
-        thread.claims.borrow_mut().links_mut().multiplexes(Fd(fd));
+        claims.links_mut().multiplexes(Fd(fd));
+    } else if !UNSETTLED.iter().any(|beginning| is_beginning(bytes, beginning)) {
+        claims.links_mut().settled(Fd(fd));
     }
 }
 
@@ -335,6 +348,7 @@ pub(crate) fn accepted<A, B>(fd: c_int, listener: c_int, _: A, _: B) {
     // A server may accept before its first wait.
     let Some(thread) = Thread::of_this() else { return };
     if fd >= 0 {
+        thread.stir();
         // A number that came back by a close which no hook saw.
         thread.claims.borrow_mut().closed(Fd(fd));
         note_class(thread, listener);
@@ -380,6 +394,7 @@ pub(crate) fn connect<F, A, B>(call: &Call<F>, fd: c_int, a: A, b: B) -> Outcome
         epolls::mark(fd);
         // A datagram socket (a resolver's, a log's) has no conversation.
         if is_stream(fd) {
+            thread.stir();
             note_doubt(thread);
             thread.claims.borrow_mut().connected(Fd(fd));
         }

@@ -60,6 +60,7 @@ fn note_protocol(ssl: *mut c_void, fd: Fd) {
     let (mut protocol, mut len) = (std::ptr::null(), 0);
     // SAFETY: the caller's `SSL`, and places for what it has.
     unsafe { function(ssl, &raw mut protocol, &raw mut len) };
+    thread.claims.borrow_mut().links_mut().settled(fd);
     if protocol.is_null() || len == 0 {
         return;
     }

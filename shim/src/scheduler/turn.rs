@@ -17,6 +17,7 @@
 mod park;
 mod rescue;
 mod rest;
+mod resting;
 mod resume;
 
 use std::convert::Infallible;
@@ -25,6 +26,7 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use interlude_core::CoroutineId;
+use interlude_core::fence::Fence;
 use interlude_core::interest::Token;
 use interlude_core::postponed::Postponed;
 use interlude_core::ready::{Delivered, Numbering, Pick, Ready, silence};
@@ -97,6 +99,8 @@ struct Scheduler<'a> {
     polls: u32,
     /// How often a turn has panicked.
     panics: usize,
+    /// Events since somebody has parked.
+    quiet: usize,
     buffer: Vec<libc::epoll_event>,
     done: Vec<Completion>,
 }
@@ -144,6 +148,7 @@ impl<'a> Scheduler<'a> {
             going: None,
             polls: 0,
             panics: 0,
+            quiet: 0,
             buffer: Vec::new(),
             done: Vec::new(),
         }
@@ -171,6 +176,9 @@ impl<'a> Scheduler<'a> {
                 self.ended(call);
                 if context::is_stopped() && self.parked.is_empty() && !self.thread.signals.any() {
                     return self.retire();
+                }
+                if self.may_rest(&call) {
+                    return self.rest();
                 }
             }
             Question::Nested(call) if self.parked.is_empty() => return self.wait_nested(&call),
@@ -253,6 +261,9 @@ impl<'a> Scheduler<'a> {
         self.wait = call;
         self.began = None;
         let beside = !self.parked.is_empty();
+        if self.thread.resting.get() {
+            *self.thread.fence.borrow_mut() = Fence::of_turn_since(self.thread.began.get());
+        }
         self.thread.fence.borrow_mut().announce(call.timeout, beside, clocks::real);
         if self.ready.held_len() > 0 {
             // Listeners, if the clocks are no longer late.
@@ -437,6 +448,7 @@ impl<'a> Scheduler<'a> {
                 && self.wait.timeout.is_some();
             return only_stale.then(|| self.time_out());
         }
+        self.quiet = self.quiet.saturating_add(events);
         count_by(Counter::EventDelivered, events);
         count(if events == 1 { Counter::EventAlone } else { Counter::EventBatches });
         Some(self.begin_event())
@@ -448,6 +460,7 @@ impl<'a> Scheduler<'a> {
         let now = clocks::now();
         self.thread.fence.borrow_mut().turn(now);
         self.thread.backlog.set(!self.ready.is_empty() || self.has_to_ask(now));
+        self.thread.resting.set(false);
         self.thread.current.set(self.numbering.take().0);
         let events = &mut self.pick.events;
         let mut claims = self.thread.claims.borrow_mut();

@@ -82,6 +82,20 @@ impl Bench {
     }
 }
 
+/// A loop that nobody has looked at: where its clocks are not seen, its turn counts from when that has begun, and
+/// what it does in that turn waits until nobody is parked.
+#[test]
+fn after_a_rest_the_first_turn_is_a_timers_and_not_late() {
+    let mut bench = Bench::at(0);
+    bench.fence = Fence::of_turn_since(bench.clocks.now);
+    bench.announce(Some(500)).pass(10).turn();
+    assert!(bench.fence.is_reached(|| bench.clocks.now));
+    bench.park();
+    assert_eq!(bench.fence.lateness(bench.clocks.now), 0);
+    bench.pass(700);
+    assert!(bench.fence.lateness(bench.clocks.now) > 0);
+}
+
 #[test]
 fn with_nobody_parked_clocks_are_real() {
     let mut bench = Bench::at(0);

@@ -33,6 +33,28 @@ fn roles_are_known_until_the_close() {
     assert!(links.is_unknown(PEERS[0]) && !links.is_connected(PEERS[0]));
 }
 
+/// Whatever is said while nobody looks, may be a preface.
+#[test]
+fn who_has_not_said_by_which_protocol_counts_as_multiplexed_from_a_rest_on() {
+    let mut links = links();
+    assert!(links.has_peers());
+    links.settled(CLIENTS[0]);
+    links.rest();
+    assert_eq!(CLIENTS.map(|fd| links.is_multiplexed(fd)), [false, true, true]);
+    assert!(!links.is_multiplexed(LISTENER) && !links.is_multiplexed(PEERS[0]));
+    PEERS.iter().for_each(|peer| links.closed(*peer));
+    assert!(!links.has_peers());
+    // The number is another connection's.
+    links.closed(CLIENTS[1]);
+    links.accepted(LISTENER, CLIENTS[1]);
+    assert!(!links.is_multiplexed(CLIENTS[1]));
+    // Of the one before nothing holds.
+    links.closed(CLIENTS[0]);
+    links.accepted(LISTENER, CLIENTS[0]);
+    links.rest();
+    assert!(links.is_multiplexed(CLIENTS[0]));
+}
+
 #[test]
 fn a_connection_has_its_listeners_class_and_a_peer_its_clients() {
     let mut links = Links::default();

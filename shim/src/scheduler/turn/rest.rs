@@ -63,7 +63,7 @@ impl Scheduler<'_> {
         let before = if timeout == Some(Duration::ZERO) { None } else { Some(clocks::now()) };
         let fetched = kernel::wait_kernel(call, self.buffer.as_mut_ptr(), max, timeout)?;
         self.asked = clocks::now();
-        before.into_iter().for_each(|before| self.slept(before, self.asked));
+        before.into_iter().for_each(|before| self.thread.has_slept(before, self.asked));
         self.thread.fetched.set(fetched);
         let fetch = epoll.interest().fetch();
         count(Counter::LoopPolled);
@@ -111,17 +111,9 @@ impl Scheduler<'_> {
         let soonest = left.into_iter().chain(self.until_late()).min();
         let before = clocks::now();
         let slept = kernel::sleep(&self.wait, wake, soonest);
-        self.slept(before, clocks::now());
+        self.thread.has_slept(before, clocks::now());
         self.thread.with_engine(|engine| engine.disarm());
         slept
-    }
-
-    /// The loop had nothing to do meanwhile.
-    fn slept(&self, from: i64, to: i64) {
-        let slept = &self.thread.slept;
-        slept.set(slept.get() + u64::try_from(to - from).unwrap_or(0));
-        // What has come then has just come.
-        self.thread.policy.borrow_mut().looked(u64::try_from(to).unwrap_or(0));
     }
 
     /// May a timer of the server's run in the next coroutine, beside parked ones, or has one waited
@@ -217,7 +209,7 @@ impl Scheduler<'_> {
                 count(Counter::LoopSlept);
                 let before = clocks::now();
                 let waited = kernel::sleep_for_completion(&self.wait, wake, self.until_late());
-                self.slept(before, clocks::now());
+                self.thread.has_slept(before, clocks::now());
                 waited
             }
         };

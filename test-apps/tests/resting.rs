@@ -1,0 +1,140 @@
+//! A loop of which nobody has parked for long does without the scheduler (`loop.rest_after`), and has it back when there
+//! is something to park for, or somebody new.
+
+use interlude_test_apps::crowd::{Connection, Crowd, Page, Reference, Transport};
+use interlude_test_apps::matrix::Workplace;
+use interlude_test_apps::{Content, Preload, Server, SiteFile, WebOptions, WebServer};
+use std::time::Duration;
+
+const PATIENCE: Duration = Duration::from_secs(20);
+/// Events without a park after which a loop rests.
+const REST_AFTER: u64 = 32;
+/// Requests that make it rest: each has an event of its own.
+const MANY: u64 = 3 * REST_AFTER;
+
+struct Place {
+    workplace: Workplace,
+    server: Server,
+    reference: Reference,
+}
+
+impl Place {
+    fn new(web: WebServer, rest_after: u64) -> Self {
+        let directory = concat!(env!("CARGO_TARGET_TMPDIR"), "/certificates");
+        let workplace = Workplace::new(directory).unwrap();
+        let Preload::Shim(shim) = Preload::of_mode_with_every_job("coroutine").unwrap() else {
+            unreachable!("the shim was asked for")
+        };
+        let preload = Preload::Shim(shim.with("INTERLUDE_LOOP_REST_AFTER", rest_after));
+        let options = WebOptions::default();
+        let (reference, server) = workplace.beside_stock(web, &options, &preload).unwrap();
+        Self { workplace, server, reference }
+    }
+
+    fn count(&self, name: &str) -> u64 {
+        self.server.counter(name)
+    }
+
+    /// A connection without TLS.
+    fn connect(&self) -> Connection {
+        Connection::open(&Transport::Plain, self.server.ports().plain, PATIENCE).unwrap()
+    }
+
+    /// Requests by one connection, one after the other, with nothing to offload.
+    fn ask(&self, connection: &mut Connection, requests: u64) {
+        let file = self
+            .workplace
+            .site
+            .files()
+            .iter()
+            .find(|file| file.content == Content::Random)
+            .unwrap();
+        let path = &file.path;
+        let request = format!("GET {path} HTTP/1.1\r\nHost: localhost\r\n\r\n");
+        for _ in 0..requests {
+            connection.send(request.as_bytes()).unwrap();
+            assert_eq!(connection.receive().unwrap().content().unwrap(), file.bytes);
+        }
+    }
+
+    /// Full handshakes, each with an answer.
+    fn load(&self) {
+        let crowd = Crowd { keep_alive: false, ..Crowd::new(Transport::tls13(), 12, 60) };
+        let tally = crowd.run(self.server.ports().tls, &self.reference);
+        assert!(tally.clean(), "{tally}");
+        assert!(self.server.wait_for(PATIENCE, Server::rests));
+    }
+}
+
+fn rests_and_goes_on(web: WebServer) {
+    let place = Place::new(web, REST_AFTER);
+    let (mut parked, mut rested) = (0, 0);
+    for _ in 0..3 {
+        place.load();
+        assert!(place.count("coroutine.parked") > parked, "nobody has parked");
+        parked = place.count("coroutine.parked");
+        let mut connection = place.connect();
+        place.ask(&mut connection, MANY);
+        assert!(place.count("loop.rested") > rested, "it does not rest");
+        rested = place.count("loop.rested");
+        // The scheduler is not asked any more.
+        let delivered = place.count("event.delivered");
+        place.ask(&mut connection, MANY);
+        assert_eq!(place.count("event.delivered"), delivered);
+    }
+    assert_eq!(place.server.alarms(), Vec::<String>::new());
+    assert_eq!(place.count("panics"), 0);
+}
+
+#[test]
+fn nginx_rests_and_goes_on() {
+    rests_and_goes_on(WebServer::Nginx);
+}
+
+#[test]
+fn lighttpd_rests_and_goes_on() {
+    rests_and_goes_on(WebServer::Lighttpd);
+}
+
+#[test]
+fn a_loop_that_is_not_to_rest_does_not() {
+    let place = Place::new(WebServer::Nginx, 0);
+    place.load();
+    place.ask(&mut place.connect(), MANY);
+    assert_eq!(place.count("loop.rested"), 0);
+}
+
+/// What comes by a connection first, while the loop rests, is not looked at: it may be HTTP/2's preface.
+#[test]
+fn who_says_nothing_before_the_loop_rests_is_not_parked() {
+    let place = Place::new(WebServer::Nginx, REST_AFTER);
+    place.load();
+    let mut silent = place.connect();
+    let mut known = place.connect();
+    place.ask(&mut known, MANY);
+    assert!(place.count("loop.rested") > 0);
+    let sizes = 8192..=1 << 20;
+    let is_it =
+        |file: &&SiteFile| file.content == Content::Html && sizes.contains(&file.bytes.len());
+    let path = &place.workplace.site.files().iter().find(is_it).unwrap().path;
+    let begin = format!("GET {path} ");
+    let is_its = |page: &&Page| page.request(true).starts_with(begin.as_bytes());
+    let page = place.reference.pages().iter().find(is_its).unwrap();
+    let ask = |connection: &mut Connection| {
+        let (multiplexed, submitted) =
+            (place.count("bypass.multiplexed"), place.count("job.deflate.submitted"));
+        connection.send(&page.request(true)).unwrap();
+        page.compare(&connection.receive().unwrap()).unwrap();
+        (
+            place.count("bypass.multiplexed") - multiplexed,
+            place.count("job.deflate.submitted") - submitted,
+        )
+    };
+    // In place: the first ends the rest, and in the first turn after that timers may run.
+    assert_eq!(ask(&mut known), (0, 0));
+    assert_eq!(ask(&mut known), (0, 0));
+    let (multiplexed, submitted) = ask(&mut silent);
+    assert!(multiplexed > 0 && submitted == 0, "{multiplexed} {submitted}");
+    let (multiplexed, submitted) = ask(&mut known);
+    assert!(multiplexed == 0 && submitted > 0, "{multiplexed} {submitted}");
+}
