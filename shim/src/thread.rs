@@ -40,6 +40,8 @@ pub(crate) struct Thread {
     pub(crate) armed: Cell<bool>,
     /// Was it armed, and does its loop do without the scheduler until there is something for it?
     pub(crate) resting: Cell<bool>,
+    /// Was it armed by something to offload, of which the scheduler has not heard yet?
+    pub(crate) wanted: Cell<bool>,
     /// Has something begun of which the scheduler has to know: a connection, or another registration?
     pub(crate) stirred: Cell<bool>,
     /// When its latest turn, or wait, began while it rests, by the real monotonic clock.
@@ -112,6 +114,7 @@ impl Thread {
             settings,
             armed: Cell::new(false),
             resting: Cell::new(false),
+            wanted: Cell::new(false),
             stirred: Cell::new(false),
             began: Cell::new(0),
             unsliceable: Cell::new(false),
@@ -201,7 +204,9 @@ impl Thread {
     /// It has, or wants, something to offload. False if its loop does not go through the scheduler yet: it will from
     /// its next wait on.
     pub(crate) fn arm(&self) -> bool {
-        self.armed.replace(true)
+        let was_armed = self.armed.replace(true);
+        self.wanted.set(self.wanted.get() || !was_armed);
+        was_armed
     }
 
     /// Something begins of which the scheduler has to know. A loop that rests goes on as in a turn of which it is not

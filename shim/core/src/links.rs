@@ -101,12 +101,20 @@ struct Connection {
     class: Option<Class>,
 }
 
+impl Connection {
+    fn is_unsettled(&self) -> bool {
+        self.role == Role::Accepted && !self.is_settled
+    }
+}
+
 /// The connections of one thread.
 #[derive(Debug, Default)]
 pub struct Links {
     by_fd: Vec<Connection>,
     /// How many are to peers.
     connected: usize,
+    /// How many were accepted of which the protocol is not known.
+    unsettled: usize,
     /// Has any listener had a class?
     has_classes: bool,
 }
@@ -115,6 +123,7 @@ impl Links {
     /// Connections will be accepted from `listener`, of whose calls that matters.
     pub fn serves(&mut self, listener: Fd, class: Option<Class>) {
         self.has_classes |= class.is_some();
+        self.closed(listener);
         if let Some(entry) = self.entry(listener) {
             *entry = Connection { role: Role::Listener, class, ..Connection::default() };
         }
@@ -152,11 +161,16 @@ impl Links {
     /// `fd` is a new connection, accepted from `listener`.
     pub fn accepted(&mut self, listener: Fd, fd: Fd) {
         let mut class = None;
+        // What was accepted itself accepts nobody: the number is another's.
+        if self.role(listener) == Role::Accepted {
+            self.closed(listener);
+        }
         if let Some(parent) = self.entry(listener) {
             parent.role = Role::Listener;
             class = parent.class;
         }
         self.begin(fd, Role::Accepted);
+        self.unsettled += usize::from(fd.index().is_some());
         if let Some(connection) = self.get_mut(fd) {
             connection.class = class;
         }
@@ -174,6 +188,7 @@ impl Links {
     pub fn closed(&mut self, fd: Fd) {
         let Some(before) = self.get_mut(fd).map(std::mem::take) else { return };
         self.connected -= usize::from(before.role == Role::Connected);
+        self.unsettled -= usize::from(before.is_unsettled());
         for partner in before.partners.as_slice() {
             if let Some(partner) = self.get_mut(*partner) {
                 partner.partners.remove(fd);
@@ -234,6 +249,7 @@ impl Links {
 
     /// Many requests at once may come by `fd` from now on.
     pub fn multiplexes(&mut self, fd: Fd) {
+        self.settled(fd);
         if let Some(connection) = self.get_mut(fd) {
             connection.multiplexes = true;
         }
@@ -252,16 +268,29 @@ impl Links {
     /// It is known by which protocol requests come by `fd`.
     pub fn settled(&mut self, fd: Fd) {
         if let Some(connection) = self.get_mut(fd) {
+            let was_unsettled = connection.is_unsettled();
             connection.is_settled = true;
+            self.unsettled -= usize::from(was_unsettled);
         }
+    }
+
+    /// Is that known of all clients' connections?
+    #[must_use]
+    pub fn are_settled(&self) -> bool {
+        self.unsettled == 0
     }
 
     /// What comes by connections is not looked at from now on. By which protocol, may not be known yet: then perhaps by
     /// one that carries many requests.
     pub(crate) fn rest(&mut self) {
-        for connection in &mut self.by_fd {
-            connection.multiplexes |= connection.role == Role::Accepted && !connection.is_settled;
+        if self.unsettled == 0 {
+            return;
         }
+        for connection in self.by_fd.iter_mut().filter(|connection| connection.is_unsettled()) {
+            connection.multiplexes = true;
+            connection.is_settled = true;
+        }
+        self.unsettled = 0;
     }
 
     /// Are these the first bytes of a connection? True once.

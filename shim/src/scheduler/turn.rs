@@ -99,8 +99,9 @@ struct Scheduler<'a> {
     polls: u32,
     /// How often a turn has panicked.
     panics: usize,
-    /// Events since somebody has parked.
+    /// Events since somebody has parked, and since somebody has come.
     quiet: usize,
+    since_stirred: usize,
     buffer: Vec<libc::epoll_event>,
     done: Vec<Completion>,
 }
@@ -149,6 +150,7 @@ impl<'a> Scheduler<'a> {
             polls: 0,
             panics: 0,
             quiet: 0,
+            since_stirred: 0,
             buffer: Vec::new(),
             done: Vec::new(),
         }
@@ -449,6 +451,7 @@ impl<'a> Scheduler<'a> {
             return only_stale.then(|| self.time_out());
         }
         self.quiet = self.quiet.saturating_add(events);
+        self.since_stirred = self.since_stirred.saturating_add(events);
         count_by(Counter::EventDelivered, events);
         count(if events == 1 { Counter::EventAlone } else { Counter::EventBatches });
         Some(self.begin_event())

@@ -37,9 +37,10 @@ fn roles_are_known_until_the_close() {
 #[test]
 fn who_has_not_said_by_which_protocol_counts_as_multiplexed_from_a_rest_on() {
     let mut links = links();
-    assert!(links.has_peers());
+    assert!(links.has_peers() && !links.are_settled());
     links.settled(CLIENTS[0]);
     links.rest();
+    assert!(links.are_settled());
     assert_eq!(CLIENTS.map(|fd| links.is_multiplexed(fd)), [false, true, true]);
     assert!(!links.is_multiplexed(LISTENER) && !links.is_multiplexed(PEERS[0]));
     PEERS.iter().for_each(|peer| links.closed(*peer));
@@ -51,8 +52,24 @@ fn who_has_not_said_by_which_protocol_counts_as_multiplexed_from_a_rest_on() {
     // Of the one before nothing holds.
     links.closed(CLIENTS[0]);
     links.accepted(LISTENER, CLIENTS[0]);
+    assert!(!links.are_settled());
     links.rest();
     assert!(links.is_multiplexed(CLIENTS[0]));
+    for how in [Links::closed, Links::settled, Links::multiplexes] {
+        links.accepted(LISTENER, CLIENTS[0]);
+        assert!(!links.are_settled());
+        how(&mut links, CLIENTS[0]);
+        how(&mut links, CLIENTS[0]);
+        assert!(links.are_settled());
+    }
+    // A listener's number was a client's, of which the close was not seen.
+    links.accepted(LISTENER, CLIENTS[0]);
+    links.accepted(CLIENTS[0], CLIENTS[1]);
+    links.settled(CLIENTS[1]);
+    assert!(links.are_settled());
+    links.accepted(LISTENER, CLIENTS[1]);
+    links.serves(CLIENTS[1], None);
+    assert!(links.are_settled());
 }
 
 #[test]

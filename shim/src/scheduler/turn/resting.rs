@@ -1,7 +1,7 @@
 //! When a loop does without the scheduler for a while.
 //!
-//! A thread of which nobody has parked for many events, in which no connection has come and which has none to a peer, rests:
-//! its waits are the kernel's, its hooks look at nothing, and it costs what it did before its first heavy call. A call that
+//! A thread of which nobody has parked for many events, to which nobody has come just now, and which has no
+//! connection to a peer, rests: its waits are the kernel's, its hooks look at nothing, and it costs what it did before its first heavy call. A call that
 //! would park, a connection that is accepted or made, and a registration end that: the next wait is the scheduler's
 //! again ([`Thread::stir`], [`Thread::arm`]).
 //!
@@ -10,15 +10,24 @@
 
 use super::*;
 
+/// Events in which somebody who has come may say by which protocol.
+const SETTLING: usize = 8;
+
 impl Scheduler<'_> {
     pub(super) fn may_rest(&mut self, call: &WaitCall) -> bool {
         let thread = self.thread;
         if thread.stirred.replace(false) {
+            self.since_stirred = 0;
+        }
+        if thread.wanted.replace(false) {
             self.quiet = 0;
         }
         let after = thread.settings.of_loop.rest_after as usize;
-        after != 0
-            && self.quiet >= after
+        if after == 0 || self.quiet < after || self.since_stirred < SETTLING.min(after) {
+            return false;
+        }
+        // Somebody may stay silent for long.
+        (self.since_stirred >= after || thread.claims.borrow().links().are_settled())
             && call.timeout != Some(Duration::ZERO)
             && self.parked.is_empty()
             && self.ready.is_empty()
@@ -35,7 +44,6 @@ impl Scheduler<'_> {
     pub(super) fn rest(&mut self) -> Answer {
         let thread = self.thread;
         count(Counter::LoopRested);
-        self.quiet = 0;
         thread.claims.borrow_mut().rest();
         thread.delivery.borrow_mut().clear();
         thread.backlog.set(false);
