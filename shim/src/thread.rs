@@ -11,6 +11,7 @@ use std::sync::atomic::{AtomicU32, AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, Once, OnceLock, PoisonError, TryLockError};
 use std::time::{Duration, Instant};
 
+use interlude_core::Fd;
 use interlude_core::claims::{Claims, Rules};
 use interlude_core::company::Company;
 use interlude_core::fence::Fence;
@@ -210,14 +211,14 @@ impl Thread {
     }
 
     /// Something begins of which the scheduler has to know. A loop that rests goes on as in a turn of which it is not
-    /// known what it is about, and in which nothing parks.
-    pub(crate) fn stir(&self) {
+    /// known what it is about, but perhaps for one fd, and in which nothing parks.
+    pub(crate) fn stir(&self, about: Option<Fd>) {
         self.stirred.set(true);
         if !self.resting.get() || context::local().in_event() {
             return;
         }
         self.armed.set(true);
-        self.claims.borrow_mut().begin([]);
+        self.claims.borrow_mut().begin(about);
         self.catches_up.set(true);
         context::local().set_in_event(true);
     }

@@ -1,9 +1,11 @@
 //! A loop of which nobody has parked for long does without the scheduler (`loop.rest_after`), and has it back when there
 //! is something to park for, or somebody new.
 
-use interlude_test_apps::crowd::{Connection, Crowd, Page, Reference, Transport};
+use interlude_test_apps::crowd::{Connection, Crowd, Hello, Page, Reference, Transport};
 use interlude_test_apps::matrix::Workplace;
 use interlude_test_apps::{Content, Preload, Server, SiteFile, WebOptions, WebServer};
+use std::io::Write;
+use std::net::{Ipv4Addr, TcpStream};
 use std::time::Duration;
 
 const PATIENCE: Duration = Duration::from_secs(20);
@@ -102,6 +104,30 @@ fn a_loop_that_is_not_to_rest_does_not() {
     place.load();
     place.ask(&mut place.connect(), MANY);
     assert_eq!(place.count("loop.rested"), 0);
+}
+
+/// lighttpd reads from connections as soon as it has accepted them, in the turn that ends the rest (`parked.rs`).
+#[test]
+fn who_comes_during_a_rest_begins_in_an_event_of_his_own() {
+    let place = Place::new(WebServer::Lighttpd, REST_AFTER);
+    place.load();
+    place.ask(&mut place.connect(), MANY);
+    assert!(place.count("loop.rested") > 0);
+    let made = |s: &Server| s.counter("job.keygen.submitted") + s.counter("job.keygen.in_place");
+    let (put_off, before) = (place.count("event.put_off"), made(&place.server));
+    let hello = Hello::of(&Transport::tls13()).unwrap();
+    place.server.signal_worker(libc::SIGSTOP);
+    let clients = [(); 8].map(|()| {
+        let port = place.server.ports().tls;
+        let mut client = TcpStream::connect((Ipv4Addr::LOCALHOST, port)).unwrap();
+        client.write_all(hello.bytes()).unwrap();
+        client
+    });
+    place.server.signal_worker(libc::SIGCONT);
+    // What the engine gives back counts twice.
+    assert!(place.server.wait_for(PATIENCE, |s| made(s) >= before + 8));
+    assert_eq!(place.count("event.put_off"), put_off + 8);
+    drop(clients);
 }
 
 /// What comes by a connection first, while the loop rests, is not looked at: it may be HTTP/2's preface.

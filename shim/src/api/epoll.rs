@@ -56,7 +56,7 @@ pub(crate) fn control<F>(
         && let Some(thread) = context::thread().filter(rests)
         && epolls::of(epfd).is_some()
     {
-        thread.stir();
+        thread.stir(None);
     }
     if let Some(thread) = context::in_event().filter(|_| epolls::of(epfd).is_some()) {
         let mut claims = thread.claims.borrow_mut();

@@ -348,7 +348,7 @@ pub(crate) fn accepted<A, B>(fd: c_int, listener: c_int, _: A, _: B) {
     // A server may accept before its first wait.
     let Some(thread) = Thread::of_this() else { return };
     if fd >= 0 {
-        thread.stir();
+        thread.stir(Some(Fd(listener)));
         // A number that came back by a close which no hook saw.
         thread.claims.borrow_mut().closed(Fd(fd));
         note_class(thread, listener);
@@ -394,7 +394,7 @@ pub(crate) fn connect<F, A, B>(call: &Call<F>, fd: c_int, a: A, b: B) -> Outcome
         epolls::mark(fd);
         // A datagram socket (a resolver's, a log's) has no conversation.
         if is_stream(fd) {
-            thread.stir();
+            thread.stir(None);
             note_doubt(thread);
             thread.claims.borrow_mut().connected(Fd(fd));
         }
