@@ -304,6 +304,7 @@ fn serve<F>(
     // original runs outside of the shim, since the thread may be cancelled in it.
     ending::rests(thread);
     if thread.resting.get() {
+        thread.winding_down.waits();
         thread.began.set(clocks::now());
     }
     Outcome::PassThrough(Bypass::Observed)
