@@ -190,6 +190,8 @@ fn choose(load: Load) -> Result<(&'static Thread, bool, Option<Seen>), Bypass> {
                 || view.is_waited_for
                 || (view.is_silent && thread.drains.get()) =>
         {
+            // Not parked for in the turn that ends a rest: in the next, then.
+            thread.wanted.set(thread.wanted.get() || thread.resting.get());
             Err(Bypass::Late)
         }
         Mode::Coroutine => {
@@ -202,7 +204,11 @@ fn choose(load: Load) -> Result<(&'static Thread, bool, Option<Seen>), Bypass> {
                     Ok((thread, true, seen))
                 }
                 Choice::Wait | Choice::Park => {
-                    may_park_for_job(thread, kind).map(|()| (thread, false, seen))
+                    let may_park = may_park_for_job(thread, kind);
+                    if matches!(may_park, Err(Bypass::NoLoop)) {
+                        thread.policy.borrow_mut().missed(&asked);
+                    }
+                    may_park.map(|()| (thread, false, seen))
                 }
             }
         }
@@ -237,10 +243,11 @@ fn may_park_for_job(thread: &Thread, kind: JobKind) -> Result<(), Bypass> {
 /// What matters of the running coroutine's calls.
 fn class(thread: &Thread) -> Result<Class, Bypass> {
     let set = &thread.settings.policy;
-    // One that rests is armed when a call is not to be made in place.
-    let has_choice = thread.settings.mode == Mode::Coroutine
-        && !set.ports.is_empty()
-        && (!thread.resting.get() || thread.armed.get());
+    let has_choice = thread.settings.mode == Mode::Coroutine && !set.ports.is_empty();
+    if has_choice && thread.resting.get() && !thread.armed.get() {
+        // Whosever it is: should it be worth a park, the thread is armed, and the next one's is known.
+        return Ok(Class::Batch);
+    }
     // Only of an armed thread is it known what its events are about.
     if has_choice && !thread.arm() {
         return Err(Bypass::NoLoop);

@@ -214,11 +214,17 @@ impl Thread {
     /// known what it is about, but perhaps for one fd, and in which nothing parks.
     pub(crate) fn stir(&self, about: Option<Fd>) {
         self.stirred.set(true);
-        if !self.resting.get() || context::local().in_event() {
+        // Without a loop there is no turn: what it has before it serves are orders (`epoll::carries_orders`).
+        let has_loop = self.loop_epfd.get() >= 0 && !self.unsliceable.get();
+        if !self.resting.get() || !has_loop || context::local().in_event() {
             return;
         }
         self.armed.set(true);
-        self.claims.borrow_mut().begin(about);
+        let mut claims = self.claims.borrow_mut();
+        claims.begin(about);
+        // Timers may have run in it, or run yet.
+        claims.doubt();
+        drop(claims);
         self.catches_up.set(true);
         context::local().set_in_event(true);
     }

@@ -167,6 +167,11 @@ impl Claims {
         self.running.newcomer.take_if(|newcomer| *newcomer == fd).is_some()
     }
 
+    /// Events came by a wait within the turn in which somebody was accepted.
+    pub fn forget_newcomer(&mut self) {
+        self.running.newcomer = None;
+    }
+
     /// `fd` is connected to a peer, by the running coroutine, which may have used it before (nginx
     /// registers it first).
     pub fn connected(&mut self, fd: Fd) {

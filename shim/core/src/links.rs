@@ -89,8 +89,9 @@ struct Connection {
     has_answered: bool,
     /// It carries requests of several clients at once.
     is_shared: bool,
-    /// It speaks a protocol by which one connection carries many requests.
+    /// It speaks a protocol by which one connection carries many requests; or may do so, as far as is known.
     multiplexes: bool,
+    may_multiplex: bool,
     /// Its first bytes have been looked at.
     is_known: bool,
     /// Its protocol is known.
@@ -102,6 +103,10 @@ struct Connection {
 }
 
 impl Connection {
+    fn does_multiplex(&self) -> bool {
+        self.multiplexes || self.may_multiplex
+    }
+
     fn is_unsettled(&self) -> bool {
         self.role == Role::Accepted && !self.is_settled
     }
@@ -261,8 +266,14 @@ impl Links {
         self.get(fd).is_some_and(|connection| {
             let partners = connection.partners.as_slice().iter();
             let mut both = partners.filter_map(|partner| self.get(*partner));
-            connection.multiplexes || both.any(|partner| partner.multiplexes)
+            connection.does_multiplex() || both.any(Connection::does_multiplex)
         })
+    }
+
+    /// Has `fd` agreed on such a protocol?
+    #[must_use]
+    pub fn has_agreed_to_multiplex(&self, fd: Fd) -> bool {
+        self.get(fd).is_some_and(|connection| connection.multiplexes)
     }
 
     /// It is known by which protocol requests come by `fd`.
@@ -270,6 +281,7 @@ impl Links {
         if let Some(connection) = self.get_mut(fd) {
             let was_unsettled = connection.is_unsettled();
             connection.is_settled = true;
+            connection.may_multiplex = false;
             self.unsettled -= usize::from(was_unsettled);
         }
     }
@@ -287,8 +299,10 @@ impl Links {
             return;
         }
         for connection in self.by_fd.iter_mut().filter(|connection| connection.is_unsettled()) {
-            connection.multiplexes = true;
+            connection.may_multiplex = true;
             connection.is_settled = true;
+            // What is read of it next may not be its first bytes.
+            connection.is_known = true;
         }
         self.unsettled = 0;
     }

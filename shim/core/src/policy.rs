@@ -402,6 +402,11 @@ impl Policy {
         self.looked = now;
     }
 
+    /// What was to be parked could not be: its thread's loop has to come by the scheduler first.
+    pub fn missed(&mut self, asked: &Asked) {
+        self.tries.missed(asked.kind, asked.size);
+    }
+
     /// Is any job out that tells something?
     #[must_use]
     pub fn has_flights(&self) -> bool {

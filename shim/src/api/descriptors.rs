@@ -57,9 +57,10 @@ fn forget(fd: c_int) {
             // The loop is over: there is nothing to return to, so what follows is no event.
             context::local().set_in_event(false);
             thread.loop_epfd.set(-1);
-            if thread.resting.replace(false) {
-                // Of the next one everything is to be known.
+            if thread.resting.get() {
+                // The next one's first wait is the scheduler's.
                 thread.armed.set(true);
+                thread.stirred.set(true);
             }
         }
     }

@@ -324,6 +324,10 @@ fn translate(result: c_int, epfd: c_int, events: *mut epoll_event) -> c_int {
     }
     let Some(thread) = Thread::of_this() else { return result };
     thread.fetched.set(count);
+    if thread.resting.get() {
+        // Whoever was accepted in this turn has an event of his own now.
+        thread.claims.borrow_mut().forget_newcomer();
+    }
     let kept = thread.with_epoll(epfd, |epoll| resolve(&mut epoll.interest(), events, count));
     kept.map_or(result, |kept| c_int::try_from(kept).unwrap_or(c_int::MAX))
 }

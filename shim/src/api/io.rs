@@ -178,9 +178,9 @@ pub(crate) fn filled3(result: isize, fd: c_int, buffer: *mut c_void, room: usize
     }
 }
 
-/// `recv`. With flags it may have written nothing (`MSG_TRUNC` takes a null buffer, too).
+/// `recv`. With flags it may have written nothing (`MSG_TRUNC` takes a null buffer, too), or what is read again.
 pub(crate) fn filled4(result: isize, fd: c_int, buffer: *mut c_void, room: usize, flags: c_int) {
-    if flags & libc::MSG_TRUNC == 0 {
+    if flags & (libc::MSG_TRUNC | libc::MSG_PEEK) == 0 {
         filled3(result, fd, buffer, room);
     }
 }

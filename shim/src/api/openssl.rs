@@ -54,7 +54,8 @@ fn note_protocol(ssl: *mut c_void, fd: Fd) {
     });
     let (Some(thread), Some(function)) = (context::in_event(), function) else { return };
     // No request comes before the handshake is done, and others may be served meanwhile.
-    if ssl.is_null() || thread.claims.borrow().links().is_multiplexed(fd) || is_in_handshake(ssl) {
+    let has_agreed = || thread.claims.borrow().links().has_agreed_to_multiplex(fd);
+    if ssl.is_null() || has_agreed() || is_in_handshake(ssl) {
         return;
     }
     let (mut protocol, mut len) = (std::ptr::null(), 0);

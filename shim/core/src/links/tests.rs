@@ -45,6 +45,12 @@ fn who_has_not_said_by_which_protocol_counts_as_multiplexed_from_a_rest_on() {
     assert!(!links.is_multiplexed(LISTENER) && !links.is_multiplexed(PEERS[0]));
     PEERS.iter().for_each(|peer| links.closed(*peer));
     assert!(!links.has_peers());
+    // What comes by it next need not be the first; but what is agreed on holds.
+    assert!(!links.is_first_read(CLIENTS[1]) && !links.has_agreed_to_multiplex(CLIENTS[1]));
+    links.settled(CLIENTS[2]);
+    assert!(!links.is_multiplexed(CLIENTS[2]));
+    links.multiplexes(CLIENTS[2]);
+    assert!(links.is_multiplexed(CLIENTS[2]) && links.has_agreed_to_multiplex(CLIENTS[2]));
     // The number is another connection's.
     links.closed(CLIENTS[1]);
     links.accepted(LISTENER, CLIENTS[1]);

@@ -75,6 +75,13 @@ impl Tries {
         }
     }
 
+    /// It was time for a try, which could not be made: the next call makes it.
+    pub(super) fn missed(&mut self, kind: usize, size: Size) {
+        if let Some(of) = self.of(kind, size) {
+            (of.left, of.step) = (1, (of.step / 2).max(STEPS.0));
+        }
+    }
+
     /// One more is kept from the engine; or is it time for a try?
     pub(super) fn is_due(&mut self, kind: usize, size: Size) -> bool {
         self.of(kind, size).is_some_and(|of| {
@@ -90,5 +97,24 @@ impl Tries {
 
     fn of(&mut self, kind: usize, size: Size) -> Option<&mut Try> {
         self.0.get_mut(kind)?.get_mut(size.index())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_try_that_could_not_be_made_is_made_by_the_next_call() {
+        let size = Size::of_input(8192);
+        let mut tries = Tries::new(1);
+        let calls_until_due =
+            |tries: &mut Tries| (1..=u16::MAX).find(|_| tries.is_due(0, size)).unwrap_or(u16::MAX);
+        assert_eq!([(); 3].map(|()| calls_until_due(&mut tries)), [16, 32, 64]);
+        for _ in 0..20 {
+            tries.missed(0, size);
+            assert_eq!(calls_until_due(&mut tries), 1);
+        }
+        assert_eq!(calls_until_due(&mut tries), 128);
     }
 }

@@ -84,6 +84,7 @@ impl Scheduler<'_> {
         hook::guarded(|| self.ask_again());
         ending::rests(self.thread);
         context::local().set_in_event(false);
+        self.thread.resting.set(false);
         Answer::Unsound
     }
 
