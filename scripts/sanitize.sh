@@ -57,12 +57,12 @@ unit_tests_under_valgrind() {
     CARGO_TARGET_X86_64_UNKNOWN_LINUX_GNU_RUNNER="valgrind -q --error-exitcode=1 --leak-check=no" \
         cargo test --release -p interlude-core -p interlude-offload --lib || return 1
     # zlib's streams on ISA-L and libdeflate: also what is not freed. (valgrind has no AVX-512: their other code.)
-    CARGO_TARGET_X86_64_UNKNOWN_LINUX_GNU_RUNNER="valgrind -q --error-exitcode=1 --leak-check=full \
+    CARGO_TARGET_X86_64_UNKNOWN_LINUX_GNU_RUNNER="valgrind -q --vex-iropt-register-updates=allregs-at-mem-access --error-exitcode=1 --leak-check=full \
         --show-leak-kinds=definite --errors-for-leak-kinds=definite" \
         cargo test --release -p interlude-deflate --test differential --test inflate -- \
         streams:: whole:: --skip gigabytes --skip any_split --skip noise || return 1
     # libdeflate's own functions. (`--test buffer`, which compares every size and level, takes minutes here.)
-    CARGO_TARGET_X86_64_UNKNOWN_LINUX_GNU_RUNNER="valgrind -q --error-exitcode=1 --leak-check=full \
+    CARGO_TARGET_X86_64_UNKNOWN_LINUX_GNU_RUNNER="valgrind -q --vex-iropt-register-updates=allregs-at-mem-access --error-exitcode=1 --leak-check=full \
         --show-leak-kinds=definite --errors-for-leak-kinds=definite" \
         cargo test --release -p interlude-deflate --test hosted
 }
