@@ -89,8 +89,9 @@ struct Connection {
     has_answered: bool,
     /// It carries requests of several clients at once.
     is_shared: bool,
-    /// It speaks a protocol by which one connection carries many requests; or may do so, as far as is known.
+    /// It speaks a protocol by which one connection carries many requests.
     multiplexes: bool,
+    /// It may do so, as far as is known.
     may_multiplex: bool,
     /// Its first bytes have been looked at.
     is_known: bool,

@@ -99,7 +99,8 @@ pub unsafe extern "C-unwind" fn init(
 ) -> c_int {
     let Some(zlib) = originals() else { return STREAM_ERROR };
     // SAFETY: the caller's own arguments.
-    unsafe { unswept::init(zlib, z, level, method, bits, memory, strategy, version, size) }
+    let init = || unsafe { (zlib.init)(z, level, method, bits, memory, strategy, version, size) };
+    unswept::initialising(z, init)
 }
 
 /// # Safety

@@ -18,7 +18,7 @@
 //! Must not: be used where the loaded zlib is not known.
 
 use std::cell::Cell;
-use std::ffi::{c_char, c_int};
+use std::ffi::c_int;
 
 use crate::policy::{Choice, Compressor};
 use crate::state::{self, State};
@@ -37,26 +37,11 @@ thread_local! {
     static INITIALISING: Cell<*mut ZStream> = const { Cell::new(std::ptr::null_mut()) };
 }
 
-/// zlib's `deflateInit2_`.
-///
-/// # Safety
-/// The contract of zlib's function.
-#[allow(clippy::too_many_arguments)]
-pub(crate) unsafe fn init(
-    zlib: &Originals,
-    z: *mut ZStream,
-    level: c_int,
-    method: c_int,
-    bits: c_int,
-    memory: c_int,
-    strategy: c_int,
-    version: *const c_char,
-    size: c_int,
-) -> c_int {
+/// Calls zlib's `deflateInit2_` for the stream at that address.
+pub(crate) fn initialising<T>(z: *mut ZStream, call: impl FnOnce() -> T) -> T {
     // A thread that is about to end has it no more: the table is cleared there.
     let before = INITIALISING.try_with(|stream| stream.replace(z)).unwrap_or_default();
-    // SAFETY: the caller's own arguments.
-    let result = unsafe { (zlib.init)(z, level, method, bits, memory, strategy, version, size) };
+    let result = call();
     let _ = INITIALISING.try_with(|stream| stream.set(before));
     result
 }

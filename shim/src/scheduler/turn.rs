@@ -26,7 +26,6 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use interlude_core::CoroutineId;
-use interlude_core::fence::Fence;
 use interlude_core::interest::Token;
 use interlude_core::postponed::Postponed;
 use interlude_core::ready::{Delivered, Numbering, Pick, Ready, silence};
@@ -41,6 +40,7 @@ use crate::epolls::Epoll;
 use crate::thread::Thread;
 use crate::{clocks, context, ending, fail, log, offload};
 use rescue::Asked;
+use resting::Quiet;
 
 /// How far the loop itself may lie below the stack's base, in bytes.
 const LOOP_DEEPEST: usize = 1024 * 1024;
@@ -99,9 +99,7 @@ struct Scheduler<'a> {
     polls: u32,
     /// How often a turn has panicked.
     panics: usize,
-    /// Events since somebody has parked, and since somebody has come.
-    quiet: usize,
-    since_stirred: usize,
+    quiet: Quiet,
     buffer: Vec<libc::epoll_event>,
     done: Vec<Completion>,
 }
@@ -149,8 +147,7 @@ impl<'a> Scheduler<'a> {
             going: None,
             polls: 0,
             panics: 0,
-            quiet: 0,
-            since_stirred: 0,
+            quiet: Quiet::default(),
             buffer: Vec::new(),
             done: Vec::new(),
         }
@@ -263,9 +260,7 @@ impl<'a> Scheduler<'a> {
         self.wait = call;
         self.began = None;
         let beside = !self.parked.is_empty();
-        if self.thread.resting.get() {
-            *self.thread.fence.borrow_mut() = Fence::of_turn_since(self.thread.began.get());
-        }
+        self.ends_rest();
         self.thread.fence.borrow_mut().announce(call.timeout, beside, clocks::real);
         if self.ready.held_len() > 0 {
             // Listeners, if the clocks are no longer late.
@@ -367,45 +362,6 @@ impl<'a> Scheduler<'a> {
         self.thread.settings.rules.doors && self.parked.has_door()
     }
 
-    /// The next coroutine that goes on. Where some are parked beside which nothing begins, these: in the
-    /// others' turns what they have put off would be gone on with. Then who has waited at a door, and those
-    /// who are waited for there, and whom those wait for.
-    ///
-    /// Where the engine has given up jobs, their coroutines make the calls themselves, which takes long, so
-    /// they take turns with the server's events: a loop stands for one such call, not for all of them.
-    /// Those come first that keep an event from the server.
-    fn pop_ready(&mut self, weight: Weight) -> Option<(CoroutineId, Parked, Answer)> {
-        if self.parked.is_empty() {
-            return None;
-        }
-        let claims = self.thread.claims.borrow();
-        if !claims.is_calm() || claims.holds_list() {
-            let first = |id| claims.goes_first(id);
-            let popped = self.parked.pop_ready_of(first);
-            if popped.is_some() || self.parked.is_any_in_flight(first) {
-                return popped;
-            }
-        }
-        let admitted =
-            self.thread.settings.rules.doors.then(|| self.parked.pop_admitted()).flatten();
-        if admitted.is_some() {
-            return admitted;
-        }
-        if self.has_door() {
-            let awaited = self.parked.awaited(&claims);
-            let is_awaited = |id| awaited.contains(&id);
-            let popped = self.parked.pop_ready_of(is_awaited);
-            if popped.is_some() || self.parked.is_any_in_flight(is_awaited) {
-                return popped;
-            }
-        }
-        if weight == Weight::Light {
-            return self.parked.pop_light();
-        }
-        let keeps = |id| self.ready.held().any(|fd| claims.keeps(id, fd));
-        self.parked.pop_ready_of(keeps).or_else(|| self.parked.pop_ready())
-    }
-
     fn collect(&mut self) {
         if self.parked.in_flight() == 0 {
             return;
@@ -450,8 +406,7 @@ impl<'a> Scheduler<'a> {
                 && self.wait.timeout.is_some();
             return only_stale.then(|| self.time_out());
         }
-        self.quiet = self.quiet.saturating_add(events);
-        self.since_stirred = self.since_stirred.saturating_add(events);
+        self.quiet.delivered(events);
         count_by(Counter::EventDelivered, events);
         count(if events == 1 { Counter::EventAlone } else { Counter::EventBatches });
         Some(self.begin_event())

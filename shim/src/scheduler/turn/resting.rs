@@ -1,33 +1,61 @@
 //! When a loop does without the scheduler for a while.
 //!
 //! A thread of which nobody has parked for many events, to which nobody has come just now, and which has no
-//! connection to a peer, rests: its waits are the kernel's, its hooks look at nothing, and it costs what it did before its first heavy call. A call that
-//! would park, a connection that is accepted or made, and a registration end that: the next wait is the scheduler's
-//! again ([`Thread::stir`], [`Thread::arm`]).
+//! connection to a peer, rests: its waits are the kernel's, its hooks look at nothing, and it costs what it did before
+//! its first heavy call. A call that would park, a connection that is accepted or made, and a registration end that:
+//! the next wait is the scheduler's again ([`Thread::stir`], [`Thread::arm`]).
 //!
-//! What the claims know of memory is forgotten. What they know of connections is kept, and holds: these are closed
-//! through hooks that act everywhere, and no new one begins without an end of the rest.
+//! What the claims know of connections is kept, and holds: these are closed through hooks that act everywhere, and no
+//! new one begins without an end of the rest. What they know of memory may be out of date, and then holds back more
+//! than has to be.
+
+use interlude_core::fence::Fence;
 
 use super::*;
 
 /// Events in which somebody who has come may say by which protocol.
 const SETTLING: usize = 8;
 
+/// Events of a loop.
+#[derive(Debug, Default)]
+pub(super) struct Quiet {
+    /// Since somebody has parked, or wanted to.
+    since_parked: usize,
+    /// Since somebody has come.
+    since_stirred: usize,
+}
+
+impl Quiet {
+    pub(super) fn delivered(&mut self, events: usize) {
+        self.since_parked = self.since_parked.saturating_add(events);
+        self.since_stirred = self.since_stirred.saturating_add(events);
+    }
+
+    pub(super) fn parked(&mut self) {
+        self.since_parked = 0;
+    }
+
+    pub(super) fn stirred(&mut self) {
+        self.since_stirred = 0;
+    }
+}
+
 impl Scheduler<'_> {
     pub(super) fn may_rest(&mut self, call: &WaitCall) -> bool {
         let thread = self.thread;
         if thread.stirred.replace(false) {
-            self.since_stirred = 0;
+            self.quiet.stirred();
         }
         if thread.wanted.replace(false) {
-            self.quiet = 0;
+            self.quiet.parked();
         }
         let after = thread.settings.of_loop.rest_after as usize;
-        if after == 0 || self.quiet < after || self.since_stirred < SETTLING.min(after) {
+        let Quiet { since_parked, since_stirred } = self.quiet;
+        if after == 0 || since_parked < after || since_stirred < SETTLING.min(after) {
             return false;
         }
         // Somebody may stay silent for long.
-        (self.since_stirred >= after || thread.claims.borrow().links().are_settled())
+        (since_stirred >= after || thread.claims.borrow().links().are_settled())
             && call.timeout != Some(Duration::ZERO)
             && self.parked.is_empty()
             && self.ready.is_empty()
@@ -51,5 +79,12 @@ impl Scheduler<'_> {
         thread.resting.set(true);
         thread.armed.set(false);
         Answer::Resting
+    }
+
+    /// The first wait after a rest: of the clocks it is known when the turn began, and nothing else.
+    pub(super) fn ends_rest(&self) {
+        if self.thread.resting.get() {
+            *self.thread.fence.borrow_mut() = Fence::of_turn_since(self.thread.began.get());
+        }
     }
 }

@@ -3,6 +3,45 @@
 use super::*;
 
 impl Scheduler<'_> {
+    /// The next coroutine that goes on. Where some are parked beside which nothing begins, these: in the
+    /// others' turns what they have put off would be gone on with. Then who has waited at a door, and those
+    /// who are waited for there, and whom those wait for.
+    ///
+    /// Where the engine has given up jobs, their coroutines make the calls themselves, which takes long, so
+    /// they take turns with the server's events: a loop stands for one such call, not for all of them.
+    /// Those come first that keep an event from the server.
+    pub(super) fn pop_ready(&mut self, weight: Weight) -> Option<(CoroutineId, Parked, Answer)> {
+        if self.parked.is_empty() {
+            return None;
+        }
+        let claims = self.thread.claims.borrow();
+        if !claims.is_calm() || claims.holds_list() {
+            let first = |id| claims.goes_first(id);
+            let popped = self.parked.pop_ready_of(first);
+            if popped.is_some() || self.parked.is_any_in_flight(first) {
+                return popped;
+            }
+        }
+        let admitted =
+            self.thread.settings.rules.doors.then(|| self.parked.pop_admitted()).flatten();
+        if admitted.is_some() {
+            return admitted;
+        }
+        if self.has_door() {
+            let awaited = self.parked.awaited(&claims);
+            let is_awaited = |id| awaited.contains(&id);
+            let popped = self.parked.pop_ready_of(is_awaited);
+            if popped.is_some() || self.parked.is_any_in_flight(is_awaited) {
+                return popped;
+            }
+        }
+        if weight == Weight::Light {
+            return self.parked.pop_light();
+        }
+        let keeps = |id| self.ready.held().any(|fd| claims.keeps(id, fd));
+        self.parked.pop_ready_of(keeps).or_else(|| self.parked.pop_ready())
+    }
+
     /// Lays a parked coroutine back. `None` if it was a loop, which now waits.
     pub(super) fn resume(
         &mut self,
