@@ -164,12 +164,21 @@ impl Claims {
 
     /// Is this the first read from `fd`, in the very event of the listener in which it was accepted?
     pub fn is_first_of_newcomer(&mut self, fd: Fd) -> bool {
-        self.running.newcomer.take_if(|newcomer| *newcomer == fd).is_some()
+        let newcomer = self.running.newcomer.take_if(|newcomer| *newcomer == fd);
+        self.running.early = newcomer.or(self.running.early);
+        newcomer.is_some()
+    }
+
+    /// The connection that was last read from in the very event of the listener in which it was accepted.
+    #[must_use]
+    pub fn early(&self) -> Option<Fd> {
+        self.running.early
     }
 
     /// Events came by a wait within the turn in which somebody was accepted.
     pub fn forget_newcomer(&mut self) {
         self.running.newcomer = None;
+        self.running.early = None;
     }
 
     /// `fd` is connected to a peer, by the running coroutine, which may have used it before (nginx
@@ -271,7 +280,8 @@ impl Claims {
             }
         }
         self.links.closed(fd);
-        self.is_first_of_newcomer(fd);
+        self.running.newcomer.take_if(|newcomer| *newcomer == fd);
+        self.running.early.take_if(|early| *early == fd);
         self.running.fds.retain(|known| *known != fd);
         self.running.latest.take_if(|latest| *latest == fd);
         self.running.events.closed(fd);

@@ -35,6 +35,8 @@ pub(super) struct Possessions {
     pub(super) latest: Option<Fd>,
     /// A connection that it has accepted in an event of the listener, and not read from yet.
     pub(super) newcomer: Option<Fd>,
+    /// The last one that it has read from there.
+    pub(super) early: Option<Fd>,
 }
 
 /// Room for fds and locks that a coroutine uses besides those of its events.
@@ -61,6 +63,7 @@ impl Possessions {
         self.in_doubt = false;
         self.latest = None;
         self.newcomer = None;
+        self.early = None;
     }
 
     /// Is one of its fds a connection, or linked to one that was?

@@ -180,11 +180,12 @@ fn only_the_first_read_in_the_listeners_own_event_is_a_newcomers() {
     let mut claims = Claims::default();
     claims.begin([Fd(3)]);
     claims.accepted(Fd(3), Fd(7));
-    assert!(!claims.is_first_of_newcomer(Fd(8)));
+    assert!(!claims.is_first_of_newcomer(Fd(8)) && claims.early().is_none());
     assert!(claims.is_first_of_newcomer(Fd(7)) && !claims.is_first_of_newcomer(Fd(7)));
+    assert_eq!(claims.early(), Some(Fd(7)));
     claims.accepted(Fd(3), Fd(8));
     claims.begin([Fd(8)]);
-    assert!(!claims.is_first_of_newcomer(Fd(8)));
+    assert!(!claims.is_first_of_newcomer(Fd(8)) && claims.early().is_none());
     claims.accepted(Fd(3), Fd(9));
     assert!(!claims.is_first_of_newcomer(Fd(9)), "accepted by another's event");
 }
