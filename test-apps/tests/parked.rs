@@ -4,8 +4,6 @@
 use interlude_test_apps::crowd::{Crowd, Hello, Reference, Transport};
 use interlude_test_apps::matrix::Workplace;
 use interlude_test_apps::{Preload, Server, WebOptions, WebServer};
-use std::io::Write;
-use std::net::{Ipv4Addr, TcpStream};
 use std::time::Duration;
 
 const PATIENCE: Duration = Duration::from_secs(20);
@@ -103,14 +101,7 @@ fn burst(server: &Server) {
     // (What the engine has not begun in a drain is made in place.)
     let made = |s: &Server| s.counter("job.keygen.completed") + s.counter("job.keygen.in_place");
     let before = made(server);
-    let hello = Hello::of(&Transport::tls13()).unwrap();
-    server.signal_worker(libc::SIGSTOP);
-    let clients = [(); BURST].map(|()| {
-        let mut client = TcpStream::connect((Ipv4Addr::LOCALHOST, server.ports().tls)).unwrap();
-        client.write_all(hello.bytes()).unwrap();
-        client
-    });
-    server.signal_worker(libc::SIGCONT);
+    let clients = Hello::of(&Transport::tls13()).unwrap().burst(server, BURST).unwrap();
     assert!(server.wait_for(PATIENCE, |s| made(s) == before + BURST as u64));
     drop(clients);
 }

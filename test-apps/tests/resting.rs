@@ -4,8 +4,6 @@
 use interlude_test_apps::crowd::{Connection, Crowd, Hello, Page, Reference, Transport};
 use interlude_test_apps::matrix::Workplace;
 use interlude_test_apps::{Content, Preload, Server, SiteFile, WebOptions, WebServer};
-use std::io::Write;
-use std::net::{Ipv4Addr, TcpStream};
 use std::time::Duration;
 
 const PATIENCE: Duration = Duration::from_secs(20);
@@ -69,6 +67,17 @@ impl Place {
         assert!(rests, "it does not rest");
     }
 
+    /// A page whose compression is worth a park.
+    fn page_that_parks(&self) -> &Page {
+        let sizes = 8192..=1 << 20;
+        let is_it =
+            |file: &&SiteFile| file.content == Content::Html && sizes.contains(&file.bytes.len());
+        let path = &self.workplace.site.files().iter().find(is_it).unwrap().path;
+        let begin = format!("GET {path} ");
+        let is_its = |page: &&Page| page.request(true).starts_with(begin.as_bytes());
+        self.reference.pages().iter().find(is_its).unwrap()
+    }
+
     /// Full handshakes, each with an answer.
     fn load(&self) {
         let crowd = Crowd { keep_alive: false, ..Crowd::new(Transport::tls13(), 12, 60) };
@@ -126,19 +135,10 @@ fn who_comes_during_a_rest_begins_in_an_event_of_his_own() {
     }));
     let rested = place.count("loop.rested");
     place.ask_until_it_rests(&mut place.connect(), rested);
-    let made = |s: &Server| s.counter("job.keygen.submitted") + s.counter("job.keygen.in_place");
+    let made = |s: &Server| s.counter("job.keygen.completed") + s.counter("job.keygen.in_place");
     let (put_off, before) = (place.count("event.put_off"), made(&place.server));
-    let hello = Hello::of(&Transport::tls13()).unwrap();
-    place.server.signal_worker(libc::SIGSTOP);
-    let clients = [(); 8].map(|()| {
-        let port = place.server.ports().tls;
-        let mut client = TcpStream::connect((Ipv4Addr::LOCALHOST, port)).unwrap();
-        client.write_all(hello.bytes()).unwrap();
-        client
-    });
-    place.server.signal_worker(libc::SIGCONT);
-    // What the engine gives back counts twice.
-    assert!(place.server.wait_for(PATIENCE, |s| made(s) >= before + 8));
+    let clients = Hello::of(&Transport::tls13()).unwrap().burst(&place.server, 8).unwrap();
+    assert!(place.server.wait_for(PATIENCE, |s| made(s) == before + 8));
     assert_eq!(place.count("event.put_off"), put_off + 8);
     drop(clients);
 }
@@ -151,13 +151,7 @@ fn who_says_nothing_before_the_loop_rests_is_not_parked() {
     let mut silent = place.connect();
     let mut known = place.connect();
     place.ask_until_it_rests(&mut known, 0);
-    let sizes = 8192..=1 << 20;
-    let is_it =
-        |file: &&SiteFile| file.content == Content::Html && sizes.contains(&file.bytes.len());
-    let path = &place.workplace.site.files().iter().find(is_it).unwrap().path;
-    let begin = format!("GET {path} ");
-    let is_its = |page: &&Page| page.request(true).starts_with(begin.as_bytes());
-    let page = place.reference.pages().iter().find(is_its).unwrap();
+    let page = place.page_that_parks();
     let ask = |connection: &mut Connection| {
         let (multiplexed, submitted) =
             (place.count("bypass.multiplexed"), place.count("job.deflate.submitted"));
@@ -175,4 +169,23 @@ fn who_says_nothing_before_the_loop_rests_is_not_parked() {
     assert!(multiplexed > 0 && submitted == 0, "{multiplexed} {submitted}");
     let (multiplexed, submitted) = ask(&mut known);
     assert!(multiplexed == 0 && submitted > 0, "{multiplexed} {submitted}");
+}
+
+/// Parks that serve nobody do not keep a loop from its rest: a lone client's compressions, each of which is parked.
+#[test]
+fn parks_in_vain_do_not_keep_a_loop_from_its_rest() {
+    let place = Place::new(WebServer::Nginx, REST_AFTER);
+    let page = place.page_that_parks();
+    let mut lone = place.connect();
+    let mut ask = |requests: u64| {
+        for _ in 0..requests {
+            lone.send(&page.request(true)).unwrap();
+            page.compare(&lone.receive().unwrap()).unwrap();
+        }
+    };
+    let rests = (0..100).any(|_| {
+        ask(MANY);
+        place.count("loop.rested") > 1
+    });
+    assert!(rests && place.count("coroutine.parked") > 0, "{}", place.count("coroutine.parked"));
 }

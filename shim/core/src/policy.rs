@@ -34,7 +34,8 @@
 //!
 //! **Nothing that was learnt is believed for ever.** A rule that keeps calls from the engine also keeps
 //! their times from being learnt. So after 16 of them in a row one is tried, then after 32, ... 8192; and a call of which
-//! it was not seen for 16 jobs what it takes in place is made there once, then after 32, ... 32768 ([`Why::Unknown`]).
+//! it was not seen for 16 jobs what it takes in place is made there, then after 32, ... 32768 ([`Why::Unknown`]); and three
+//! more after it where that may be sooner than by the engine: the first finds the caches cold.
 //!
 //! Must not: read a clock (the submitter says what time it is, in nanoseconds), or know a coroutine.
 
@@ -58,6 +59,9 @@ const PARK: Duration = Duration::from_micros(1);
 
 /// The least, and the most, of [`Policy::margin`].
 const MARGIN: (u32, u32) = (64, 64 * 64);
+
+/// By so many times a call that finds the caches cold may take longer in place than the next one.
+const COLD: u32 = 4;
 
 /// At most so many times what was thought is believed at once.
 const OUTLIER: u32 = 16;
@@ -191,7 +195,9 @@ impl Policy {
     /// A call took so long, in place or wherever the same function was run.
     pub fn took(&mut self, kind: usize, size: Size, time: Duration) {
         self.costs.took(kind, size, time);
-        self.tries.known(kind, size);
+        let engine = [&self.parked, &self.waited, &self.alone];
+        let engine = engine.iter().filter_map(|known| known.estimate(kind, size)).max();
+        self.tries.known(kind, size, engine.is_some_and(|engine| time <= engine * COLD));
     }
 
     /// Is it too small for the engine, whatever that is doing? For one that `gathers`, what a call

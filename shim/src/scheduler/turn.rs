@@ -414,6 +414,9 @@ impl<'a> Scheduler<'a> {
 
     /// A new coroutine takes the picked events (none, after a timeout) in the loop's slice.
     fn begin_event(&mut self) -> Answer {
+        if !self.parked.is_empty() {
+            self.quiet.served_beside();
+        }
         self.thread.drains.set(false);
         let now = clocks::now();
         self.thread.fence.borrow_mut().turn(now);

@@ -4,6 +4,7 @@
 //! wrong one would be the shim's.
 
 use super::{Answer, Manners, wire::Wire};
+use crate::Server;
 use rustls::client::danger::{HandshakeSignatureValid, ServerCertVerified, ServerCertVerifier};
 use rustls::crypto::{CryptoProvider, ring, verify_tls12_signature, verify_tls13_signature};
 use rustls::pki_types::{CertificateDer, ServerName, UnixTime};
@@ -187,6 +188,22 @@ impl Hello {
     #[must_use]
     pub fn bytes(&self) -> &[u8] {
         &self.0
+    }
+
+    /// So many clients, all of whose first bytes are there when the server's worker comes to accept them.
+    ///
+    /// # Errors
+    /// When one cannot connect, or send.
+    pub fn burst(&self, server: &Server, clients: usize) -> io::Result<Vec<TcpStream>> {
+        server.signal_worker(libc::SIGSTOP);
+        let come = |_| {
+            let mut client = TcpStream::connect((Ipv4Addr::LOCALHOST, server.ports().tls))?;
+            client.write_all(self.bytes())?;
+            Ok(client)
+        };
+        let clients = (0..clients).map(come).collect();
+        server.signal_worker(libc::SIGCONT);
+        clients
     }
 }
 

@@ -208,13 +208,18 @@ fn latency_is_in_place_where_the_engine_is_slower() {
 #[test]
 fn what_a_call_takes_in_place_is_looked_at_now_and_then() {
     let (mut policy, call) = (by_time(1), asked(8192, Class::Batch));
+    let is_unknown =
+        |policy: &mut Policy| policy.choose(&call, &ALONE) == Choice::InPlace(Why::Unknown);
     let mut until = |most: usize| {
-        (0..most).position(|_| policy.choose(&call, &ALONE) == Choice::InPlace(Why::Unknown))
+        let apart = (0..most).position(|_| is_unknown(&mut policy))?;
+        // Four in a row.
+        assert_eq!([(); 4].map(|()| is_unknown(&mut policy)), [true, true, true, false]);
+        Some(apart + 1)
     };
     // Every other one is parked; twice as many each time.
     let apart = [(); 13].map(|()| until(40_000).unwrap());
-    assert_eq!(apart[..5], [16, 32, 64, 128, 256]);
-    assert_eq!(apart[10..], [16_384, 32_768, 32_768]);
+    assert_eq!(apart[..5], [17, 29, 61, 125, 253]);
+    assert_eq!(apart[10..], [16_381, 32_765, 32_765]);
     // It begins again with what is seen.
     assert_eq!(until(100), None);
     policy.took(KIND, call.size, micros(20));

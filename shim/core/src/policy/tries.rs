@@ -7,6 +7,8 @@ use crate::cost::{CLASSES, Size};
 const STEPS: (u16, u16) = (16, 8192);
 /// After so many jobs of which nothing was learnt a call is made in place, the first time and at most; each doubles it.
 const STALE: (u16, u16) = (16, 32_768);
+/// So many are then made in a row, where it may matter: the first finds the caches cold.
+const IN_A_ROW: u8 = 4;
 /// One in so many calls is looked at closely that need not be, so that what it goes by is learnt.
 const LOOKED_AT: u8 = 8;
 
@@ -17,11 +19,14 @@ struct Try {
     /// Calls since it was last seen what one takes in place, and how many there may be.
     unseen: u16,
     stale: u16,
+    /// Calls that are yet to be made in place to see that.
+    row: u8,
     /// Calls that could be passed, since one was looked at closely.
     passed: u8,
 }
 
-const FRESH: Try = Try { left: STEPS.0, step: STEPS.0, unseen: 0, stale: STALE.0, passed: 0 };
+const FRESH: Try =
+    Try { left: STEPS.0, step: STEPS.0, unseen: 0, stale: STALE.0, row: 0, passed: 0 };
 
 /// For each kind and size.
 #[derive(Debug)]
@@ -32,10 +37,11 @@ impl Tries {
         Self(vec![[FRESH; CLASSES]; kinds])
     }
 
-    /// A call was made in place, or where it takes as long.
-    pub(super) fn known(&mut self, kind: usize, size: Size) {
+    /// A call was made in place, or where it takes as long. Might another one be made sooner than by the engine?
+    pub(super) fn known(&mut self, kind: usize, size: Size, is_near: bool) {
         if let Some(of) = self.of(kind, size) {
             of.unseen = 0;
+            of.row = if is_near { of.row } else { 0 };
         }
     }
 
@@ -43,10 +49,12 @@ impl Tries {
     pub(super) fn is_stale(&mut self, kind: usize, size: Size) -> bool {
         self.of(kind, size).is_some_and(|of| {
             of.unseen = of.unseen.saturating_add(1);
-            let is_stale = of.unseen > of.stale;
-            if is_stale {
+            if of.unseen > of.stale {
                 (of.unseen, of.stale) = (0, of.stale.saturating_mul(2).min(STALE.1));
+                of.row = IN_A_ROW;
             }
+            let is_stale = of.row > 0;
+            of.row = of.row.saturating_sub(1);
             is_stale
         })
     }
@@ -55,7 +63,7 @@ impl Tries {
     pub(super) fn may_pass(&mut self, kind: usize, size: Size) -> bool {
         self.of(kind, size).is_some_and(|of| {
             of.passed = (of.passed + 1) % LOOKED_AT;
-            let may_pass = of.passed != 0 && of.unseen < of.stale;
+            let may_pass = of.passed != 0 && of.unseen < of.stale && of.row == 0;
             of.unseen += u16::from(may_pass);
             may_pass
         })
@@ -103,6 +111,21 @@ impl Tries {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn what_is_not_known_for_long_is_looked_at_by_calls_in_a_row() {
+        let size = Size::of_input(256);
+        let mut tries = Tries::new(1);
+        let mut rows = Vec::new();
+        for call in 1..=150_u16 {
+            if tries.is_stale(0, size) {
+                tries.known(0, size, call < 100);
+                rows.push(call);
+            }
+        }
+        // Each 16, 32 and 64 calls after the one before; and if it takes far longer, that one alone.
+        assert_eq!(rows, [17, 18, 19, 20, 53, 54, 55, 56, 121]);
+    }
 
     #[test]
     fn a_try_that_could_not_be_made_is_made_by_the_next_call() {

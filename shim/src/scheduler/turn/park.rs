@@ -6,7 +6,7 @@ impl Scheduler<'_> {
     /// Until what it waits for is there.
     pub(super) fn park(&mut self, waiting: Waiting) {
         let id = CoroutineId(self.thread.current.get());
-        self.quiet.parked();
+        self.quiet.parked(!self.parked.is_empty());
         let mut slice = self.parked.slice();
         self.seat.save(&mut slice);
         count(Counter::CoroutineParked);

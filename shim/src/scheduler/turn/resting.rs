@@ -1,9 +1,10 @@
 //! When a loop does without the scheduler for a while.
 //!
-//! A thread of which nobody has parked for many events, to which nobody has come just now, and which has no
-//! connection to a peer, rests: its waits are the kernel's, its hooks look at nothing, and it costs what it did before
-//! its first heavy call. A call that would park, a connection that is accepted or made, and a registration end that:
-//! the next wait is the scheduler's again ([`Thread::stir`], [`Thread::arm`]).
+//! A thread of which nobody has parked for many events, or only in vain (nobody else was served meanwhile), to which
+//! nobody has come just now, and which has no connection to a peer, rests: its waits are the kernel's, its hooks look
+//! at nothing, and it costs what it did before its first heavy call. A call that would park, a connection that is
+//! accepted or made, and a registration end that: the next wait is the scheduler's again ([`Thread::stir`],
+//! [`Thread::arm`]).
 //!
 //! What the claims know of connections is kept, and holds: these are closed through hooks that act everywhere, and no
 //! new one begins without an end of the rest. What they know of memory may be out of date, and then holds back more
@@ -16,13 +17,18 @@ use super::*;
 /// Events in which somebody who has come may say by which protocol.
 const SETTLING: usize = 8;
 
+/// A loop whose parks are in vain rests again after this part of the events.
+const IN_VAIN: usize = 16;
+
 /// Events of a loop.
 #[derive(Debug, Default)]
 pub(super) struct Quiet {
-    /// Since somebody has parked, or wanted to.
+    /// Since somebody has parked while others were served, or would have parked.
     since_parked: usize,
     /// Since somebody has come.
     since_stirred: usize,
+    /// Was nobody served while the latest one was parked, so far?
+    in_vain: bool,
 }
 
 impl Quiet {
@@ -31,8 +37,24 @@ impl Quiet {
         self.since_stirred = self.since_stirred.saturating_add(events);
     }
 
-    pub(super) fn parked(&mut self) {
+    /// Somebody parks, `beside` others or alone. Alone, that is worth something only if somebody is served meanwhile.
+    pub(super) fn parked(&mut self, beside: bool) {
+        self.in_vain = true;
+        if beside {
+            self.served_beside();
+        }
+    }
+
+    /// The server has its turn while somebody is parked.
+    pub(super) fn served_beside(&mut self) {
+        self.in_vain = false;
         self.since_parked = 0;
+    }
+
+    /// Somebody would have parked. A loop that does so in vain goes on for less long.
+    fn wanted(&mut self, after: usize) {
+        let granted = if self.in_vain { (after / IN_VAIN).max(SETTLING) } else { after };
+        self.since_parked = self.since_parked.min(after.saturating_sub(granted));
     }
 
     pub(super) fn stirred(&mut self) {
@@ -46,11 +68,11 @@ impl Scheduler<'_> {
         if thread.stirred.replace(false) {
             self.quiet.stirred();
         }
-        if thread.wanted.replace(false) {
-            self.quiet.parked();
-        }
         let after = thread.settings.of_loop.rest_after as usize;
-        let Quiet { since_parked, since_stirred } = self.quiet;
+        if thread.wanted.replace(false) {
+            self.quiet.wanted(after);
+        }
+        let Quiet { since_parked, since_stirred, .. } = self.quiet;
         if after == 0 || since_parked < after || since_stirred < SETTLING.min(after) {
             return false;
         }
