@@ -11,7 +11,9 @@ use interlude_settings::{self as settings, EngineName, FromSize, Mode, Settings}
 /// A policy that has learnt nothing.
 pub(crate) fn of(settings: &Settings) -> Policy {
     let terms = JobKind::ALL.map(|kind| terms(settings, kind)).to_vec();
-    Policy::new(terms, settings.policy.load && settings.mode == Mode::Coroutine)
+    let policy = Policy::new(terms, settings.policy.load && settings.mode == Mode::Coroutine);
+    // The helper threads of an emulated device are no part of what is emulated, and share CPUs with who knows whom.
+    if settings.engine == EngineName::Device { policy.deaf_to_runs() } else { policy }
 }
 
 fn terms(settings: &Settings, kind: JobKind) -> Terms {

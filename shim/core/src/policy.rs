@@ -25,7 +25,8 @@
 //! where the engine works on the submitter's own processors: there a call in place only stops the loop.
 //!
 //! The engine's first jobs of a kind and size are always parked: they tell what it takes to start, too. One that is alone
-//! with an idle thread is held against what a park has taken there, with the thread's sleep and its waking.
+//! with an idle thread is held against what a park has taken there, with the thread's sleep and its waking; and as soon as
+//! that is known, by what either choice takes from one call to the next ([`lone`]).
 //!
 //! Other threads' jobs at the same engine are in the way, but a call in place keeps none of them waiting, and whether the engine
 //! has enough to do is asked of this thread's own: of a shared one, that is its share.
@@ -34,13 +35,15 @@
 //!
 //! **Nothing that was learnt is believed for ever.** A rule that keeps calls from the engine also keeps
 //! their times from being learnt. So after 16 of them in a row one is tried, then after 32, ... 8192; and a call of which
-//! it was not seen for 16 jobs what it takes in place is made there, then after 32, ... 32768 ([`Why::Unknown`]); and three
-//! more after it where that may be sooner than by the engine: the first finds the caches cold.
+//! it was not seen for 16 jobs what it takes in place is made there, then after 32, ... 32768 ([`Why::Unknown`]); and fifteen
+//! more after it where the thread has nobody else to serve, and that may be sooner than by the engine: the first ones find
+//! cold caches.
 //!
 //! Must not: read a clock (the submitter says what time it is, in nanoseconds), or know a coroutine.
 
 mod flights;
 mod leisure;
+mod lone;
 mod seen;
 mod tries;
 
@@ -49,6 +52,7 @@ use std::time::Duration;
 use crate::cost::{Costs, Size};
 use flights::{Flight, Flights};
 use leisure::Leisure;
+use lone::Lone;
 pub use seen::Seen;
 use seen::times;
 use tries::Tries;
@@ -63,7 +67,10 @@ const MARGIN: (u32, u32) = (64, 64 * 64);
 /// By so many times a call that finds the caches cold may take longer in place than the next one.
 const COLD: u32 = 4;
 
-/// At most so many times what was thought is believed at once.
+/// With each look that part of the most jobs that other threads have had is forgotten.
+const OTHERS: usize = 16;
+
+/// At most so many times what was thought of the engine is believed at once.
 const OUTLIER: u32 = 16;
 
 /// What matters of a call.
@@ -157,6 +164,13 @@ pub struct Policy {
     /// was found without; in parts of [`MARGIN`]`.0`.
     margin: u32,
     leisure: Leisure,
+    lone: Lone,
+    /// Do the engine's runs tell what calls take in place?
+    hears_runs: bool,
+    /// Was the thread's latest call made in place, so that the next one finds warm caches there?
+    is_warm: bool,
+    /// Other threads' jobs at the engine: the most of those seen lately.
+    others: usize,
 }
 
 impl Policy {
@@ -177,7 +191,17 @@ impl Policy {
             tries: Tries::new(kinds),
             margin: MARGIN.0,
             leisure: Leisure::default(),
+            lone: Lone::new(kinds),
+            hears_runs: true,
+            is_warm: false,
+            others: 0,
         }
+    }
+
+    /// For an engine whose runs take something else than the calls would in place, or are not run at all.
+    #[must_use]
+    pub fn deaf_to_runs(self) -> Self {
+        Self { hears_runs: false, ..self }
     }
 
     /// Does it matter what calls of that kind take?
@@ -192,12 +216,30 @@ impl Policy {
         self.looks_at_load && self.measures(kind)
     }
 
-    /// A call took so long, in place or wherever the same function was run.
+    /// The engine ran the same function, which took so long.
+    pub fn ran(&mut self, kind: usize, size: Size, time: Duration) {
+        if self.hears_runs {
+            self.learn_cost(kind, size, time);
+        }
+    }
+
+    /// A call took so long in place. One that comes alone between others that are parked finds cold caches: what it takes
+    /// longer than others says nothing of what they would take in a row.
     pub fn took(&mut self, kind: usize, size: Size, time: Duration) {
-        self.costs.took(kind, size, time);
+        let is_cold = !std::mem::replace(&mut self.is_warm, true);
+        let known = self.costs.estimate(kind, size).filter(|_| is_cold);
+        self.learn_cost(kind, size, known.map_or(time, |known| time.min(known)));
+    }
+
+    fn learn_cost(&mut self, kind: usize, size: Size, time: Duration) {
+        // An interruption may take a thousand times as long, and the next call that tells may be far off.
+        let before = self.costs.estimate(kind, size);
+        self.costs.took(kind, size, at_most(before, time, COLD));
+        let inline = self.costs.estimate(kind, size);
         let engine = [&self.parked, &self.waited, &self.alone];
         let engine = engine.iter().filter_map(|known| known.estimate(kind, size)).max();
-        self.tries.known(kind, size, engine.is_some_and(|engine| time <= engine * COLD));
+        let is_near = engine.is_some_and(|engine| inline <= Some(engine * COLD));
+        self.tries.known(kind, size, is_near && self.lone.is_so());
     }
 
     /// Is it too small for the engine, whatever that is doing? For one that `gathers`, what a call
@@ -224,9 +266,9 @@ impl Policy {
         self.costs.estimate(kind, size).is_some_and(|cost| cost < least)
     }
 
-    /// Is it clear at a glance that a call is parked: what it takes in place is more than the engine would take even if it
-    /// had yet to do all the jobs that are `out`, whoever's they are? Then nothing need be asked of the engine, and nothing
-    /// is learnt of the job. Of an engine with CPUs of its own.
+    /// Is it clear at a glance that a call is parked: would it delay its own connection and those whose events wait by more
+    /// in place than if the engine had yet to do all this thread's jobs that are `out`, and others' as last seen? Then
+    /// nothing need be asked of the engine, and nothing is learnt of the job. Of an engine with CPUs of its own.
     pub fn is_clear(&mut self, asked: &Asked, out: usize, waiting: usize, parallel: usize) -> bool {
         let Asked { kind, size, class, .. } = *asked;
         if class != Class::Batch || !self.looks_at_load(kind) {
@@ -236,9 +278,16 @@ impl Policy {
         else {
             return false;
         };
-        let most = Seen { depth: out, parallel, waiting, ..Seen::default() };
-        let parked = self.parked(asked, &most);
-        parked.setup < inline && parked.delays <= inline && self.tries.may_pass(kind, size)
+        let most = Seen { depth: out + self.others, parallel, waiting, ..Seen::default() };
+        let parked = self.parked(asked, &most, inline);
+        let is_clear = parked.setup < inline
+            && parked.delays <= times(inline, 1 + waiting)
+            && self.tries.may_pass(kind, size);
+        if is_clear {
+            self.lone.passes(most.is_alone());
+            self.is_warm = false;
+        }
+        is_clear
     }
 
     /// Where a call is made that is not small.
@@ -249,7 +298,12 @@ impl Policy {
             Class::Latency if !self.looks_at_load(asked.kind) => Choice::Wait,
             Class::Latency => self.for_latency(asked, seen),
             Class::Batch if seen.gathers || !self.looks_at_load(asked.kind) => Choice::Park,
-            Class::Batch => self.for_batch(asked, seen),
+            Class::Batch => {
+                self.lone.comes(seen);
+                let choice = self.for_batch(asked, seen);
+                self.lone.goes_on(asked, seen, choice != Choice::Park);
+                choice
+            }
         }
     }
 
@@ -287,12 +341,14 @@ impl Policy {
         if !self.is_sure(kind, size) {
             return Choice::Park;
         }
-        let Parked { setup, apart, wait, service, delays } = self.parked(asked, seen);
+        let Parked { setup, apart, wait, service, delays, is_lone } =
+            self.parked(asked, seen, inline);
         let is_better = seen.has_own_cpus && seen.in_place_delays(inline, apart) < delays;
         // Others' jobs are a part of what the engine takes; of this thread's own it is to have enough.
         let own_wait = seen.own_wait(apart);
         let service = service + wait.saturating_sub(own_wait);
-        let has_time = self.has_time(inline, service, own_wait);
+        // Who has nobody else to serve saves nothing by a park.
+        let has_time = is_lone || self.has_time(inline, service, own_wait);
         if setup < inline && !(is_better && has_time) {
             if is_better && service > inline {
                 self.leisure.saves(inline - setup);
@@ -315,24 +371,28 @@ impl Policy {
         self.parked.is_sure(kind, size) || self.waited.is_sure(kind, size)
     }
 
-    /// What it would come to.
-    fn parked(&self, asked: &Asked, seen: &Seen) -> Parked {
+    /// What it would come to, of a call that takes so long in place.
+    fn parked(&self, asked: &Asked, seen: &Seen, inline: Duration) -> Parked {
         let Asked { kind, size, .. } = *asked;
         let setup = self.setups.estimate(kind, size).map_or(Duration::ZERO, |setup| setup + PARK);
         let apart = self.between(asked, seen);
         let wait = seen.wait(apart);
         let mut service = self.service(kind, size).unwrap_or_default();
-        if seen.is_alone() {
+        let lone = seen.is_alone().then(|| self.lone.both(kind, size)).flatten();
+        if let Some((in_place, parked)) = lone {
+            service = (inline + parked).saturating_sub(in_place + PARK);
+        } else if seen.is_alone() {
             service = service.max(self.alone.estimate(kind, size).unwrap_or_default());
         }
         // (Handing it over is a part of what it takes.)
         let delays = wait + service + PARK + times(setup, seen.waiting);
-        Parked { setup, apart, wait, service, delays }
+        Parked { setup, apart, wait, service, delays, is_lone: lone.is_some() }
     }
 
     /// Looks at the thread and the engine, which is to be given so much more, the less it has.
     fn look(&mut self, seen: &Seen) {
         self.leisure.look(seen.now, seen.slept);
+        self.others = seen.others.max(self.others - self.others.div_ceil(OTHERS));
         self.margin = match seen.own() < seen.parallel {
             true => (self.margin * 2).min(MARGIN.1),
             false => (self.margin - self.margin / MARGIN.0).max(MARGIN.0),
@@ -377,6 +437,10 @@ impl Policy {
         let wait = seen.wait(self.between(asked, seen));
         let service = self.service(kind, size);
         let is_alone = seen.is_alone();
+        self.is_warm = false;
+        if !waits {
+            self.lone.parked();
+        }
         self.flights.begin(ticket, Flight { kind, size, since, wait, service, waits, is_alone });
     }
 
@@ -440,25 +504,27 @@ struct Parked {
     service: Duration,
     /// By how much it delays all that there are.
     delays: Duration,
+    /// Is that told by what calls have taken that were alone?
+    is_lone: bool,
 }
 
 /// A time of the engine's. True if it is much less than was thought; one that is much more may be an interruption's,
 /// and does not count for more than so many times as much.
 fn learn(times: &mut Costs, (kind, size): (usize, Size), time: Duration) -> bool {
     let before = times.estimate(kind, size);
-    times.took(kind, size, at_most(before, time));
+    times.took(kind, size, at_most(before, time, OUTLIER));
     before.is_some_and(|before| time < before * 3 / 4)
 }
 
 /// The same of an average, which some are always below.
 fn average(times: &mut Costs, (kind, size): (usize, Size), time: Duration) -> bool {
     let before = times.estimate(kind, size);
-    times.took_on_average(kind, size, at_most(before, time));
+    times.took_on_average(kind, size, at_most(before, time, OUTLIER));
     before.is_some_and(|before| time < before / 4)
 }
 
-fn at_most(before: Option<Duration>, time: Duration) -> Duration {
-    before.map_or(time, |before| time.min(before * OUTLIER))
+fn at_most(before: Option<Duration>, time: Duration, most: u32) -> Duration {
+    before.map_or(time, |before| time.min(before * most))
 }
 
 #[cfg(test)]

@@ -72,14 +72,11 @@ impl View {
         let is_open = engine.is_open(|| clock.instant(clock.now()));
         let mut policy = policy.borrow_mut();
         let learns = policy.looks_at_load(asked.kind);
-        // Helper threads are other threads', too: the jobs of those count. And one that is shared has to be asked what it
-        // has: others' jobs come and go unseen.
-        let out =
-            |engine: &Guard<dyn Engine>| if is_shared { engine.depth() } else { engine.out() };
+        // Helper threads are other threads', too: the jobs of those count.
         let is_clear = learns
             && own_cpus
             && !has_lanes
-            && policy.is_clear(asked, out(engine), waiting, parallel);
+            && policy.is_clear(asked, engine.out(), waiting, parallel);
         let looks = learns && !is_clear;
         let (depth, now) = if looks { (engine.depth(), clock.now()) } else { (0, 0) };
         Self {
@@ -173,6 +170,6 @@ pub fn poll(
 pub fn settle(policy: &RefCell<Policy>, kind: JobKind, size: Size, took: Duration) {
     // What was done by other means says nothing of what the call takes.
     if !took.is_zero() {
-        policy.borrow_mut().took(kind.index(), size, took);
+        policy.borrow_mut().ran(kind.index(), size, took);
     }
 }

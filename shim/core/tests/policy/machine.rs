@@ -183,7 +183,7 @@ pub(crate) struct Unaware(pub(crate) Policed);
 impl Chooses for Unaware {
     fn choose(&mut self, size: u32, seen: &Seen, out: usize) -> Choice {
         let own = Seen { depth: seen.depth - seen.others, others: 0, ..*seen };
-        self.0.choose(size, &own, out - seen.others)
+        self.0.choose(size, &own, out)
     }
 
     fn took(&mut self, size: u32, ns: u64) {
@@ -321,7 +321,7 @@ impl Run<'_> {
             now: self.now,
             slept: self.slept,
         };
-        match chooses.choose(size, &seen, self.device.len() + others) {
+        match chooses.choose(size, &seen, self.device.len()) {
             Choice::InPlace(_) => self.in_place(connection, size, chooses),
             _ if seen.depth >= machine.device.queue => {
                 self.outcome.refused += 1;
