@@ -218,6 +218,9 @@ fn choose(load: Load) -> Result<(&'static Thread, bool, Option<Seen>), Bypass> {
 /// May the running coroutine be parked for a job of that kind?
 fn may_park_for_job(thread: &Thread, kind: JobKind) -> Result<(), Bypass> {
     let (compresses, answers) = (kind.compresses(), kind.answers());
+    if compresses && shares_buffers() {
+        return Err(Bypass::Shared);
+    }
     // Its siblings, which this call keeps waiting, had better not be read from before they have events of their own,
     // even if it cannot be parked (for a crowd of them, say, whose first bytes were all there: it would be so again).
     if let Some(early) = thread.claims.borrow().early() {
@@ -225,9 +228,6 @@ fn may_park_for_job(thread: &Thread, kind: JobKind) -> Result<(), Bypass> {
     }
     if context::local().in_event() && is_unowned(thread, answers) {
         return Err(Bypass::Unowned);
-    }
-    if compresses && shares_buffers() {
-        return Err(Bypass::Shared);
     }
     {
         let claims = thread.claims.borrow();

@@ -11,9 +11,12 @@ use interlude_settings::{self as settings, EngineName, FromSize, Mode, Settings}
 /// A policy that has learnt nothing.
 pub(crate) fn of(settings: &Settings) -> Policy {
     let terms = JobKind::ALL.map(|kind| terms(settings, kind)).to_vec();
-    let policy = Policy::new(terms, settings.policy.load && settings.mode == Mode::Coroutine);
-    // The helper threads of an emulated device are no part of what is emulated, and share CPUs with who knows whom.
-    if settings.engine == EngineName::Device { policy.deaf_to_runs() } else { policy }
+    let by_load = settings.policy.load && settings.mode == Mode::Coroutine;
+    let policy = Policy::new(terms, by_load);
+    // The helper threads of an emulated device are no part of what is emulated, and share CPUs with who knows whom. Where
+    // load is not looked at, nobody else tells what is short.
+    let is_deaf = by_load && settings.engine == EngineName::Device;
+    if is_deaf { policy.deaf_to_runs() } else { policy }
 }
 
 fn terms(settings: &Settings, kind: JobKind) -> Terms {

@@ -102,7 +102,7 @@ fn burst(server: &Server) {
     let made = |s: &Server| s.counter("job.keygen.completed") + s.counter("job.keygen.in_place");
     let before = made(server);
     let clients = Hello::of(&Transport::tls13()).unwrap().burst(server, BURST).unwrap();
-    assert!(server.wait_for(PATIENCE, |s| made(s) == before + BURST as u64));
+    assert!(server.wait_for(PATIENCE, |s| made(s) >= before + BURST as u64));
     drop(clients);
 }
 

@@ -138,7 +138,7 @@ fn who_comes_during_a_rest_begins_in_an_event_of_his_own() {
     let made = |s: &Server| s.counter("job.keygen.completed") + s.counter("job.keygen.in_place");
     let (put_off, before) = (place.count("event.put_off"), made(&place.server));
     let clients = Hello::of(&Transport::tls13()).unwrap().burst(&place.server, 8).unwrap();
-    assert!(place.server.wait_for(PATIENCE, |s| made(s) == before + 8));
+    assert!(place.server.wait_for(PATIENCE, |s| made(s) >= before + 8));
     assert_eq!(place.count("event.put_off"), put_off + 8);
     drop(clients);
 }

@@ -114,6 +114,13 @@ fn behind_a_guard_every_job_comes_out_once() {
             submitted.push((Ticket(number), work));
         }
     }
+    // As long as time stands still nothing is late, however slow the machine.
+    let (begun, mut failed) = (Instant::now(), 0);
+    while failed == 0 {
+        guard.sleep(begun);
+        guard.poll(begun, 16, &mut out);
+        failed += guard.take_tally().map_or(0, |tally| tally.failed);
+    }
     while out.len() < submitted.len() {
         guard.sleep(Instant::now());
         guard.poll(Instant::now(), 16, &mut out);
@@ -122,7 +129,7 @@ fn behind_a_guard_every_job_comes_out_once() {
     out.sort_unstable();
     assert_eq!(out, submitted.iter().map(|(ticket, _)| *ticket).collect::<Vec<_>>());
     let tally = guard.take_tally().unwrap();
-    assert!(tally.failed > 0 && tally.late > 0, "{tally:?}");
+    assert!(tally.late > 0, "{tally:?}");
     cores.close();
 }
 

@@ -31,7 +31,7 @@
 //! Other threads' jobs at the same engine are in the way, but a call in place keeps none of them waiting, and whether the engine
 //! has enough to do is asked of this thread's own: of a shared one, that is its share.
 //!
-//! Mostly all this need not be asked: [`Policy::is_clear`] says at a glance what no queue would change.
+//! Mostly all this need not be asked: [`Policy::is_clear`] says at a glance what none of the queues that were seen lately would change.
 //!
 //! **Nothing that was learnt is believed for ever.** A rule that keeps calls from the engine also keeps
 //! their times from being learnt. So after 16 of them in a row one is tried, then after 32, ... 8192; and a call of which
@@ -64,8 +64,14 @@ const PARK: Duration = Duration::from_micros(1);
 /// The least, and the most, of [`Policy::margin`].
 const MARGIN: (u32, u32) = (64, 64 * 64);
 
-/// By so many times a call that finds the caches cold may take longer in place than the next one.
+/// At most so many times what a call was thought to take in place is believed at once; and by that much, one in place may
+/// seem slower than the engine because it was seldom made lately.
+const SLOWER: u32 = 4;
+/// One that finds cold caches counts for no more than this part more than was thought.
 const COLD: u32 = 4;
+/// Calls from one to the next take at most so many times what the call itself does in place: else it is others, a client
+/// that thinks above all, whose time is measured.
+const CYCLE: u32 = 4;
 
 /// With each look that part of the most jobs that other threads have had is forgotten.
 const OTHERS: usize = 16;
@@ -167,8 +173,8 @@ pub struct Policy {
     lone: Lone,
     /// Do the engine's runs tell what calls take in place?
     hears_runs: bool,
-    /// Was the thread's latest call made in place, so that the next one finds warm caches there?
-    is_warm: bool,
+    /// The thread's latest call, if it was made in place: the next of its kind and size finds warm caches.
+    warm: Option<(usize, Size)>,
     /// Other threads' jobs at the engine: the most of those seen lately.
     others: usize,
 }
@@ -193,7 +199,7 @@ impl Policy {
             leisure: Leisure::default(),
             lone: Lone::new(kinds),
             hears_runs: true,
-            is_warm: false,
+            warm: None,
             others: 0,
         }
     }
@@ -224,21 +230,21 @@ impl Policy {
     }
 
     /// A call took so long in place. One that comes alone between others that are parked finds cold caches: what it takes
-    /// longer than others says nothing of what they would take in a row.
+    /// longer than was thought says little of what they would take in a row.
     pub fn took(&mut self, kind: usize, size: Size, time: Duration) {
-        let is_cold = !std::mem::replace(&mut self.is_warm, true);
+        let is_cold = self.warm.replace((kind, size)) != Some((kind, size));
         let known = self.costs.estimate(kind, size).filter(|_| is_cold);
-        self.learn_cost(kind, size, known.map_or(time, |known| time.min(known)));
+        self.learn_cost(kind, size, known.map_or(time, |known| time.min(known + known / COLD)));
     }
 
     fn learn_cost(&mut self, kind: usize, size: Size, time: Duration) {
         // An interruption may take a thousand times as long, and the next call that tells may be far off.
         let before = self.costs.estimate(kind, size);
-        self.costs.took(kind, size, at_most(before, time, COLD));
+        self.costs.took(kind, size, at_most(before, time, SLOWER));
         let inline = self.costs.estimate(kind, size);
         let engine = [&self.parked, &self.waited, &self.alone];
         let engine = engine.iter().filter_map(|known| known.estimate(kind, size)).max();
-        let is_near = engine.is_some_and(|engine| inline <= Some(engine * COLD));
+        let is_near = engine.is_some_and(|engine| inline <= Some(engine * SLOWER));
         self.tries.known(kind, size, is_near && self.lone.is_so());
     }
 
@@ -278,14 +284,19 @@ impl Policy {
         else {
             return false;
         };
+        let is_alone = out == 0 && waiting == 0;
+        if is_alone && self.others > 0 {
+            // Perhaps they are gone.
+            return false;
+        }
         let most = Seen { depth: out + self.others, parallel, waiting, ..Seen::default() };
         let parked = self.parked(asked, &most, inline);
         let is_clear = parked.setup < inline
             && parked.delays <= times(inline, 1 + waiting)
             && self.tries.may_pass(kind, size);
         if is_clear {
-            self.lone.passes(most.is_alone());
-            self.is_warm = false;
+            self.lone.passes(is_alone);
+            self.warm = None;
         }
         is_clear
     }
@@ -326,7 +337,7 @@ impl Policy {
         if service <= inline {
             return Choice::InPlace(Why::Load);
         }
-        let tries = wait.is_zero() && self.tries.is_due(kind, size);
+        let tries = wait.is_zero() && self.tries.is_due(kind, size, false);
         if tries { Choice::Wait } else { Choice::InPlace(Why::Class) }
     }
 
@@ -347,7 +358,7 @@ impl Policy {
         // Others' jobs are a part of what the engine takes; of this thread's own it is to have enough.
         let own_wait = seen.own_wait(apart);
         let service = service + wait.saturating_sub(own_wait);
-        // Who has nobody else to serve saves nothing by a park.
+        // Who has nobody else to serve gains nothing by the time that a park would leave.
         let has_time = is_lone || self.has_time(inline, service, own_wait);
         if setup < inline && !(is_better && has_time) {
             if is_better && service > inline {
@@ -356,7 +367,7 @@ impl Policy {
             self.tries.gains(kind, size);
             return Choice::Park;
         }
-        if self.tries.is_due(kind, size) {
+        if self.tries.is_due(kind, size, is_lone) {
             return Choice::Park;
         }
         Choice::InPlace(match wait {
@@ -379,6 +390,7 @@ impl Policy {
         let wait = seen.wait(apart);
         let mut service = self.service(kind, size).unwrap_or_default();
         let lone = seen.is_alone().then(|| self.lone.both(kind, size)).flatten();
+        let lone = lone.filter(|(in_place, _)| *in_place <= inline * CYCLE);
         if let Some((in_place, parked)) = lone {
             service = (inline + parked).saturating_sub(in_place + PARK);
         } else if seen.is_alone() {
@@ -437,7 +449,7 @@ impl Policy {
         let wait = seen.wait(self.between(asked, seen));
         let service = self.service(kind, size);
         let is_alone = seen.is_alone();
-        self.is_warm = false;
+        self.warm = None;
         if !waits {
             self.lone.parked();
         }

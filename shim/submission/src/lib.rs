@@ -72,7 +72,7 @@ impl View {
         let is_open = engine.is_open(|| clock.instant(clock.now()));
         let mut policy = policy.borrow_mut();
         let learns = policy.looks_at_load(asked.kind);
-        // Helper threads are other threads', too: the jobs of those count.
+        // (Others' jobs the policy has seen at its last close looks.)
         let is_clear = learns
             && own_cpus
             && !has_lanes

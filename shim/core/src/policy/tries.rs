@@ -7,7 +7,7 @@ use crate::cost::{CLASSES, Size};
 const STEPS: (u16, u16) = (16, 8192);
 /// After so many jobs of which nothing was learnt a call is made in place, the first time and at most; each doubles it.
 const STALE: (u16, u16) = (16, 32_768);
-/// So many are then made in a row, where it may matter: the first ones find cold caches.
+/// So many are then made, or tried, in a row, where it may matter: the first ones find cold caches.
 const IN_A_ROW: u8 = 16;
 /// So many calls in so many are looked at closely that need not be, so that what it goes by is learnt. In a row: what it
 /// takes from one to the next is a part of that.
@@ -22,12 +22,14 @@ struct Try {
     stale: u16,
     /// Calls that are yet to be made in place to see that.
     row: u8,
+    /// Tries that are yet to be made in a row.
+    tries: u8,
     /// Calls that could be passed, since one was looked at closely.
     passed: u8,
 }
 
 const FRESH: Try =
-    Try { left: STEPS.0, step: STEPS.0, unseen: 0, stale: STALE.0, row: 0, passed: 0 };
+    Try { left: STEPS.0, step: STEPS.0, unseen: 0, stale: STALE.0, row: 0, tries: 0, passed: 0 };
 
 /// For each kind and size.
 #[derive(Debug)]
@@ -91,16 +93,20 @@ impl Tries {
         }
     }
 
-    /// One more is kept from the engine; or is it time for a try?
-    pub(super) fn is_due(&mut self, kind: usize, size: Size) -> bool {
+    /// One more is kept from the engine; or is it time for a try? For several `in_a_row`: what the first ones take from
+    /// one to the next tells nothing.
+    pub(super) fn is_due(&mut self, kind: usize, size: Size, in_a_row: bool) -> bool {
         self.of(kind, size).is_some_and(|of| {
             of.left = of.left.saturating_sub(1);
             let is_due = of.left == 0;
             if is_due {
                 of.step = (of.step * 2).min(STEPS.1);
                 of.left = of.step;
+                of.tries = if in_a_row { IN_A_ROW } else { 1 };
             }
-            is_due
+            let tries = of.tries > 0;
+            of.tries = of.tries.saturating_sub(1);
+            tries
         })
     }
 
@@ -133,8 +139,9 @@ mod tests {
     fn a_try_that_could_not_be_made_is_made_by_the_next_call() {
         let size = Size::of_input(8192);
         let mut tries = Tries::new(1);
-        let calls_until_due =
-            |tries: &mut Tries| (1..=u16::MAX).find(|_| tries.is_due(0, size)).unwrap_or(u16::MAX);
+        let calls_until_due = |tries: &mut Tries| {
+            (1..=u16::MAX).find(|_| tries.is_due(0, size, false)).unwrap_or(u16::MAX)
+        };
         assert_eq!([(); 3].map(|()| calls_until_due(&mut tries)), [16, 32, 64]);
         for _ in 0..20 {
             tries.missed(0, size);

@@ -110,3 +110,47 @@ impl Scheduler<'_> {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// Events that are served from then on until a loop may rest that does so after 1024.
+    fn left(quiet: &Quiet) -> usize {
+        1024_usize.saturating_sub(quiet.since_parked)
+    }
+
+    #[test]
+    fn a_park_counts_if_somebody_was_served_meanwhile() {
+        let mut quiet = Quiet::default();
+        quiet.delivered(1000);
+        quiet.parked(false);
+        assert_eq!(left(&quiet), 24);
+        quiet.served_beside();
+        assert_eq!(left(&quiet), 1024);
+        quiet.delivered(1000);
+        // Beside somebody else's.
+        quiet.parked(true);
+        assert_eq!(left(&quiet), 1024);
+    }
+
+    #[test]
+    fn a_loop_that_parks_in_vain_is_awake_for_less_long() {
+        let mut quiet = Quiet::default();
+        quiet.delivered(2000);
+        quiet.wanted(1024);
+        assert_eq!(left(&quiet), 1024, "nobody has parked in vain so far");
+        quiet.delivered(10);
+        quiet.parked(false);
+        quiet.delivered(2000);
+        quiet.wanted(1024);
+        assert_eq!(left(&quiet), 64);
+        quiet.delivered(60);
+        quiet.wanted(1024);
+        assert_eq!(left(&quiet), 64, "what is wanted again begins again");
+        quiet.parked(true);
+        quiet.delivered(2000);
+        quiet.wanted(1024);
+        assert_eq!(left(&quiet), 1024);
+    }
+}
