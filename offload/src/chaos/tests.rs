@@ -105,17 +105,18 @@ fn behind_a_guard_every_job_comes_out_once() {
     let shares = Shares { fail: 10, hang: 10, late: 10, twice: 10, wrong: 10 };
     let (cores, chaos) = engine(shares);
     let terms = Terms { deadline: LATE, quarantine: Duration::ZERO };
-    let mut guard = Guard::new(Box::new(chaos), terms, Instant::now());
+    let begun = Instant::now();
+    let mut guard = Guard::new(Box::new(chaos), terms, begun);
     let mut out = Vec::new();
     let mut submitted = Vec::new();
     for number in 0..200 {
         let (job, work) = job(number);
-        if guard.submit(job, Instant::now()).is_ok() {
+        if guard.submit(job, begun).is_ok() {
             submitted.push((Ticket(number), work));
         }
     }
     // As long as time stands still nothing is late, however slow the machine.
-    let (begun, mut failed) = (Instant::now(), 0);
+    let mut failed = 0;
     while failed == 0 {
         guard.sleep(begun);
         guard.poll(begun, 16, &mut out);
