@@ -1,6 +1,7 @@
 //! What calls cost a thread that has one at a time, with an engine that has nothing else to do: all the time from one
 //! call to the next. Who sleeps until the engine is done wakes with cold caches, and so does its client; both go on more
-//! slowly than the engine's time and two switches tell. (Clients that think take as long after either choice, on average.)
+//! slowly than the engine's time and two switches tell. (Where most of that time is a client's that thinks, the policy does
+//! not go by it.)
 
 use std::time::Duration;
 
