@@ -24,6 +24,8 @@ pub(crate) enum Bypass {
     Class,
     /// To learn what it takes in place.
     Unknown,
+    /// More short calls get done if all are made in place, as was measured, or is being measured.
+    Measured,
     /// The arguments only ask for a size, or are wrong: the original answers at once.
     Query,
     /// The engine's queue was full.
@@ -82,6 +84,7 @@ impl Bypass {
             Self::Load => Counter::BypassLoad,
             Self::Class => Counter::BypassClass,
             Self::Unknown => Counter::BypassUnknown,
+            Self::Measured => Counter::BypassMeasured,
             Self::Query => Counter::BypassQuery,
             Self::Refused => Counter::BypassRefused,
             Self::Quarantine => Counter::BypassQuarantine,

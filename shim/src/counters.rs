@@ -85,6 +85,7 @@ counters! {
     BypassLoad = "bypass.load",
     BypassClass = "bypass.class",
     BypassUnknown = "bypass.unknown",
+    BypassMeasured = "bypass.measured",
     BypassQuery = "bypass.query",
     BypassRefused = "bypass.refused",
     BypassQuarantine = "bypass.quarantine",

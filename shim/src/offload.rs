@@ -125,7 +125,12 @@ pub(crate) fn in_place(load: Load, reason: Bypass) -> Plan {
     count_job(load.kind, JobEvent::Bytes, load.bytes);
     let tells = matches!(
         reason,
-        Bypass::Small | Bypass::NoLoop | Bypass::Load | Bypass::Class | Bypass::Unknown
+        Bypass::Small
+            | Bypass::NoLoop
+            | Bypass::Load
+            | Bypass::Class
+            | Bypass::Unknown
+            | Bypass::Measured
     );
     let thread = context::thread().filter(|_| tells);
     Plan::InPlace(thread.map_or(Watch(None), |thread| Watch::of(thread, load)))
@@ -272,6 +277,7 @@ impl From<Why> for Bypass {
             Why::Load => Self::Load,
             Why::Class => Self::Class,
             Why::Unknown => Self::Unknown,
+            Why::Measured => Self::Measured,
         }
     }
 }

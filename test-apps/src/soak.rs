@@ -17,7 +17,6 @@
 use crate::growth::Sample;
 use crate::matrix::Workplace;
 use crate::{HarnessError, Preload, Server, Shim, usage};
-use actors::Act;
 use stage::{Front, Stage};
 use std::fmt;
 use std::str::FromStr;
@@ -32,15 +31,13 @@ mod report;
 mod stage;
 mod watch;
 
+pub use actors::Act;
 pub use report::Report;
 
 /// How many rounds the time is cut into, and how long one takes at least.
 const ROUNDS: (u32, Duration) = (40, Duration::from_secs(3));
 /// How long a server may take to come to rest: longer than any of its own timeouts.
 const PATIENCE: Duration = Duration::from_secs(40);
-/// Time between two reloads.
-const RELOAD: Duration = Duration::from_secs(1);
-
 /// What stands below the servers.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Below {
@@ -57,8 +54,12 @@ pub struct Soak {
     pub time: Duration,
     /// What stands below the servers.
     pub below: Below,
-    /// Whether nginx is reloaded every second.
-    pub reload: bool,
+    /// How often nginx is reloaded, if it is.
+    pub reload: Option<Duration>,
+    /// Whose clients there are.
+    pub clients: Vec<Act>,
+    /// The server's name, if it is only one.
+    pub server: Option<String>,
     /// nginx's workers.
     pub workers: u32,
     /// Chaos delays each job by so many milliseconds at most.
@@ -171,11 +172,11 @@ impl Soak {
                 .map(|front| {
                     let seed = u64::from(self.seed) + (round << 32);
                     let of = |act: Act| scope.spawn(move || act.until(front, end, seed));
-                    actors::ALL.iter().map(|act| of(*act)).collect()
+                    self.clients.iter().map(|act| of(*act)).collect()
                 })
                 .collect();
             for (clients, into) in clients.into_iter().zip(&mut report.fronts) {
-                for (client, act) in clients.into_iter().zip(actors::ALL) {
+                for (client, act) in clients.into_iter().zip(&self.clients) {
                     match client.join() {
                         Ok(tally) => into.add(act.name(), tally),
                         Err(_) => into.find(format!("client {} panicked", act.name())),
@@ -193,9 +194,10 @@ impl Soak {
     fn reloads(&self, front: &Front, done: &AtomicBool) -> u64 {
         let mut count = 0;
         let mut last = Instant::now();
-        while front.is_reloaded && !done.load(Ordering::Relaxed) {
-            thread::sleep(Duration::from_millis(20));
-            if last.elapsed() >= RELOAD && front.server.reload().is_ok() {
+        let Some(every) = self.reload.filter(|_| front.is_reloaded) else { return 0 };
+        while !done.load(Ordering::Relaxed) {
+            thread::sleep(Duration::from_millis(20).min(every));
+            if last.elapsed() >= every && front.server.reload().is_ok() {
                 last = Instant::now();
                 count += 1;
             }

@@ -42,6 +42,7 @@
 //! Must not: read a clock (the submitter says what time it is, in nanoseconds), or know a coroutine.
 
 mod call;
+mod contest;
 mod flights;
 mod leisure;
 mod lone;
@@ -52,6 +53,7 @@ use std::time::Duration;
 
 use crate::cost::{Costs, Size};
 pub use call::{Asked, Choice, Class, Terms, Thresholds, Why};
+use contest::{Arm, Contest, SHORT};
 use flights::{Flight, Flights};
 use leisure::Leisure;
 use lone::Lone;
@@ -106,6 +108,7 @@ pub struct Policy {
     margin: u32,
     leisure: Leisure,
     lone: Lone,
+    contest: Contest,
     /// Do the engine's runs tell what calls take in place?
     hears_runs: bool,
     /// The thread's latest call, if it was made in place: the next of its kind and size finds warm caches.
@@ -133,6 +136,7 @@ impl Policy {
             margin: MARGIN.0,
             leisure: Leisure::default(),
             lone: Lone::new(kinds),
+            contest: Contest::new(),
             hears_runs: true,
             warm: None,
             others: 0,
@@ -207,33 +211,48 @@ impl Policy {
         self.costs.estimate(kind, size).is_some_and(|cost| cost < least)
     }
 
-    /// Is it clear at a glance that a call is parked: would it delay its own connection and those whose events wait by more
-    /// in place than if the engine had yet to do all this thread's jobs that are `out`, and others' as last seen? Then
-    /// nothing need be asked of the engine, and nothing is learnt of the job. Of an engine with CPUs of its own.
-    pub fn is_clear(&mut self, asked: &Asked, out: usize, waiting: usize, parallel: usize) -> bool {
+    /// Is it clear at a glance where a call is made? Either the thread makes all of them so for now ([`contest`]); or it
+    /// is parked, as it would delay its own connection and those whose events wait by more in place than if the engine had yet
+    /// to do all this thread's jobs that are `out`, and others' as last seen. Then nothing need be asked of the engine,
+    /// and nothing is learnt of the job. Of an engine with CPUs of its own, to which jobs go one by one.
+    pub fn at_a_glance(
+        &mut self,
+        asked: &Asked,
+        out: usize,
+        waiting: usize,
+        parallel: usize,
+    ) -> Option<Choice> {
         let Asked { kind, size, class, .. } = *asked;
         if class != Class::Batch || !self.looks_at_load(kind) {
-            return false;
+            return None;
         }
-        let Some(inline) = self.costs.estimate(kind, size).filter(|_| self.is_sure(kind, size))
-        else {
-            return false;
-        };
+        let inline = self.costs.estimate(kind, size).filter(|_| self.is_sure(kind, size))?;
+        if inline <= SHORT {
+            let choice = match self.contest.arm()? {
+                Arm::Model => None,
+                Arm::InPlace => Some(Choice::InPlace(Why::Measured)),
+                Arm::Parked => Some(Choice::Park),
+            };
+            if choice.is_some() {
+                self.skips();
+                return choice;
+            }
+        }
         let is_alone = out == 0 && waiting == 0;
         if is_alone && self.others > 0 {
             // Perhaps they are gone.
-            return false;
+            return None;
         }
         let most = Seen { depth: out + self.others, parallel, waiting, ..Seen::default() };
         let parked = self.parked(asked, &most, inline);
         let is_clear = parked.setup < inline
             && parked.delays <= times(inline, 1 + waiting)
             && self.tries.may_pass(kind, size);
-        if is_clear {
+        is_clear.then(|| {
             self.lone.passes(is_alone);
             self.warm = None;
-        }
-        is_clear
+            Choice::Park
+        })
     }
 
     /// Where a call is made that is not small.
@@ -245,12 +264,37 @@ impl Policy {
             Class::Latency => self.for_latency(asked, seen),
             Class::Batch if seen.gathers || !self.looks_at_load(asked.kind) => Choice::Park,
             Class::Batch => {
+                if let Some(choice) = self.by_contest(asked, seen) {
+                    return choice;
+                }
                 self.lone.comes(seen);
                 let choice = self.for_batch(asked, seen);
                 self.lone.goes_on(asked, seen, choice != Choice::Park);
                 choice
             }
         }
+    }
+
+    /// As all short calls are made for now.
+    fn by_contest(&mut self, asked: &Asked, seen: &Seen) -> Option<Choice> {
+        let Asked { kind, size, .. } = *asked;
+        let inline = self.costs.estimate(kind, size).filter(|_| self.is_sure(kind, size))?;
+        if inline > SHORT || !seen.has_own_cpus {
+            return None;
+        }
+        let choice = match self.contest.look(seen.now, seen.own(), seen.waiting) {
+            Arm::Model => return None,
+            Arm::InPlace => Choice::InPlace(Why::Measured),
+            Arm::Parked => Choice::Park,
+        };
+        self.skips();
+        Some(choice)
+    }
+
+    /// A call is made as all are for now: the model learns nothing from what is around it.
+    fn skips(&mut self) {
+        self.lone.skips();
+        self.leisure.skips();
     }
 
     fn for_latency(&mut self, asked: &Asked, seen: &Seen) -> Choice {

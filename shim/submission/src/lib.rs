@@ -3,7 +3,7 @@
 //!
 //! ```text
 //! View::of ──> View::choice ──> job ──> submit ──> engine ──> poll ──> Work::take ──> settle
-//!    └ clear: parked at a glance ┘        └ what the policy learns ┘                    ┘
+//!    └ clear: made at a glance   ┘        └ what the policy learns ┘                    ┘
 //! ```
 //!
 //! The shim goes this way with a server's calls, and `interlude bench job` with none.
@@ -50,8 +50,8 @@ pub struct View {
     pub is_silent: bool,
     /// As [`Guard::is_waited_for`].
     pub is_waited_for: bool,
-    /// The call is parked, however much the engine has done by now.
-    is_clear: bool,
+    /// Where the call is made, however much the engine has done by now.
+    clear: Option<Choice>,
     /// Is it learnt what such jobs take?
     learns: bool,
     seen: Seen,
@@ -73,18 +73,18 @@ impl View {
         let mut policy = policy.borrow_mut();
         let learns = policy.looks_at_load(asked.kind);
         // (Others' jobs the policy has seen at its last close looks.)
-        let is_clear = learns
-            && own_cpus
-            && !has_lanes
-            && policy.is_clear(asked, engine.out(), waiting, parallel);
-        let looks = learns && !is_clear;
+        let may_be_clear = learns && own_cpus && !has_lanes;
+        let clear = may_be_clear
+            .then(|| policy.at_a_glance(asked, engine.out(), waiting, parallel))
+            .flatten();
+        let looks = learns && clear.is_none();
         let (depth, now) = if looks { (engine.depth(), clock.now()) } else { (0, 0) };
         Self {
             does: engine.accepts(kind, bytes),
             is_open,
             is_silent: engine.is_silent(),
             is_waited_for: engine.is_waited_for(),
-            is_clear,
+            clear,
             learns: looks,
             seen: Seen {
                 depth,
@@ -102,7 +102,7 @@ impl View {
     /// Where the call is made.
     #[inline]
     pub fn choice(&self, policy: &RefCell<Policy>, asked: &Asked) -> Choice {
-        if self.is_clear { Choice::Park } else { policy.borrow_mut().choose(asked, &self.seen) }
+        self.clear.unwrap_or_else(|| policy.borrow_mut().choose(asked, &self.seen))
     }
 
     /// What was seen, where something is learnt from it.

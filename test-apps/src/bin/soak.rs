@@ -6,7 +6,7 @@
 use clap::Parser;
 use interlude_test_apps::HarnessError;
 use interlude_test_apps::matrix::Workplace;
-use interlude_test_apps::soak::{Below, Report, Soak};
+use interlude_test_apps::soak::{Act, Below, Report, Soak};
 use std::process::ExitCode;
 use std::time::{Duration, SystemTime};
 
@@ -19,9 +19,13 @@ struct Options {
     /// How long, in seconds, not counting start and end.
     #[arg(long, default_value_t = 600, value_parser = clap::value_parser!(u32).range(1..))]
     seconds: u32,
-    /// Reload nginx every second meanwhile.
-    #[arg(long)]
-    reload: bool,
+    /// Reload nginx meanwhile, each so many milliseconds.
+    #[arg(long, value_name = "MS", num_args = 0..=1, default_missing_value = "1000")]
+    #[arg(value_parser = clap::value_parser!(u32).range(20..))]
+    reload: Option<u32>,
+    /// Only these clients, with commas between: as they are called in the summary.
+    #[arg(long, value_name = "LIST", value_delimiter = ',')]
+    clients: Vec<Act>,
     /// What the jobs go to: chaos, cores, inline, simd; or stock, for the servers without the shim.
     #[arg(long, default_value = "chaos")]
     engine: Below,
@@ -35,6 +39,9 @@ struct Options {
     #[arg(long, value_name = "POLICY", num_args = 0..=1, default_missing_value = "never-bigger")]
     #[arg(value_parser = ["never-bigger", "balanced", "fastest"])]
     isal: Option<String>,
+    /// Only this server: nginx, lighttpd.
+    #[arg(long, value_parser = ["nginx", "lighttpd"])]
+    server: Option<String>,
     /// nginx's workers.
     #[arg(long, default_value_t = 2, value_parser = clap::value_parser!(u32).range(1..=64))]
     workers: u32,
@@ -62,7 +69,12 @@ fn run(options: &Options) -> Result<Report, HarnessError> {
     let soak = Soak {
         time: Duration::from_secs(options.seconds.into()),
         below: options.engine,
-        reload: options.reload,
+        server: options.server.clone(),
+        reload: options.reload.map(|every| Duration::from_millis(every.into())),
+        clients: match options.clients.is_empty() {
+            true => Act::ALL.to_vec(),
+            false => options.clients.clone(),
+        },
         workers: options.workers,
         delay_max_ms: options.delay_max_ms,
         simd_threads: options.simd_threads,

@@ -3,12 +3,13 @@
 use super::http2;
 use super::stage::Front;
 use crate::crowd::{Crowd, Tally, Transport, Uploads};
+use std::str::FromStr;
 use std::sync::LazyLock;
 use std::time::Instant;
 
 /// A kind of client.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Act {
+pub enum Act {
     /// HTTP, connections kept.
     Plain,
     /// HTTP, many compressed answers at the same time.
@@ -39,29 +40,45 @@ pub(super) enum Act {
     Http2,
 }
 
-/// Every kind.
-pub(super) const ALL: [Act; 14] = [
-    Act::Plain,
-    Act::Many,
-    Act::Full13,
-    Act::Full12,
-    Act::Resumed13,
-    Act::Resumed12,
-    Act::ProxiedTls,
-    Act::Proxied,
-    Act::Unpacked,
-    Act::Slow,
-    Act::Throttled,
-    Act::Uploads,
-    Act::ProxiedUploads,
-    Act::Http2,
-];
+impl Act {
+    /// Every kind.
+    pub const ALL: [Self; 14] = [
+        Self::Plain,
+        Self::Many,
+        Self::Full13,
+        Self::Full12,
+        Self::Resumed13,
+        Self::Resumed12,
+        Self::ProxiedTls,
+        Self::Proxied,
+        Self::Unpacked,
+        Self::Slow,
+        Self::Throttled,
+        Self::Uploads,
+        Self::ProxiedUploads,
+        Self::Http2,
+    ];
+}
 
 /// Clients that resume keep their sessions from one round to the next.
 static RESUMING_12: LazyLock<Transport> =
     LazyLock::new(|| Transport::tls(&rustls::version::TLS12, true));
 static RESUMING_13: LazyLock<Transport> =
     LazyLock::new(|| Transport::tls(&rustls::version::TLS13, true));
+
+impl FromStr for Act {
+    type Err = String;
+
+    /// As in reports, in letters of either case, with hyphens for spaces.
+    fn from_str(text: &str) -> Result<Self, Self::Err> {
+        let plain = |text: &str| text.to_lowercase().replace(' ', "-").replace('/', "");
+        let said = |act: &Self| plain(act.name());
+        let text = plain(text);
+        Self::ALL.into_iter().find(|act| said(act) == text).ok_or_else(|| {
+            format!("must be of {}", Self::ALL.iter().map(said).collect::<Vec<_>>().join(", "))
+        })
+    }
+}
 
 impl Act {
     /// For reports.

@@ -71,13 +71,13 @@ pub(super) struct OfServer {
 
 impl Report {
     pub(super) fn new(soak: &Soak, fronts: &[Front]) -> Self {
-        let Soak { time, below, workers, seed, reload, delay_max_ms, simd_threads: _, isal } = soak;
+        let Soak { time, below, workers, seed, reload, delay_max_ms, isal, .. } = soak;
         let is_on_isal = isal.is_some() && *below != Below::Stock;
         let isal = match isal {
             Some(policy) if is_on_isal => format!(", compressed by others, {policy}"),
             _ => String::new(),
         };
-        let reload = if *reload { ", reloaded every second" } else { "" };
+        let reload = reload.map_or_else(String::new, |every| format!(", reloaded each {every:?}"));
         let (time, total) = (time.as_secs(), workers);
         let head = format!(
             "soak: {time} s over {below} ({delay_max_ms} ms at most), seed {seed}, {total} workers of nginx{reload}{isal}"

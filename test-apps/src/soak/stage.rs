@@ -89,7 +89,9 @@ impl Stage {
             },
         ];
         let preload = soak.below.preload(soak)?;
-        let fronts = casts.iter().map(|cast| Front::new(cast, soak, place, &preload));
+        let is_meant = |cast: &&Cast| soak.server.as_ref().is_none_or(|name| *name == cast.name);
+        let casts = casts.iter().filter(is_meant);
+        let fronts = casts.map(|cast| Front::new(cast, soak, place, &preload));
         Ok(Self { fronts: fronts.collect::<Result<_, _>>()?, _behind: behind })
     }
 }
@@ -115,7 +117,7 @@ impl Front {
             name: cast.name,
             server: (cast.start)(cast.workers, preload)?,
             workers: cast.workers as usize,
-            is_reloaded: cast.is_reloaded && soak.reload,
+            is_reloaded: cast.is_reloaded && soak.reload.is_some(),
             keeps: cast.keeps,
             site,
             proxied,

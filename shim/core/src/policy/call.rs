@@ -69,4 +69,6 @@ pub enum Why {
     Class,
     /// To learn what it takes.
     Unknown,
+    /// More calls get done so, as was measured, or is being measured.
+    Measured,
 }

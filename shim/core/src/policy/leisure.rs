@@ -62,6 +62,11 @@ impl Leisure {
         }
     }
 
+    /// A call comes that is made as it is whatever the thread has time for: so is what was slept around it.
+    pub(super) fn skips(&mut self) {
+        self.last = None;
+    }
+
     fn turn(&mut self) {
         *self =
             Self { last: self.last, is_busy: !self.is_busy, hold: self.hold, ..Self::default() };

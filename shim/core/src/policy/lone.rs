@@ -97,6 +97,11 @@ impl Lone {
         self.goes_by(is_alone, 0);
     }
 
+    /// One comes that is made as all are for now: nothing is learnt from those around it.
+    pub(super) fn skips(&mut self) {
+        (self.latest, self.before) = (None, None);
+    }
+
     fn goes(&mut self, parked: bool) {
         let before = self.before.replace(parked);
         self.row = if before == Some(parked) { self.row.saturating_add(1) } else { 0 };

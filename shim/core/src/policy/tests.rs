@@ -324,22 +324,22 @@ fn a_cold_call_hardly_tells_what_others_would_take_in_a_row() {
 fn what_no_queue_would_change_is_clear_but_for_one_call_in_eight() {
     let (mut policy, call) = (by_time(1), asked(8192, Class::Batch));
     let clear = |policy: &mut Policy, call: &Asked, out, waiting| {
-        (0..16).filter(|_| policy.is_clear(call, out, waiting, 1)).count()
+        (0..16).filter(|_| policy.at_a_glance(call, out, waiting, 1).is_some()).count()
     };
     assert_eq!(clear(&mut policy, &call, 0, 0), 0);
-    policy.took(KIND, call.size, micros(40));
+    policy.took(KIND, call.size, micros(40_000));
     assert_eq!(clear(&mut policy, &call, 0, 0), 0);
-    jobs(&mut policy, &call, (1, 9), false);
-    // One takes 9 us and a park; so do those before it. Others whose events wait lose 2 each; in place, 40.
+    jobs(&mut policy, &call, (1000, 9000), false);
+    // (So long that no contest is held.) One takes 9 ms and a park; so do those before it. Others whose events wait lose 2 each; in place, 40.
     assert_eq!(clear(&mut policy, &call, 3, 0), 14);
     assert_eq!(clear(&mut policy, &call, 4, 0), 0);
-    policy.took(KIND, call.size, micros(40));
+    policy.took(KIND, call.size, micros(40_000));
     assert_eq!(clear(&mut policy, &call, 7, 1), 14);
     assert_eq!(clear(&mut policy, &call, 8, 1), 0);
     assert_eq!(clear(&mut policy, &asked(8192, Class::Latency), 0, 0), 0);
     // What it takes in place is looked at all the same.
     let asks = |policy: &mut Policy| {
-        !policy.is_clear(&call, 0, 1, 1)
+        policy.at_a_glance(&call, 0, 1, 1).is_none()
             && policy.choose(&call, &Seen { waiting: 1, ..ALONE }) == Choice::InPlace(Why::Unknown)
     };
     assert!((0..64).any(|_| asks(&mut policy)));

@@ -44,6 +44,19 @@ pub(crate) struct Device {
     pub(crate) slow: Option<(u64, u64, u64)>,
 }
 
+/// What the policy is told nothing of, in nanoseconds.
+#[derive(Debug, Clone, Default)]
+pub(crate) struct Unseen {
+    /// A look at the clock and the engine.
+    pub(crate) look: u64,
+    /// What the CPU's sleep makes slower after it,
+    pub(crate) slept: u64,
+    /// what a park does,
+    pub(crate) parked: u64,
+    /// and what that does to its client.
+    pub(crate) client: u64,
+}
+
 #[derive(Debug, Clone)]
 pub(crate) struct Machine {
     /// In turn.
@@ -54,6 +67,7 @@ pub(crate) struct Machine {
     pub(crate) think: u64,
     /// What the CPU does for a request besides.
     pub(crate) besides: u64,
+    pub(crate) unseen: Unseen,
     pub(crate) seed: u64,
 }
 
@@ -98,6 +112,10 @@ impl Outcome {
 pub(crate) trait Chooses {
     /// Jobs that are `out` may be done, and not answered.
     fn choose(&mut self, size: u32, seen: &Seen, out: usize) -> Choice;
+    /// Was it more than a glance?
+    fn has_looked(&self) -> bool {
+        false
+    }
     fn took(&mut self, _size: u32, _ns: u64) {}
     fn submitted(
         &mut self,
@@ -154,8 +172,13 @@ impl Policed {
 impl Chooses for Policed {
     fn choose(&mut self, size: u32, seen: &Seen, out: usize) -> Choice {
         let asked = self.asked(size);
-        self.is_clear = self.policy.is_clear(&asked, out, seen.waiting, seen.parallel);
-        if self.is_clear { Choice::Park } else { self.policy.choose(&asked, seen) }
+        let choice = self.policy.at_a_glance(&asked, out, seen.waiting, seen.parallel);
+        self.is_clear = choice.is_some();
+        choice.unwrap_or_else(|| self.policy.choose(&asked, seen))
+    }
+
+    fn has_looked(&self) -> bool {
+        !self.is_clear
     }
 
     fn took(&mut self, size: u32, ns: u64) {
@@ -258,8 +281,8 @@ impl Run<'_> {
     fn step(&mut self, chooses: &mut dyn Chooses) {
         self.collect(chooses);
         if let Some(connection) = self.resumable.pop_front() {
-            self.now += SWITCH;
-            self.answer(connection);
+            self.now += SWITCH + self.machine.unseen.parked;
+            self.answer(connection, self.machine.unseen.client);
             return;
         }
         if self.fetched.is_empty() {
@@ -272,7 +295,7 @@ impl Run<'_> {
                 let done = self.device.peek().map(|Reverse((at, ..))| *at);
                 let next = asks.into_iter().chain(done).min().expect("somebody is out");
                 self.slept += next - self.now;
-                self.now = next;
+                self.now = next + self.machine.unseen.slept;
                 // Whatever it is that has come, it has just come.
                 chooses.looked(next);
             }
@@ -321,7 +344,11 @@ impl Run<'_> {
             now: self.now,
             slept: self.slept,
         };
-        match chooses.choose(size, &seen, self.device.len()) {
+        let choice = chooses.choose(size, &seen, self.device.len());
+        if chooses.has_looked() {
+            self.now += machine.unseen.look;
+        }
+        match choice {
             Choice::InPlace(_) => self.in_place(connection, size, chooses),
             _ if seen.depth >= machine.device.queue => {
                 self.outcome.refused += 1;
@@ -338,7 +365,7 @@ impl Run<'_> {
                     self.now = self.now.max(done);
                     chooses.looked(self.now);
                     chooses.answered(self.asked, self.now);
-                    self.answer(connection);
+                    self.answer(connection, 0);
                 } else {
                     self.outcome.parked += 1;
                     self.device.push(Reverse((done, self.asked, connection)));
@@ -354,16 +381,17 @@ impl Run<'_> {
         self.now += took;
         chooses.took(size, took);
         self.outcome.in_place += 1;
-        self.answer(connection);
+        self.answer(connection, 0);
     }
 
-    fn answer(&mut self, connection: u32) {
+    /// `late`: by so much is the client later than after another answer.
+    fn answer(&mut self, connection: u32, late: u64) {
         self.now += self.machine.besides / 2;
         self.outcome.answered.0.push(self.now);
         let (seed, answers) = (!self.machine.seed, self.outcome.answered.0.len() as u64);
         // Never in step with anything.
         let think = self.machine.think / 2 + random(seed, answers) % (self.machine.think + 1000);
-        self.asking.push(Reverse((self.now + think, connection)));
+        self.asking.push(Reverse((self.now + late + think, connection)));
     }
 
     /// Until now.
