@@ -76,6 +76,12 @@ pub(crate) struct Args {
     /// Only this: sizes by connections, with every call in place, every call parked, and by the policy
     #[arg(long, conflicts_with_all = ["modes", "no_sweeps"])]
     sweep_loads: bool,
+    /// Only these sizes of those that are swept by loads, in bytes
+    #[arg(long, value_name = "LIST", value_delimiter = ',', requires = "sweep_loads")]
+    sizes: Vec<u32>,
+    /// Only these numbers of connections of those that are
+    #[arg(long, value_name = "LIST", value_delimiter = ',', requires = "sweep_loads")]
+    connections: Vec<u32>,
     /// CPUs of the server instead of the one chosen
     #[arg(long, value_name = "LIST", value_delimiter = ',')]
     server_cpus: Vec<usize>,
@@ -110,7 +116,8 @@ pub(crate) fn run(args: &Args) -> Result<ExitCode, Failure> {
         deadline: args.quick.then(|| Instant::now() + QUICK),
     };
     if args.sweep_loads {
-        return loads::run(&bench, args.rounds.unwrap_or(rounds), args.json);
+        let loads = loads::chosen(&args.sizes, &args.connections)?;
+        return loads::run(&bench, args.rounds.unwrap_or(rounds), &loads, args.json);
     }
     let device = description()?;
     let folder = args.figures.as_deref().map(Folder::open).transpose()?;

@@ -25,19 +25,19 @@
 //! where the engine works on the submitter's own processors: there a call in place only stops the loop.
 //!
 //! The engine's first jobs of a kind and size are always parked: they tell what it takes to start, too. One that is alone
-//! with an idle thread is held against what a park has taken there, with the thread's sleep and its waking; and as soon as
-//! that is known, by what either choice takes from one call to the next ([`lone`]).
+//! with an idle thread is held against what a park has taken there, with the thread's sleep and its waking.
 //!
 //! Other threads' jobs at the same engine are in the way, but a call in place keeps none of them waiting, and whether the engine
 //! has enough to do is asked of this thread's own: of a shared one, that is its share.
 //!
-//! Mostly all this need not be asked: [`Policy::is_clear`] says at a glance what none of the queues that were seen lately would change.
+//! Mostly all this need not be asked: [`Policy::at_a_glance`] says what none of the queues that were seen lately would change.
+//!
+//! **What this does not know** (caches, a client on the other side of a wake-up, what the look itself takes) is not added to
+//! it piece by piece: what short calls come to is measured, against all in place and all parked ([`contest`]).
 //!
 //! **Nothing that was learnt is believed for ever.** A rule that keeps calls from the engine also keeps
 //! their times from being learnt. So after 16 of them in a row one is tried, then after 32, ... 8192; and a call of which
-//! it was not seen for 16 jobs what it takes in place is made there, then after 32, ... 32768 ([`Why::Unknown`]); and fifteen
-//! more after it where the thread has nobody else to serve, and that may be sooner than by the engine: the first ones find
-//! cold caches.
+//! it was not seen for 16 jobs what it takes in place is made there, then after 32, ... 32768 ([`Why::Unknown`]).
 //!
 //! Must not: read a clock (the submitter says what time it is, in nanoseconds), or know a coroutine.
 
@@ -45,7 +45,6 @@ mod call;
 mod contest;
 mod flights;
 mod leisure;
-mod lone;
 mod seen;
 mod tries;
 
@@ -56,7 +55,6 @@ pub use call::{Asked, Choice, Class, Terms, Thresholds, Why};
 use contest::{Arm, Contest, SHORT};
 use flights::{Flight, Flights};
 use leisure::Leisure;
-use lone::Lone;
 pub use seen::Seen;
 use seen::times;
 use tries::Tries;
@@ -73,10 +71,6 @@ const MARGIN: (u32, u32) = (64, 64 * 64);
 const SLOWER: u32 = 4;
 /// One that finds cold caches counts for no more than this part more than was thought.
 const COLD: u32 = 4;
-/// Calls from one to the next take at most so many times what the call itself does in place: else it is others, a client
-/// that thinks above all, whose time is measured.
-const CYCLE: u32 = 4;
-
 /// With each look that part of the most jobs that other threads have had is forgotten.
 const OTHERS: usize = 16;
 
@@ -107,7 +101,6 @@ pub struct Policy {
     /// was found without; in parts of [`MARGIN`]`.0`.
     margin: u32,
     leisure: Leisure,
-    lone: Lone,
     contest: Contest,
     /// Do the engine's runs tell what calls take in place?
     hears_runs: bool,
@@ -135,7 +128,6 @@ impl Policy {
             tries: Tries::new(kinds),
             margin: MARGIN.0,
             leisure: Leisure::default(),
-            lone: Lone::new(kinds),
             contest: Contest::new(),
             hears_runs: true,
             warm: None,
@@ -180,11 +172,7 @@ impl Policy {
         // An interruption may take a thousand times as long, and the next call that tells may be far off.
         let before = self.costs.estimate(kind, size);
         self.costs.took(kind, size, at_most(before, time, SLOWER));
-        let inline = self.costs.estimate(kind, size);
-        let engine = [&self.parked, &self.waited, &self.alone];
-        let engine = engine.iter().filter_map(|known| known.estimate(kind, size)).max();
-        let is_near = engine.is_some_and(|engine| inline <= Some(engine * SLOWER));
-        self.tries.known(kind, size, is_near && self.lone.is_so());
+        self.tries.known(kind, size);
     }
 
     /// Is it too small for the engine, whatever that is doing? For one that `gathers`, what a call
@@ -234,7 +222,7 @@ impl Policy {
                 Arm::Parked => Some(Choice::Park),
             };
             if choice.is_some() {
-                self.skips();
+                self.leisure.skips();
                 return choice;
             }
         }
@@ -244,12 +232,11 @@ impl Policy {
             return None;
         }
         let most = Seen { depth: out + self.others, parallel, waiting, ..Seen::default() };
-        let parked = self.parked(asked, &most, inline);
+        let parked = self.parked(asked, &most);
         let is_clear = parked.setup < inline
             && parked.delays <= times(inline, 1 + waiting)
             && self.tries.may_pass(kind, size);
         is_clear.then(|| {
-            self.lone.passes(is_alone);
             self.warm = None;
             Choice::Park
         })
@@ -264,13 +251,7 @@ impl Policy {
             Class::Latency => self.for_latency(asked, seen),
             Class::Batch if seen.gathers || !self.looks_at_load(asked.kind) => Choice::Park,
             Class::Batch => {
-                if let Some(choice) = self.by_contest(asked, seen) {
-                    return choice;
-                }
-                self.lone.comes(seen);
-                let choice = self.for_batch(asked, seen);
-                self.lone.goes_on(asked, seen, choice != Choice::Park);
-                choice
+                self.by_contest(asked, seen).unwrap_or_else(|| self.for_batch(asked, seen))
             }
         }
     }
@@ -287,14 +268,8 @@ impl Policy {
             Arm::InPlace => Choice::InPlace(Why::Measured),
             Arm::Parked => Choice::Park,
         };
-        self.skips();
-        Some(choice)
-    }
-
-    /// A call is made as all are for now: the model learns nothing from what is around it.
-    fn skips(&mut self) {
-        self.lone.skips();
         self.leisure.skips();
+        Some(choice)
     }
 
     fn for_latency(&mut self, asked: &Asked, seen: &Seen) -> Choice {
@@ -316,7 +291,7 @@ impl Policy {
         if service <= inline {
             return Choice::InPlace(Why::Load);
         }
-        let tries = wait.is_zero() && self.tries.is_due(kind, size, false);
+        let tries = wait.is_zero() && self.tries.is_due(kind, size);
         if tries { Choice::Wait } else { Choice::InPlace(Why::Class) }
     }
 
@@ -331,14 +306,12 @@ impl Policy {
         if !self.is_sure(kind, size) {
             return Choice::Park;
         }
-        let Parked { setup, apart, wait, service, delays, is_lone } =
-            self.parked(asked, seen, inline);
+        let Parked { setup, apart, wait, service, delays } = self.parked(asked, seen);
         let is_better = seen.has_own_cpus && seen.in_place_delays(inline, apart) < delays;
         // Others' jobs are a part of what the engine takes; of this thread's own it is to have enough.
         let own_wait = seen.own_wait(apart);
         let service = service + wait.saturating_sub(own_wait);
-        // Who has nobody else to serve gains nothing by the time that a park would leave.
-        let has_time = is_lone || self.has_time(inline, service, own_wait);
+        let has_time = self.has_time(inline, service, own_wait);
         if setup < inline && !(is_better && has_time) {
             if is_better && service > inline {
                 self.leisure.saves(inline - setup);
@@ -346,7 +319,7 @@ impl Policy {
             self.tries.gains(kind, size);
             return Choice::Park;
         }
-        if self.tries.is_due(kind, size, is_lone) {
+        if self.tries.is_due(kind, size) {
             return Choice::Park;
         }
         Choice::InPlace(match wait {
@@ -361,23 +334,19 @@ impl Policy {
         self.parked.is_sure(kind, size) || self.waited.is_sure(kind, size)
     }
 
-    /// What it would come to, of a call that takes so long in place.
-    fn parked(&self, asked: &Asked, seen: &Seen, inline: Duration) -> Parked {
+    /// What it would come to.
+    fn parked(&self, asked: &Asked, seen: &Seen) -> Parked {
         let Asked { kind, size, .. } = *asked;
         let setup = self.setups.estimate(kind, size).map_or(Duration::ZERO, |setup| setup + PARK);
         let apart = self.between(asked, seen);
         let wait = seen.wait(apart);
         let mut service = self.service(kind, size).unwrap_or_default();
-        let lone = seen.is_alone().then(|| self.lone.both(kind, size)).flatten();
-        let lone = lone.filter(|(in_place, _)| *in_place <= inline * CYCLE);
-        if let Some((in_place, parked)) = lone {
-            service = (inline + parked).saturating_sub(in_place + PARK);
-        } else if seen.is_alone() {
+        if seen.is_alone() {
             service = service.max(self.alone.estimate(kind, size).unwrap_or_default());
         }
         // (Handing it over is a part of what it takes.)
         let delays = wait + service + PARK + times(setup, seen.waiting);
-        Parked { setup, apart, wait, service, delays, is_lone: lone.is_some() }
+        Parked { setup, apart, wait, service, delays }
     }
 
     /// Looks at the thread and the engine, which is to be given so much more, the less it has.
@@ -429,9 +398,6 @@ impl Policy {
         let service = self.service(kind, size);
         let is_alone = seen.is_alone();
         self.warm = None;
-        if !waits {
-            self.lone.parked();
-        }
         self.flights.begin(ticket, Flight { kind, size, since, wait, service, waits, is_alone });
     }
 
@@ -495,8 +461,6 @@ struct Parked {
     service: Duration,
     /// By how much it delays all that there are.
     delays: Duration,
-    /// Is that told by what calls have taken that were alone?
-    is_lone: bool,
 }
 
 /// A time of the engine's. True if it is much less than was thought; one that is much more may be an interruption's,

@@ -35,12 +35,32 @@ struct Point {
     on_device: &'static str,
 }
 
+/// Those of these sizes and numbers of connections; where none is named, all.
+///
+/// # Errors
+/// If there are none.
+pub(super) fn chosen(sizes: &[u32], connections: &[u32]) -> Result<Vec<Workload>, Failure> {
+    let is_meant = |list: &[u32], number| list.is_empty() || list.contains(&number);
+    let chosen = Workload::loads()
+        .filter(|load| is_meant(sizes, load.largest()) && is_meant(connections, load.connections));
+    let chosen: Vec<_> = chosen.collect();
+    if chosen.is_empty() {
+        return Err(Failure::usage("none of these sizes and connections is swept".to_owned()));
+    }
+    Ok(chosen)
+}
+
 /// Measures and prints.
-pub(super) fn run(bench: &Bench, rounds: u32, json: bool) -> Result<ExitCode, Failure> {
-    let mut points: Vec<Point> = Workload::loads().map(|load| Point::new(&load)).collect();
+pub(super) fn run(
+    bench: &Bench,
+    rounds: u32,
+    loads: &[Workload],
+    json: bool,
+) -> Result<ExitCode, Failure> {
+    let mut points: Vec<Point> = loads.iter().map(Point::new).collect();
     for round in 0..rounds {
-        for (load, point) in Workload::loads().zip(&mut points) {
-            point.measure(bench, &load)?;
+        for (load, point) in loads.iter().zip(&mut points) {
+            point.measure(bench, load)?;
             eprintln!(
                 "device: round {} of {rounds}, {} bytes, {} connections: adaptive/best {:.3}, floor {:.3}",
                 round + 1,
@@ -215,6 +235,15 @@ fn text(points: &[Point]) -> Result<String, Failure> {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn some_of_the_loads_may_be_chosen() {
+        let all = Workload::loads().count();
+        assert_eq!(chosen(&[], &[]).unwrap().len(), all);
+        let load = Workload::loads().last().unwrap();
+        assert_eq!(chosen(&[load.largest()], &[load.connections]).unwrap().len(), 1);
+        assert!(chosen(&[7], &[]).is_err());
+    }
 
     #[test]
     fn a_ratio_is_to_the_better_one_in_the_same_turn() {

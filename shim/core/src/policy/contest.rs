@@ -35,10 +35,12 @@ const SLOWER: (f64, f64) = (1.5, 4.0);
 const CHECKED: u32 = 8;
 /// The incumbent has so many after it: what the challenger has left behind is not to count.
 const AFTER: u32 = 2;
-/// Of all the time, what trials may cost.
-const SHARE: f64 = 1.0 / 256.0;
+/// Of all the time, what one challenger's trials may cost.
+const SHARE: f64 = 1.0 / 512.0;
 /// What they may cost at first, and what is saved up at most, in nanoseconds.
-const CREDIT: (f64, f64) = (3e6, 50e6);
+const CREDIT: (f64, f64) = (1.5e6, 3e6);
+/// What one takes longer than that, or less long than an epoch, is somebody's pause.
+const PAUSE: f64 = 20.0 * EPOCH;
 /// No trial counts for more than that: a pause of the clients' may be a part of it.
 const CLAMP: f64 = 0.25;
 /// Nothing is concluded from fewer trials; and more than so many are an average of the latest.
@@ -68,11 +70,22 @@ struct Record {
     square: f64,
     /// What one has taken longer, on average; nanoseconds.
     lost: f64,
+    /// On which side the latest one was, if it was far off.
+    off: f64,
 }
 
 impl Record {
     fn add(&mut self, gain: f64, lost: f64) {
         let gain = gain.clamp(-CLAMP, CLAMP);
+        let off = gain - self.mean;
+        let is_off = self.trials >= TRIALS.0 && off.abs() > SURE.0 * self.spread().sqrt();
+        let side = if is_off { off.signum() } else { 0.0 };
+        if is_off && side == self.off {
+            // Twice: it is not what it was.
+            *self = Self::default();
+        } else {
+            self.off = side;
+        }
         self.trials = (self.trials + 1.0).min(TRIALS.1);
         let part = self.trials.recip();
         self.mean += (gain - self.mean) * part;
@@ -80,10 +93,14 @@ impl Record {
         self.lost += (lost - self.lost) * part;
     }
 
+    /// The mean of the squares by which trials are off the mean.
+    fn spread(&self) -> f64 {
+        (self.square - self.mean * self.mean).max(SURE.1 * SURE.1)
+    }
+
     fn is_better(&self) -> bool {
-        let spread = (self.square - self.mean * self.mean).max(SURE.1 * SURE.1);
         self.trials >= TRIALS.0
-            && self.mean > BETTER.max(SURE.0 * (spread / self.trials).sqrt())
+            && self.mean > BETTER.max(SURE.0 * (self.spread() / self.trials).sqrt())
     }
 }
 
@@ -124,7 +141,8 @@ pub(super) struct Contest {
     records: [Record; ARMS.len()],
     /// Who had its turn last.
     turn: usize,
-    credit: f64,
+    /// What each one's may cost.
+    credits: [f64; ARMS.len()],
 }
 
 impl Contest {
@@ -145,7 +163,7 @@ impl Contest {
             trial: None,
             records: Default::default(),
             turn: 0,
-            credit: CREDIT.0,
+            credits: [CREDIT.0; ARMS.len()],
         }
     }
 
@@ -218,7 +236,9 @@ impl Contest {
 
     /// The incumbent has.
     fn ended(&mut self, now: u64, elapsed: f64, rate: f64, crowd: usize) {
-        self.credit = (self.credit + elapsed * SHARE).min(CREDIT.1);
+        for credit in &mut self.credits {
+            *credit = (*credit + elapsed * SHARE).min(CREDIT.1);
+        }
         self.length = CALLS.max((rate * EPOCH).min(f64::from(u32::MAX / 2)) as u32);
         if let Some(trial) = &mut self.trial {
             trial.after += 1;
@@ -229,7 +249,8 @@ impl Contest {
         }
         if let Some((trial, before)) = self.trial.take().zip(self.before) {
             let lost = now.saturating_sub(trial.since) as f64 - trial.done / before;
-            self.credit -= lost;
+            let lost = lost.clamp(-EPOCH, PAUSE);
+            self.credits[self.turn] -= lost;
             let gain = trial.rate.ln() - f64::midpoint(before.ln(), rate.ln());
             self.records[self.turn].add(gain, lost);
         }
@@ -254,7 +275,7 @@ impl Contest {
         in_turn.filter(|arm| *arm != self.incumbent).find(|arm| {
             let Record { trials, lost, .. } = self.records[*arm];
             let expected = if trials > 0.0 { lost } else { EPOCH / 2.0 };
-            expected <= self.credit
+            expected <= self.credits[*arm]
         })
     }
 
@@ -267,3 +288,6 @@ impl Contest {
         self.begin(now, true);
     }
 }
+
+#[cfg(test)]
+mod tests;

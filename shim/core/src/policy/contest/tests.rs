@@ -1,0 +1,129 @@
+//! One thread whose calls come one after the other, each arm at a rate of its own.
+
+use super::*;
+
+/// How long each of the three takes from one call to the next, in nanoseconds.
+struct Thread {
+    contest: Contest,
+    by_arm: [u64; 3],
+    now: u64,
+    /// Calls of each.
+    calls: [u64; 3],
+}
+
+impl Thread {
+    fn new(by_arm: [u64; 3]) -> Self {
+        Self { contest: Contest::new(), by_arm, now: 0, calls: [0; 3] }
+    }
+
+    fn call(&mut self, out: usize, waiting: usize) -> Arm {
+        let Self { contest, now, .. } = self;
+        let arm = contest.arm().unwrap_or_else(|| contest.look(*now, out, waiting));
+        let number = ARMS.iter().position(|other| *other == arm).unwrap();
+        self.calls[number] += 1;
+        self.now += self.by_arm[number];
+        arm
+    }
+
+    /// Of so many calls, those of each arm, in percent.
+    fn percent(&mut self, calls: u64) -> [u64; 3] {
+        self.calls = [0; 3];
+        for _ in 0..calls {
+            self.call(0, 0);
+        }
+        self.calls.map(|number| number * 100 / calls)
+    }
+}
+
+#[test]
+fn who_gets_most_done_is_the_incumbent() {
+    for (best, by_arm) in
+        [[20_000, 12_000, 18_000], [20_000, 22_000, 18_000], [9000, 20_000, 10_000]]
+            .into_iter()
+            .enumerate()
+            .map(|(place, by_arm)| ([1, 2, 0][place], by_arm))
+    {
+        let mut thread = Thread::new(by_arm);
+        thread.percent(20_000);
+        let percent = thread.percent(50_000);
+        assert!(percent[best] >= 90, "{by_arm:?}: {percent:?}");
+        // And what was learnt is not believed for ever.
+        thread.by_arm.swap(best, (best + 1) % 3);
+        thread.by_arm[(best + 1) % 3] /= 2;
+        thread.percent(50_000);
+        let percent = thread.percent(50_000);
+        assert!(percent[(best + 1) % 3] >= 90, "{by_arm:?}, later: {percent:?}");
+    }
+}
+
+#[test]
+fn where_all_get_the_same_done_the_model_stays() {
+    let mut thread = Thread::new([10_000, 10_050, 9_950]);
+    thread.percent(100_000);
+    assert_eq!(thread.contest.incumbent, 0);
+}
+
+/// Half a percent of all the time, and what they may cost at first.
+#[test]
+fn trials_cost_little_however_bad_a_challenger_is() {
+    for slower in [2, 10, 40] {
+        let mut thread = Thread::new([10_000, 10_000 * slower, 10_000 * slower]);
+        let calls = 400_000;
+        thread.percent(calls);
+        let lost = (thread.now - calls * 10_000) as f64;
+        let all = thread.now as f64;
+        assert!(lost < 2.0 * (CREDIT.0 + all * SHARE * 1.5), "{slower}: {lost} of {all}");
+        assert_eq!(thread.contest.incumbent, 0, "{slower}");
+    }
+}
+
+/// To have jobs out is not to have them done: where parking is sooner ready for the next call than the engine is with
+/// the one before, calls come fast until all connections wait for the engine.
+#[test]
+fn calls_that_are_out_are_not_done() {
+    const CONNECTIONS: usize = 200;
+    let mut thread = Thread::new([10_000, 10_000, 4000]);
+    let (mut out, mut parked) = (0_usize, 0);
+    // The engine takes 20 us a job.
+    let mut engine = 0;
+    for _ in 0..100_000 {
+        let is_parked = thread.call(out, CONNECTIONS - out.min(CONNECTIONS)) == Arm::Parked;
+        parked += u32::from(is_parked);
+        out += usize::from(is_parked);
+        engine = if out == 0 { thread.now } else { engine };
+        if out >= CONNECTIONS {
+            // All wait for it.
+            thread.now = thread.now.max(engine + 20_000);
+        }
+        while out > 0 && engine + 20_000 <= thread.now {
+            (engine, out) = (engine + 20_000, out - 1);
+        }
+    }
+    assert_eq!(thread.contest.incumbent, 0, "{parked}");
+}
+
+/// Pauses of the clients' hit trials as anything else.
+#[test]
+fn a_pause_is_nobodys_fault() {
+    let mut thread = Thread::new([20_000, 12_000, 18_000]);
+    for call in 0..100_000_u64 {
+        thread.call(0, 0);
+        if call % 3000 == 0 {
+            thread.now += 500_000_000;
+        }
+    }
+    assert_eq!(ARMS[thread.contest.incumbent], Arm::InPlace);
+    let percent = thread.percent(50_000);
+    assert!(percent[1] >= 90, "{percent:?}");
+}
+
+#[test]
+fn no_times_and_no_calls_are_no_trouble() {
+    let mut contest = Contest::new();
+    for call in 0..10_000_usize {
+        if contest.arm().is_none() {
+            // The clock may stand still, or go back; and anything may be out.
+            contest.look(if call % 7 == 0 { 0 } else { u64::MAX }, call * 977, usize::MAX - call);
+        }
+    }
+}
