@@ -33,14 +33,13 @@ const EPOCH: f64 = 1e6;
 const SLOWER: (f64, f64) = (1.5, 4.0);
 /// that is four times as many as these, after which it is looked at.
 const CHECKED: u32 = 8;
-/// The incumbent has so many after it: what the challenger has left behind is not to count.
-const AFTER: u32 = 2;
 /// Of all the time, what one challenger's trials may cost.
 const SHARE: f64 = 1.0 / 512.0;
-/// What they may cost at first, and what is saved up at most, in nanoseconds.
-const CREDIT: (f64, f64) = (1.5e6, 3e6);
-/// What one takes longer than that, or less long than an epoch, is somebody's pause.
-const PAUSE: f64 = 20.0 * EPOCH;
+/// What they may cost at first, in nanoseconds.
+const CREDIT: f64 = 1.5 * EPOCH;
+/// What one takes longer than that, or less long than an epoch, is somebody's pause. So much is saved up for the next one at
+/// most.
+const PAUSE: f64 = 4.0 * EPOCH;
 /// No trial counts for more than that: a pause of the clients' may be a part of it.
 const CLAMP: f64 = 0.25;
 /// Nothing is concluded from fewer trials; and more than so many are an average of the latest.
@@ -70,22 +69,11 @@ struct Record {
     square: f64,
     /// What one has taken longer, on average; nanoseconds.
     lost: f64,
-    /// On which side the latest one was, if it was far off.
-    off: f64,
 }
 
 impl Record {
     fn add(&mut self, gain: f64, lost: f64) {
         let gain = gain.clamp(-CLAMP, CLAMP);
-        let off = gain - self.mean;
-        let is_off = self.trials >= TRIALS.0 && off.abs() > SURE.0 * self.spread().sqrt();
-        let side = if is_off { off.signum() } else { 0.0 };
-        if is_off && side == self.off {
-            // Twice: it is not what it was.
-            *self = Self::default();
-        } else {
-            self.off = side;
-        }
         self.trials = (self.trials + 1.0).min(TRIALS.1);
         let part = self.trials.recip();
         self.mean += (gain - self.mean) * part;
@@ -93,14 +81,10 @@ impl Record {
         self.lost += (lost - self.lost) * part;
     }
 
-    /// The mean of the squares by which trials are off the mean.
-    fn spread(&self) -> f64 {
-        (self.square - self.mean * self.mean).max(SURE.1 * SURE.1)
-    }
-
     fn is_better(&self) -> bool {
-        self.trials >= TRIALS.0
-            && self.mean > BETTER.max(SURE.0 * (self.spread() / self.trials).sqrt())
+        let spread = (self.square - self.mean * self.mean).max(SURE.1 * SURE.1);
+        let error = (spread / self.trials).sqrt();
+        self.trials >= TRIALS.0 && self.mean > BETTER.max(SURE.0 * error)
     }
 }
 
@@ -112,8 +96,6 @@ struct Trial {
     done: f64,
     /// The challenger's, by the nanosecond.
     rate: f64,
-    /// Epochs of the incumbent's since.
-    after: u32,
 }
 
 #[derive(Debug)]
@@ -163,7 +145,7 @@ impl Contest {
             trial: None,
             records: Default::default(),
             turn: 0,
-            credits: [CREDIT.0; ARMS.len()],
+            credits: [CREDIT; ARMS.len()],
         }
     }
 
@@ -237,16 +219,9 @@ impl Contest {
     /// The incumbent has.
     fn ended(&mut self, now: u64, elapsed: f64, rate: f64, crowd: usize) {
         for credit in &mut self.credits {
-            *credit = (*credit + elapsed * SHARE).min(CREDIT.1);
+            *credit = (*credit + elapsed * SHARE).min(PAUSE);
         }
         self.length = CALLS.max((rate * EPOCH).min(f64::from(u32::MAX / 2)) as u32);
-        if let Some(trial) = &mut self.trial {
-            trial.after += 1;
-            if trial.after < AFTER {
-                self.begin(now, false);
-                return;
-            }
-        }
         if let Some((trial, before)) = self.trial.take().zip(self.before) {
             let lost = now.saturating_sub(trial.since) as f64 - trial.done / before;
             let lost = lost.clamp(-EPOCH, PAUSE);
@@ -262,7 +237,7 @@ impl Contest {
             self.run(now, better, crowd);
         } else if let Some(challenger) = self.challenger() {
             self.turn = challenger;
-            self.trial = Some(Trial { since: now, done: 0.0, rate, after: 0 });
+            self.trial = Some(Trial { since: now, done: 0.0, rate });
             self.run(now, challenger, crowd);
         } else {
             self.begin(now, false);
