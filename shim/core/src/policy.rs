@@ -102,6 +102,10 @@ pub struct Policy {
     margin: u32,
     leisure: Leisure,
     contest: Contest,
+    /// Was the latest choice a fixed arm's?
+    is_measured: bool,
+    /// Has there been a call of class latency? Then no contest is held: many short calls in a row would keep it waiting.
+    has_latency: bool,
     /// Do the engine's runs tell what calls take in place?
     hears_runs: bool,
     /// The thread's latest call, if it was made in place: the next of its kind and size finds warm caches.
@@ -129,6 +133,8 @@ impl Policy {
             margin: MARGIN.0,
             leisure: Leisure::default(),
             contest: Contest::new(),
+            is_measured: false,
+            has_latency: false,
             hears_runs: true,
             warm: None,
             others: 0,
@@ -215,14 +221,15 @@ impl Policy {
             return None;
         }
         let inline = self.costs.estimate(kind, size).filter(|_| self.is_sure(kind, size))?;
-        if inline <= SHORT {
+        self.is_measured = false;
+        if inline <= SHORT && !self.has_latency {
             let choice = match self.contest.arm()? {
                 Arm::Model => None,
                 Arm::InPlace => Some(Choice::InPlace(Why::Measured)),
                 Arm::Parked => Some(Choice::Park),
             };
             if choice.is_some() {
-                self.leisure.skips();
+                self.goes_by(choice);
                 return choice;
             }
         }
@@ -244,6 +251,8 @@ impl Policy {
 
     /// Where a call is made that is not small.
     pub fn choose(&mut self, asked: &Asked, seen: &Seen) -> Choice {
+        self.is_measured = false;
+        self.has_latency |= asked.class == Class::Latency;
         match asked.class {
             // One call that waits has no company.
             Class::Latency if seen.gathers => Choice::InPlace(Why::Class),
@@ -260,7 +269,7 @@ impl Policy {
     fn by_contest(&mut self, asked: &Asked, seen: &Seen) -> Option<Choice> {
         let Asked { kind, size, .. } = *asked;
         let inline = self.costs.estimate(kind, size).filter(|_| self.is_sure(kind, size))?;
-        if inline > SHORT || !seen.has_own_cpus {
+        if inline > SHORT || !seen.has_own_cpus || self.has_latency {
             return None;
         }
         let choice = match self.contest.look(seen.now, seen.own(), seen.waiting) {
@@ -268,8 +277,17 @@ impl Policy {
             Arm::InPlace => Choice::InPlace(Why::Measured),
             Arm::Parked => Choice::Park,
         };
-        self.leisure.skips();
+        self.goes_by(Some(choice));
         Some(choice)
+    }
+
+    /// A call is made as all are for now.
+    fn goes_by(&mut self, choice: Option<Choice>) {
+        self.is_measured = true;
+        self.leisure.skips();
+        if choice == Some(Choice::Park) {
+            self.warm = None;
+        }
     }
 
     fn for_latency(&mut self, asked: &Asked, seen: &Seen) -> Choice {
@@ -431,7 +449,9 @@ impl Policy {
 
     /// What was to be parked could not be: its thread's loop has to come by the scheduler first.
     pub fn missed(&mut self, asked: &Asked) {
-        self.tries.missed(asked.kind, asked.size);
+        if !self.is_measured {
+            self.tries.missed(asked.kind, asked.size);
+        }
     }
 
     /// Is any job out that tells something?
@@ -443,6 +463,7 @@ impl Policy {
     /// Whatever was out is another process's.
     pub fn forget_flights(&mut self) {
         self.flights = Flights::default();
+        self.contest = Contest::new();
     }
 
     fn terms(&self, kind: usize) -> Terms {

@@ -28,7 +28,7 @@ const REOPENED: u64 = 3;
 /// How `curl` says that one was (`CURLE_HTTP2`),
 const LOST: &str = "exit status: 16";
 /// or an answer (`CURLE_PARTIAL_FILE`), which may be its own doing where this was said before.
-const CUT: (&str, &str) = ("exit status: 18", "GOAWAY");
+const CUT: (&str, &str) = ("exit status: 18", "GOAWAY, error=0");
 
 /// One connection's worth. Half of them are killed after some milliseconds. `is_reloaded`: the server
 /// may go away.
@@ -129,6 +129,7 @@ mod tests {
         let cut = "* x\ncurl: (18) HTTP/2 stream 9 was not closed cleanly\n";
         assert!(!is_reloads(&of(18, cut)) && of(18, cut).ends_with("cleanly"));
         assert!(is_reloads(&of(18, &format!("* recveived GOAWAY, error=0\n{cut}"))));
-        assert!(is_reloads(&of(16, "")) && !is_reloads(&of(56, "* recveived GOAWAY\n")));
+        assert!(!is_reloads(&of(18, &format!("* recveived GOAWAY, error=1\n{cut}"))));
+        assert!(is_reloads(&of(16, "")) && !is_reloads(&of(56, "* recveived GOAWAY, error=0\n")));
     }
 }

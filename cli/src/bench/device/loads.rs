@@ -38,15 +38,19 @@ struct Point {
 /// Those of these sizes and numbers of connections; where none is named, all.
 ///
 /// # Errors
-/// If there are none.
+/// If one is not swept.
 pub(super) fn chosen(sizes: &[u32], connections: &[u32]) -> Result<Vec<Workload>, Failure> {
+    let swept =
+        |of: fn(&Workload) -> u32| Workload::loads().map(|load| of(&load)).collect::<Vec<_>>();
+    for (list, of) in [(sizes, swept(Workload::largest)), (connections, swept(|l| l.connections))] {
+        if let Some(number) = list.iter().find(|number| !of.contains(number)) {
+            return Err(Failure::usage(format!("{number}: not swept")));
+        }
+    }
     let is_meant = |list: &[u32], number| list.is_empty() || list.contains(&number);
     let chosen = Workload::loads()
-        .filter(|load| is_meant(sizes, load.largest()) && is_meant(connections, load.connections));
-    let chosen: Vec<_> = chosen.collect();
-    if chosen.is_empty() {
-        return Err(Failure::usage("none of these sizes and connections is swept".to_owned()));
-    }
+        .filter(|load| is_meant(sizes, load.largest()) && is_meant(connections, load.connections))
+        .collect();
     Ok(chosen)
 }
 
@@ -242,7 +246,7 @@ mod tests {
         assert_eq!(chosen(&[], &[]).unwrap().len(), all);
         let load = Workload::loads().last().unwrap();
         assert_eq!(chosen(&[load.largest()], &[load.connections]).unwrap().len(), 1);
-        assert!(chosen(&[7], &[]).is_err());
+        assert!(chosen(&[7, load.largest()], &[]).is_err() && chosen(&[], &[3]).is_err());
     }
 
     #[test]

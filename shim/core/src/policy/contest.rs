@@ -1,7 +1,7 @@
 //! Which gets most done: to go by the model, or to make all short calls alike, in place or parked?
 //!
 //! The model knows what calls take here and there. It does not know what else they cost: caches that whoever sleeps
-//! finds cold, a client that is woken late, the look itself. So it is measured how many calls come in a second by each of
+//! finds cold, a client that is woken late, the look itself. So it is measured how many calls are done in a second by each of
 //! the three *arms*. One of them, at first the model, is the *incumbent*; now and then another one, a *challenger*, has its turn:
 //!
 //! ```text
@@ -11,7 +11,7 @@
 //!
 //! and what it is worth is what it got done by the mean of both beside it, whatever the load does in the long run. In
 //! the warm-ups what comes is still the other arm's. A challenger that is better, and surely so, is the next incumbent. Where
-//! calls come as they come, whoever makes them how, all get the same done, and the model stays.
+//! calls come as they come, whoever makes them how, all get the same done: then the model is, and others' turns are rare.
 //!
 //! What it costs is bounded: a challenger is only tried while what its trials have taken longer, all warm-ups included,
 //! is a small part of all the time ([`SHARE`]).
@@ -26,7 +26,7 @@ pub(super) const SHORT: Duration = Duration::from_micros(500);
 
 /// An epoch has at least so many calls,
 const CALLS: u32 = 64;
-/// and takes about so long, in nanoseconds, if it is the incumbent's.
+/// and takes about so long, in nanoseconds, if it is the incumbent's and has more.
 const EPOCH: f64 = 1e6;
 /// A challenger's turn is over, and so is its warm-up, as soon as it has taken so many times as long for some calls, or so
 /// many for a few,
@@ -37,17 +37,22 @@ const CHECKED: u32 = 8;
 const SHARE: f64 = 1.0 / 512.0;
 /// What they may cost at first, in nanoseconds.
 const CREDIT: f64 = 1.5 * EPOCH;
-/// What one takes longer than that, or less long than an epoch, is somebody's pause. So much is saved up for the next one at
-/// most.
+/// What one takes longer than that, and than an epoch, is somebody's pause. So much is saved up for the next one at most.
 const PAUSE: f64 = 4.0 * EPOCH;
 /// No trial counts for more than that: a pause of the clients' may be a part of it.
 const CLAMP: f64 = 0.25;
 /// Nothing is concluded from fewer trials; and more than so many are an average of the latest.
-const TRIALS: (f64, f64) = (4.0, 64.0);
+const TRIALS: (f64, f64) = (8.0, 64.0);
+/// After so many more in vain it is twice as long until the next one, in epochs, up to so many.
+const RESTS: (f64, u32) = (8.0, 64);
+/// A model that is not surely worse after so many is the incumbent again.
+const TIE: f64 = 32.0;
 /// A challenger wins that is better by so much,
 const BETTER: f64 = 0.01;
 /// and by so many times the standard error of that, which is not held to be less than if single trials were so far apart.
-const SURE: (f64, f64) = (2.5, 0.02);
+const SURE: (f64, f64) = (3.5, 0.02);
+/// An epoch has at most so many calls.
+const MOST: u32 = 1 << 14;
 
 /// How short calls are made.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -69,22 +74,50 @@ struct Record {
     square: f64,
     /// What one has taken longer, on average; nanoseconds.
     lost: f64,
+    /// On which side the latest one was, if it was far off.
+    off: f64,
+    /// Epochs of the incumbent's until the next one.
+    rests: u32,
 }
 
 impl Record {
-    fn add(&mut self, gain: f64, lost: f64) {
-        let gain = gain.clamp(-CLAMP, CLAMP);
+    /// `gain`: `None` if what came of it is not to be told.
+    fn add(&mut self, gain: Option<f64>, lost: f64) {
+        if let Some(gain) = gain {
+            self.learn(gain.clamp(-CLAMP, CLAMP));
+        }
+        let part = self.trials.max(1.0).recip();
+        self.lost += (lost - self.lost) * part;
+        let is_promising = self.mean > BETTER;
+        let doubled = if is_promising { 0.0 } else { self.trials / RESTS.0 };
+        self.rests = (1 << doubled as u32).min(RESTS.1);
+    }
+
+    fn learn(&mut self, gain: f64) {
+        let off = gain - self.mean;
+        let is_off = self.trials >= TRIALS.0 && off.abs() > SURE.0 * self.spread().sqrt();
+        let side = if is_off { off.signum() } else { 0.0 };
+        if is_off && side == self.off {
+            // Twice: it is not what it was.
+            *self = Self::default();
+        } else {
+            self.off = side;
+        }
         self.trials = (self.trials + 1.0).min(TRIALS.1);
         let part = self.trials.recip();
         self.mean += (gain - self.mean) * part;
         self.square += (gain * gain - self.square) * part;
-        self.lost += (lost - self.lost) * part;
     }
 
-    fn is_better(&self) -> bool {
-        let spread = (self.square - self.mean * self.mean).max(SURE.1 * SURE.1);
-        let error = (spread / self.trials).sqrt();
-        self.trials >= TRIALS.0 && self.mean > BETTER.max(SURE.0 * error)
+    /// The mean of the squares by which trials are off their mean.
+    fn spread(&self) -> f64 {
+        (self.square - self.mean * self.mean).max(SURE.1 * SURE.1)
+    }
+
+    fn is_better(&self, arm: Arm) -> bool {
+        let error = (self.spread() / (self.trials - 1.0).max(1.0)).sqrt();
+        let is_tie = arm == Arm::Model && self.trials >= TIE && self.mean + error > -BETTER;
+        is_tie || (self.trials >= TRIALS.0 && self.mean > BETTER.max(SURE.0 * error))
     }
 }
 
@@ -168,13 +201,18 @@ impl Contest {
             if let Some(trial) = &mut self.trial {
                 trial.done += done;
             }
-            self.go_on(now, out + waiting);
+            self.go_on(now, out.saturating_add(waiting));
         }
         ARMS[self.runs]
     }
 
     /// Some calls have come.
     fn go_on(&mut self, now: u64, crowd: usize) {
+        if now < self.since {
+            // Another clock than before.
+            self.begin(now, self.warms_up);
+            return;
+        }
         let elapsed = now.saturating_sub(self.since).max(1) as f64;
         // A warm-up may be all about having jobs out.
         let done = if self.warms_up { f64::from(self.calls) } else { self.done };
@@ -218,19 +256,26 @@ impl Contest {
 
     /// The incumbent has.
     fn ended(&mut self, now: u64, elapsed: f64, rate: f64, crowd: usize) {
+        let most = PAUSE.max(elapsed);
         for credit in &mut self.credits {
-            *credit = (*credit + elapsed * SHARE).min(PAUSE);
+            *credit = (*credit + elapsed * SHARE).min(most);
         }
-        self.length = CALLS.max((rate * EPOCH).min(f64::from(u32::MAX / 2)) as u32);
+        for record in &mut self.records {
+            record.rests = record.rests.saturating_sub(1);
+        }
+        self.length = ((rate * EPOCH) as u32).clamp(CALLS, MOST);
         if let Some((trial, before)) = self.trial.take().zip(self.before) {
             let lost = now.saturating_sub(trial.since) as f64 - trial.done / before;
-            let lost = lost.clamp(-EPOCH, PAUSE);
+            let (before, after) = (before.ln(), rate.ln());
+            // Else there was a pause, or something else began.
+            let is_steady = (before - after).abs() < 2.0 * CLAMP;
+            let lost = lost.clamp(if is_steady { -most } else { 0.0 }, most);
             self.credits[self.turn] -= lost;
-            let gain = trial.rate.ln() - f64::midpoint(before.ln(), rate.ln());
-            self.records[self.turn].add(gain, lost);
+            let gain = trial.rate.ln() - f64::midpoint(before, after);
+            self.records[self.turn].add(is_steady.then_some(gain), lost);
         }
         self.before = Some(rate);
-        if let Some(better) = (0..ARMS.len()).find(|arm| self.records[*arm].is_better()) {
+        if let Some(better) = (0..ARMS.len()).find(|arm| self.records[*arm].is_better(ARMS[*arm])) {
             self.records = Default::default();
             self.incumbent = better;
             self.before = None;
@@ -248,16 +293,16 @@ impl Contest {
     fn challenger(&self) -> Option<usize> {
         let in_turn = (1..=ARMS.len()).map(|step| (self.turn + step) % ARMS.len());
         in_turn.filter(|arm| *arm != self.incumbent).find(|arm| {
-            let Record { trials, lost, .. } = self.records[*arm];
+            let Record { trials, lost, rests, .. } = self.records[*arm];
             let expected = if trials > 0.0 { lost } else { EPOCH / 2.0 };
-            expected <= self.credits[*arm]
+            rests == 0 && expected.min(PAUSE) <= self.credits[*arm]
         })
     }
 
     /// That arm is the next one's, after a warm-up: as long as the other arm's calls go on.
     fn run(&mut self, now: u64, arm: usize, crowd: usize) {
         self.runs = arm;
-        let crowd = u32::try_from(crowd).unwrap_or(u32::MAX / 4);
+        let crowd = u32::try_from(crowd).unwrap_or(MOST).min(MOST);
         self.length = self.length.max(crowd);
         self.warm_up = crowd.max(self.length / 8).max(2 * CHECKED);
         self.begin(now, true);

@@ -68,7 +68,43 @@ fn where_all_get_the_same_done_the_model_stays() {
     assert_eq!(thread.contest.incumbent, 0);
 }
 
-/// Half a percent of all the time, and what they may cost at first.
+/// Calls that come as they come, whoever makes the one before: of the thread it does not depend how many are done.
+#[test]
+fn what_comes_as_it_comes_is_the_models() {
+    let mut all = 0;
+    for seed in 1..=8_u64 {
+        let mut random = seed;
+        let mut comes = || {
+            random = random.wrapping_mul(0x5851_f42d_4c95_7f2d).wrapping_add(0x1405_7b7e_f767_814f);
+            let drawn = ((random >> 11) as f64 + 1.0) / (1_u64 << 53) as f64;
+            (-drawn.ln() * 100_000.0) as u64
+        };
+        // A fixed arm was better, before.
+        let mut thread = Thread::new([20_000, 12_000, 18_000]);
+        thread.percent(50_000);
+        thread.by_arm = [0; 3];
+        let mut of_model = 0;
+        for call in 0..600_000 {
+            let arm = thread.call(0, 0);
+            of_model += u32::from(arm == Arm::Model && call >= 200_000);
+            thread.now += comes();
+        }
+        println!("{seed}: {of_model} of 400,000");
+        all += of_model;
+    }
+    assert!(all > 8 * 340_000, "{all}");
+}
+
+/// However long the calls: a turn's cost is not a pause.
+#[test]
+fn trials_of_slow_loops_cost_little_too() {
+    let mut thread = Thread::new([5_500_000, 7_500_000, 7_500_000]);
+    thread.percent(100_000);
+    let lost = thread.now as f64 / (100_000.0 * 5_500_000.0) - 1.0;
+    assert!(lost < 0.01, "{lost}");
+}
+
+/// What each may cost of all the time, and at first.
 #[test]
 fn trials_cost_little_however_bad_a_challenger_is() {
     for slower in [2, 10, 40] {
