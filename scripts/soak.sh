@@ -8,6 +8,7 @@
 #   scripts/soak.sh --engine cores        over another engine: chaos, cores, inline, simd
 #   scripts/soak.sh --isal                with compress.with = "isal": what bodies stand for is compared
 #   scripts/soak.sh --engine stock        what the same load does to the servers alone
+#   scripts/soak.sh --server nginx --clients http2 --reload 200    some clients of one server, reloaded so often
 #   scripts/soak.sh --help                all options
 set -eu
 cd "$(dirname "$0")/.."

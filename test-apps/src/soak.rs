@@ -38,6 +38,7 @@ pub use report::Report;
 const ROUNDS: (u32, Duration) = (40, Duration::from_secs(3));
 /// How long a server may take to come to rest: longer than any of its own timeouts.
 const PATIENCE: Duration = Duration::from_secs(40);
+
 /// What stands below the servers.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Below {

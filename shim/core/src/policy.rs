@@ -44,6 +44,7 @@
 mod call;
 mod contest;
 mod flights;
+mod glance;
 mod leisure;
 mod seen;
 mod tries;
@@ -52,7 +53,7 @@ use std::time::Duration;
 
 use crate::cost::{Costs, Size};
 pub use call::{Asked, Choice, Class, Terms, Thresholds, Why};
-use contest::{Arm, Contest, SHORT};
+use contest::Contest;
 use flights::{Flight, Flights};
 use leisure::Leisure;
 pub use seen::Seen;
@@ -71,6 +72,7 @@ const MARGIN: (u32, u32) = (64, 64 * 64);
 const SLOWER: u32 = 4;
 /// One that finds cold caches counts for no more than this part more than was thought.
 const COLD: u32 = 4;
+
 /// With each look that part of the most jobs that other threads have had is forgotten.
 const OTHERS: usize = 16;
 
@@ -205,50 +207,6 @@ impl Policy {
         self.costs.estimate(kind, size).is_some_and(|cost| cost < least)
     }
 
-    /// Is it clear at a glance where a call is made? Either the thread makes all of them so for now ([`contest`]); or it
-    /// is parked, as it would delay its own connection and those whose events wait by more in place than if the engine had yet
-    /// to do all this thread's jobs that are `out`, and others' as last seen. Then nothing need be asked of the engine,
-    /// and nothing is learnt of the job. Of an engine with CPUs of its own, to which jobs go one by one.
-    pub fn at_a_glance(
-        &mut self,
-        asked: &Asked,
-        out: usize,
-        waiting: usize,
-        parallel: usize,
-    ) -> Option<Choice> {
-        let Asked { kind, size, class, .. } = *asked;
-        if class != Class::Batch || !self.looks_at_load(kind) {
-            return None;
-        }
-        let inline = self.costs.estimate(kind, size).filter(|_| self.is_sure(kind, size))?;
-        self.is_measured = false;
-        if inline <= SHORT && !self.has_latency {
-            let choice = match self.contest.arm()? {
-                Arm::Model => None,
-                Arm::InPlace => Some(Choice::InPlace(Why::Measured)),
-                Arm::Parked => Some(Choice::Park),
-            };
-            if choice.is_some() {
-                self.goes_by(choice);
-                return choice;
-            }
-        }
-        let is_alone = out == 0 && waiting == 0;
-        if is_alone && self.others > 0 {
-            // Perhaps they are gone.
-            return None;
-        }
-        let most = Seen { depth: out + self.others, parallel, waiting, ..Seen::default() };
-        let parked = self.parked(asked, &most);
-        let is_clear = parked.setup < inline
-            && parked.delays <= times(inline, 1 + waiting)
-            && self.tries.may_pass(kind, size);
-        is_clear.then(|| {
-            self.warm = None;
-            Choice::Park
-        })
-    }
-
     /// Where a call is made that is not small.
     pub fn choose(&mut self, asked: &Asked, seen: &Seen) -> Choice {
         self.is_measured = false;
@@ -262,31 +220,6 @@ impl Policy {
             Class::Batch => {
                 self.by_contest(asked, seen).unwrap_or_else(|| self.for_batch(asked, seen))
             }
-        }
-    }
-
-    /// As all short calls are made for now.
-    fn by_contest(&mut self, asked: &Asked, seen: &Seen) -> Option<Choice> {
-        let Asked { kind, size, .. } = *asked;
-        let inline = self.costs.estimate(kind, size).filter(|_| self.is_sure(kind, size))?;
-        if inline > SHORT || !seen.has_own_cpus || self.has_latency {
-            return None;
-        }
-        let choice = match self.contest.look(seen.now, seen.own(), seen.waiting) {
-            Arm::Model => return None,
-            Arm::InPlace => Choice::InPlace(Why::Measured),
-            Arm::Parked => Choice::Park,
-        };
-        self.goes_by(Some(choice));
-        Some(choice)
-    }
-
-    /// A call is made as all are for now.
-    fn goes_by(&mut self, choice: Option<Choice>) {
-        self.is_measured = true;
-        self.leisure.skips();
-        if choice == Some(Choice::Park) {
-            self.warm = None;
         }
     }
 
