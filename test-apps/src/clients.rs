@@ -11,7 +11,7 @@
 //! Must not: resume a session. Where a client is not installed, that is said and is no failure.
 
 use crate::matrix::Workplace;
-use crate::{HarnessError, KeyKind, Preload, WebOptions, WebServer, program, tool};
+use crate::{HarnessError, KeyKind, Preload, Server, WebOptions, WebServer, program, tool};
 use serde_json::Value;
 use std::path::{Path, PathBuf};
 use std::process::Command;
@@ -291,6 +291,15 @@ fn beside(name: &str) -> Result<PathBuf, HarnessError> {
     found.ok_or_else(|| HarnessError::new(name, "is not built"))
 }
 
+/// What became of handshakes with a server, which still runs.
+#[derive(Debug)]
+pub struct Ran {
+    /// Of each version and client.
+    pub outcomes: Vec<(&'static str, Outcome)>,
+    /// Whoever made them with them.
+    pub server: Server,
+}
+
 /// Handshakes of each version with stock nginx under `preload`, by all clients: so many in all.
 ///
 /// # Errors
@@ -301,7 +310,7 @@ pub fn run(
     handshakes: usize,
     shares: Shares,
     place: &Workplace,
-) -> Result<Vec<(&'static str, Outcome)>, HarnessError> {
+) -> Result<Ran, HarnessError> {
     let options = WebOptions { key, gzip: None, ..WebOptions::default() };
     let server = WebServer::Nginx.start(&options, &place.site, &place.certificates, preload)?;
     let certificate = place.certificates.get(key)?.certificate;
@@ -316,7 +325,7 @@ pub fn run(
     }
     match server.alarms().first() {
         Some(alarm) => Err(HarnessError::new("nginx", alarm)),
-        None => Ok(outcomes),
+        None => Ok(Ran { outcomes, server }),
     }
 }
 

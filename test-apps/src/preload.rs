@@ -87,6 +87,14 @@ impl Shim {
         self.with("INTERLUDE_MODE", mode)
     }
 
+    /// Every heavy call is a job of the engine, however short it is and whatever the engine takes for it: what is
+    /// parked does not depend on how fast the machine happens to be. (The first call of each thread is still
+    /// made in place.)
+    #[must_use]
+    pub fn with_every_job(self) -> Self {
+        self.with("INTERLUDE_MIN_US", 0)
+    }
+
     /// The library's absolute path.
     #[must_use]
     pub fn library(&self) -> &PathBuf {
@@ -106,14 +114,14 @@ impl Preload {
         }
     }
 
-    /// As [`Preload::of_mode`], and every heavy call is a job, however short it is: more is parked
-    /// than with the library's defaults, which is what tests of correctness want.
+    /// As [`Preload::of_mode`], and [`Shim::with_every_job`]: more is parked than with the library's defaults,
+    /// which is what tests of correctness want.
     ///
     /// # Errors
     /// When the library is not found.
     pub fn of_mode_with_every_job(mode: &str) -> Result<Self, HarnessError> {
         Ok(match Self::of_mode(mode)? {
-            Self::Shim(shim) => Self::Shim(shim.with("INTERLUDE_MIN_US", "0")),
+            Self::Shim(shim) => Self::Shim(shim.with_every_job()),
             Self::Stock => Self::Stock,
         })
     }

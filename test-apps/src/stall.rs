@@ -70,7 +70,7 @@ fn preload() -> Result<Preload, HarnessError> {
         .fold(Shim::find()?, |shim, share| shim.with(&format!("INTERLUDE_CHAOS_{share}"), 0))
         .mode("coroutine")
         .with("INTERLUDE_ENGINE", "chaos")
-        .with("INTERLUDE_MIN_US", 0)
+        .with_every_job()
         .with("INTERLUDE_CHAOS_DELAY_MAX_US", 0)
         .with("INTERLUDE_CHAOS_HANG_AFTER", JOBS)
         .with("INTERLUDE_DEADLINE_MS", DEADLINE.as_millis())

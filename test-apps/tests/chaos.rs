@@ -16,7 +16,7 @@ fn shim(mode: &str) -> Shim {
         .with("INTERLUDE_ENGINE", "chaos")
         .with("INTERLUDE_CHAOS_SEED", 20)
         .with("INTERLUDE_CHAOS_DELAY_MAX_US", 2000)
-        .with("INTERLUDE_MIN_US", 0)
+        .with_every_job()
         .with("INTERLUDE_CHECK", "all")
         .with("INTERLUDE_DEADLINE_MS", 50)
         .with("INTERLUDE_QUARANTINE_MS", 1)

@@ -41,7 +41,7 @@ fn survives_panics(server: WebServer, places: &[&str]) {
     let reference = Reference::take(stock.ports().plain, &place.site, true).unwrap();
     for panics_at in places {
         let shim = Shim::find().unwrap().failing(panics_at).unwrap();
-        let shim = shim.mode("coroutine").with("INTERLUDE_MIN_US", 0);
+        let shim = shim.mode("coroutine").with_every_job();
         let mut server = start(server, &place, &Preload::Shim(shim));
         let load = |transport| {
             let crowd = Crowd { keep_alive: false, ..Crowd::new(transport, CLIENTS, REQUESTS) };

@@ -19,7 +19,7 @@ fn shim(mode: &str, plugin: &str, deadline: u32) -> Shim {
         .mode(mode)
         .with("INTERLUDE_ENGINE", "plugin")
         .with("INTERLUDE_PLUGIN_PATH", plugin)
-        .with("INTERLUDE_MIN_US", 0)
+        .with_every_job()
         .with("INTERLUDE_DEADLINE_MS", deadline)
 }
 

@@ -238,7 +238,7 @@ fn clients(options: &Options, handshakes: usize) -> Result<usize, HarnessError> 
     let mut failed = 0;
     for key in KeyKind::ALL {
         let each = handshakes / KeyKind::ALL.len();
-        for (version, outcome) in clients::run(key, &preload, each, shares, &place)? {
+        for (version, outcome) in clients::run(key, &preload, each, shares, &place)?.outcomes {
             println!("{:<11} {version}  {outcome}", key.name());
             failed += usize::from(!outcome.is_right());
         }

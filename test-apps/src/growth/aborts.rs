@@ -28,7 +28,7 @@ pub(super) fn preload() -> Result<Preload, HarnessError> {
     let shim = Shim::find()?
         .mode("coroutine")
         .with("INTERLUDE_ENGINE", "chaos")
-        .with("INTERLUDE_MIN_US", 0)
+        .with_every_job()
         .with("INTERLUDE_CHAOS_DELAY_MAX_US", DELAY_MAX_US);
     let shares = ["FAIL", "HANG", "LATE", "TWICE", "WRONG"];
     Ok(Preload::Shim(
