@@ -12,6 +12,8 @@
 
 use crate::{HarnessError, Seeded};
 use std::io;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
 use std::thread;
 use std::time::{Duration, Instant};
 
@@ -59,6 +61,8 @@ pub struct Crowd {
     pub slow: bool,
     /// What the clients' choices are drawn from.
     pub seed: u64,
+    /// How many requests have been made so far, for whoever watches.
+    pub made: Arc<AtomicUsize>,
 }
 
 impl Crowd {
@@ -75,6 +79,7 @@ impl Crowd {
             half_reset: false,
             slow: false,
             seed: 0,
+            made: Arc::default(),
         }
     }
 
@@ -127,6 +132,7 @@ impl<'a> Client<'a> {
         let mine = (self.number..self.crowd.requests).step_by(self.crowd.connections);
         for request in mine {
             let page = self.reference.pick(&mut self.random);
+            self.crowd.made.fetch_add(1, Ordering::Relaxed);
             let every = self.crowd.abort_every;
             let result = match self.crowd.half_reset && self.number % 2 == 1 {
                 true => self.reset(page),

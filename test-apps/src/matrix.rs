@@ -14,6 +14,8 @@ use crate::crowd::{Page, Reference, Tally, Transport};
 use crate::{Certificates, HarnessError, Preload, Server, Site, WebOptions, WebServer};
 use std::fmt;
 use std::path::PathBuf;
+use std::sync::Arc;
+use std::sync::atomic::AtomicUsize;
 use std::time::{Duration, Instant};
 
 mod case_list;
@@ -78,6 +80,8 @@ pub struct Workplace {
     pub certificates: Certificates,
     /// A file of settings of the library's, besides those of each case; those win.
     pub config: Option<PathBuf>,
+    /// How many requests the crowds of all cases have made so far. (`wrk`, `curl` and `h2load` do not tell.)
+    pub made: Arc<AtomicUsize>,
 }
 
 impl Workplace {
@@ -86,7 +90,12 @@ impl Workplace {
     /// # Errors
     /// When one of them cannot be made.
     pub fn new(dir: impl Into<PathBuf>) -> Result<Self, HarnessError> {
-        Ok(Self { site: Site::standard()?, certificates: Certificates::in_dir(dir)?, config: None })
+        Ok(Self {
+            site: Site::standard()?,
+            certificates: Certificates::in_dir(dir)?,
+            config: None,
+            made: Arc::default(),
+        })
     }
 
     /// What the stock server answers, and then that server under `preload`.
@@ -146,7 +155,7 @@ impl Case {
             None => reference,
         };
         let began = Instant::now();
-        let mut tally = self.drive(&server, requests, &reference)?;
+        let mut tally = self.drive(&server, requests, &reference, &place.made)?;
         let duration = began.elapsed();
         self.inspect(&server, &mut tally);
         let (events, parked) =

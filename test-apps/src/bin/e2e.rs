@@ -14,8 +14,14 @@ use interlude_test_apps::stall::{self, Stall};
 use interlude_test_apps::{HarnessError, KeyKind, Preload, Shim, WebServer};
 use std::path::PathBuf;
 use std::process::ExitCode;
+use std::sync::atomic::Ordering;
+use std::sync::mpsc::{self, RecvTimeoutError};
+use std::thread;
 use std::time::{Duration, Instant};
 use tempfile::TempDir;
+
+/// How often a case that takes long says how far it has come.
+const PROGRESS: Duration = Duration::from_secs(10);
 
 /// Compares stock nginx and lighttpd with the same servers under libinterlude.so.
 #[derive(Parser)]
@@ -173,7 +179,7 @@ fn run(options: &Options, cases: &[Case]) -> Result<usize, HarnessError> {
     );
     let mut failed = 0;
     for case in cases {
-        match case.run(options.requests as usize, &place) {
+        match watched(&place, &case.to_string(), || case.run(options.requests as usize, &place)) {
             Ok(outcome) => {
                 print(case, &outcome);
                 failed += usize::from(!outcome.tally.clean());
@@ -185,6 +191,25 @@ fn run(options: &Options, cases: &[Case]) -> Result<usize, HarnessError> {
         }
     }
     Ok(failed)
+}
+
+/// Says every now and then on stderr how far a case has come.
+fn watched<T>(place: &Workplace, name: &str, body: impl FnOnce() -> T) -> T {
+    let before = place.made.load(Ordering::Relaxed);
+    thread::scope(|scope| {
+        let (ended, end) = mpsc::channel::<()>();
+        scope.spawn(move || {
+            while let Err(RecvTimeoutError::Timeout) = end.recv_timeout(PROGRESS) {
+                let made = place.made.load(Ordering::Relaxed) - before;
+                if made > 0 {
+                    eprintln!("e2e: {name}: {made} requests");
+                }
+            }
+        });
+        let result = body();
+        drop(ended);
+        result
+    })
 }
 
 /// The directory of certificates that were not to be kept goes with the second value.

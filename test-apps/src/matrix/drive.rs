@@ -4,6 +4,8 @@ use super::{Case, Traffic, curl, h2load, wrk};
 use crate::crowd::{Crowd, Reference, Tally};
 use crate::stats::StatsError;
 use crate::{HarnessError, Server};
+use std::sync::Arc;
+use std::sync::atomic::AtomicUsize;
 use std::time::Duration;
 
 /// How long a server may take to end gracefully.
@@ -17,13 +19,15 @@ impl Case {
         server: &Server,
         requests: usize,
         reference: &Reference,
+        made: &Arc<AtomicUsize>,
     ) -> Result<Tally, HarnessError> {
         let ports = server.ports();
         let port = if self.over_tls() { ports.tls } else { ports.plain };
         match self.traffic {
             Traffic::Http | Traffic::Tls12 | Traffic::Tls13 => {
                 let crowd = Crowd::new(self.transport(), self.connections, requests);
-                Ok(Crowd { keep_alive: self.keep_alive, ..crowd }.run(port, reference))
+                let (keep_alive, made) = (self.keep_alive, Arc::clone(made));
+                Ok(Crowd { keep_alive, made, ..crowd }.run(port, reference))
             }
             Traffic::Http2 if self.connections <= curl::PROCESSES => {
                 curl::fetch(port, self.connections, requests, reference)
