@@ -6,6 +6,7 @@
 #   scripts/e2e.sh --requests 5000        the same, shorter
 #   scripts/e2e.sh --only "nginx coroutine tls1.3"
 #   scripts/e2e.sh --config FILE          over another engine, as that TOML file says
+#   scripts/e2e.sh --sizes 1-32768        only pages of so many bytes
 #   scripts/e2e.sh --growth [REQUESTS]    memory and open files over 200000 requests
 #   scripts/e2e.sh --aborts [CONNECTIONS] the same over 100000 connections reset while parked
 #   scripts/e2e.sh --stall                how long a loop stands when its engine comes to hang

@@ -13,6 +13,7 @@
 use crate::crowd::{Page, Reference, Tally, Transport};
 use crate::{Certificates, HarnessError, Preload, Server, Site, WebOptions, WebServer};
 use std::fmt;
+use std::ops::RangeInclusive;
 use std::path::PathBuf;
 use std::sync::Arc;
 use std::sync::atomic::AtomicUsize;
@@ -80,6 +81,11 @@ pub struct Workplace {
     pub certificates: Certificates,
     /// A file of settings of the library's, besides those of each case; those win.
     pub config: Option<PathBuf>,
+    /// More directives of each server's, as [`WebOptions::extra`].
+    pub directives: String,
+    /// Only pages of so many bytes are asked for by crowds, each as often as another; `None`: all, small ones more
+    /// often.
+    pub sizes: Option<RangeInclusive<usize>>,
     /// How many requests the crowds of all cases have made so far. (`wrk`, `curl` and `h2load` do not tell.)
     pub made: Arc<AtomicUsize>,
 }
@@ -94,6 +100,8 @@ impl Workplace {
             site: Site::standard()?,
             certificates: Certificates::in_dir(dir)?,
             config: None,
+            directives: String::new(),
+            sizes: None,
             made: Arc::default(),
         })
     }
@@ -142,6 +150,7 @@ impl Case {
         let options = WebOptions {
             gzip: self.gzip.then_some(1),
             keep_alive: self.keep_alive,
+            extra: place.directives.clone(),
             ..WebOptions::default()
         };
         let preload = Preload::of_mode_with_every_job(self.mode)?.with_config(&place.config);
@@ -154,6 +163,13 @@ impl Case {
             Some(_) => reference.whoever_compresses()?,
             None => reference,
         };
+        let reference = match &place.sizes {
+            Some(sizes) => reference.sized(sizes.clone()),
+            None => reference,
+        };
+        if reference.is_empty() {
+            return Err(HarnessError::new(self, "no page is of such a size"));
+        }
         let began = Instant::now();
         let mut tally = self.drive(&server, requests, &reference, &place.made)?;
         let duration = began.elapsed();

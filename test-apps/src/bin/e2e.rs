@@ -12,6 +12,7 @@ use interlude_test_apps::matrix::{Case, MODES, Outcome, Workplace};
 use interlude_test_apps::restarts::Restarts;
 use interlude_test_apps::stall::{self, Stall};
 use interlude_test_apps::{HarnessError, KeyKind, Preload, Shim, WebServer};
+use std::ops::RangeInclusive;
 use std::path::PathBuf;
 use std::process::ExitCode;
 use std::sync::atomic::Ordering;
@@ -75,6 +76,13 @@ struct Options {
     /// bodies are compared by what is in them.
     #[arg(long, value_name = "FILE")]
     config: Option<PathBuf>,
+    /// Crowds of HTTP/1.1 clients ask only for pages of so many bytes, each as often as another
+    #[arg(long, value_name = "FROM-TO", value_parser = sizes, conflicts_with = "instead")]
+    sizes: Option<RangeInclusive<usize>>,
+    /// More directives of the servers, in nginx's `server` block or at lighttpd's top level; "output_buffers 1 2m;"
+    /// for instance has nginx hand over whole pages to be compressed
+    #[arg(long, value_name = "TEXT", default_value = "", conflicts_with = "instead")]
+    directives: String,
     /// Ask the inference server so many times over each engine that may bring its answers out of order.
     #[arg(
         long,
@@ -119,6 +127,13 @@ impl Options {
         let named = self.server.as_deref();
         WebServer::ALL.into_iter().filter(move |server| named.is_none_or(|n| n == server.name()))
     }
+}
+
+fn sizes(text: &str) -> Result<RangeInclusive<usize>, String> {
+    let (from, to) = text.split_once('-').ok_or("must be FROM-TO, in bytes")?;
+    let bytes = |text: &str| text.parse().map_err(|_| format!("{text:?} is no number of bytes"));
+    let sizes = bytes(from)?..=bytes(to)?;
+    if sizes.is_empty() { Err("from more than to".into()) } else { Ok(sizes) }
 }
 
 fn main() -> ExitCode {
@@ -218,7 +233,8 @@ fn workplace(options: &Options) -> Result<(Workplace, TempDir), HarnessError> {
     let dir = options.certificates.clone().unwrap_or_else(|| temporary.path().to_path_buf());
     let config = options.config.as_ref().map(std::path::absolute).transpose();
     let config = config.map_err(|e| HarnessError::new("--config", e))?;
-    Ok((Workplace { config, ..Workplace::new(dir)? }, temporary))
+    let (directives, sizes) = (options.directives.clone(), options.sizes.clone());
+    Ok((Workplace { config, directives, sizes, ..Workplace::new(dir)? }, temporary))
 }
 
 /// Watches each server; returns how many grew or answered wrongly.

@@ -87,6 +87,12 @@ impl Reference {
         Self { pages: self.pages.clone(), shares }
     }
 
+    /// Is none of the pages to be asked for?
+    #[must_use]
+    pub fn is_empty(&self) -> bool {
+        self.shares.is_empty()
+    }
+
     /// The same pages, whoever compresses them: of a compressed body only what it stands for has to be the same,
     /// and its length may be another.
     ///
