@@ -104,7 +104,7 @@ impl Arguments {
 
     fn answer(&self, original: Run) -> *mut c_void {
         // Where there is no loop, nothing is looked at.
-        let Some(api) = table::api().filter(|_| context::thread().is_some()) else {
+        let (Some(api), Some(thread)) = (table::api(), context::thread()) else {
             let load = self.load(&[]);
             return match offload::plan(load) {
                 Plan::InPlace(watch) => watch.over(|| self.in_place(original)),
@@ -124,7 +124,7 @@ impl Arguments {
         objects::expose();
         // Nobody frees what the call uses while it waits for anything.
         self.share(&given);
-        let status = self.answer_shared(api, original, views, &given);
+        let status = self.answer_shared(thread, api, original, views, &given);
         self.leave(&given);
         status
     }
@@ -142,6 +142,7 @@ impl Arguments {
 
     fn answer_shared(
         &self,
+        thread: &'static Thread,
         api: Api,
         original: Run,
         views: Vec<View<'_>>,
@@ -149,17 +150,14 @@ impl Arguments {
     ) -> *mut c_void {
         let load = self.load(&views);
         self.claim_inputs(&views);
-        let plan = offload::plan(load);
         // Nothing of the caller's is waited for.
         let is_free = given.is_empty() || context::in_event().is_none();
-        let (plan, company, known) = match plan {
-            Plan::Job(thread, load) => match self.company(thread, api, load, &views) {
-                Ok(company) => (Plan::Job(thread, load), company, None),
-                Err(Apart(known)) => {
-                    (Plan::InPlace(Watch::of(thread, load)), Company::Sought(None), known)
-                }
-            },
-            plan => (plan, Company::Sought(None), None),
+        // Whoever is best run in place wants no loop to be there for it: one that rests goes on resting.
+        let (plan, company, known) = match self.company(thread, api, load, &views) {
+            Ok(company) => (offload::plan(load), company, None),
+            Err(Apart(known)) => {
+                (Plan::InPlace(Watch::of(thread, load)), Company::Sought(None), known)
+            }
         };
         match plan {
             Plan::InPlace(watch) if is_free => {
@@ -191,7 +189,8 @@ impl Arguments {
         load: Load,
         views: &[View<'_>],
     ) -> Result<Company, Apart> {
-        if thread.settings.engine != EngineName::Onnx {
+        let settings = thread.settings;
+        if settings.engine_in_use() != EngineName::Onnx || !settings.jobs.infer {
             return Ok(Company::Sought(None));
         }
         let apart = |shares| {

@@ -189,6 +189,24 @@ fn a_model_for_one_row_is_run_in_place() {
 }
 
 /// What its own thread would do without them is done by helpers: all of it, since nothing is too short here.
+/// One of 16 is looked at and timed; that is no reason for a loop to wake.
+#[test]
+fn requests_that_are_best_run_in_place_do_not_wake_a_loop_that_rests() {
+    if !is_there() {
+        return;
+    }
+    let reference = reference(TinyModel::Rows);
+    let settings = [("INTERLUDE_ENGINE", "onnx"), ("INTERLUDE_LOOP_REST_AFTER", "64")];
+    let mut client = Asking(reference.start(&coroutine(&settings), 1).unwrap());
+    client.rounds_until("loop.rested", 1);
+    let before = client.counter("loop.rested");
+    client.rounds(1600);
+    let rested = client.counter("loop.rested") - before;
+    // Each try of whether company comes wakes it; they become seldom.
+    assert!(rested < 1600 / 16 / 4, "it rested {rested} times in 1600 requests");
+    client.stop();
+}
+
 #[test]
 fn with_helper_threads_what_cannot_share_a_run_is_run_by_them() {
     if !is_there() {
