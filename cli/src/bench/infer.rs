@@ -43,7 +43,8 @@ pub(crate) struct Args {
     #[arg(long, value_name = "N")]
     #[arg(value_parser = clap::value_parser!(u32).range(1..=512))]
     sequence: Option<u32>,
-    /// GET /health so many times per second meanwhile, on eight connections of their own
+    /// GET /health so many times per second meanwhile, on eight connections of their own; what the client itself waits
+    /// for a CPU is not counted
     #[arg(long, value_name = "R", default_value_t = 0)]
     #[arg(value_parser = clap::value_parser!(u32).range(0..=10_000))]
     health: u32,

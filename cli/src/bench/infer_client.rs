@@ -12,9 +12,9 @@ use crate::failure::Failure;
 use interlude_test_apps::crowd::{Connection, Transport};
 use interlude_test_apps::usage::Status;
 use interlude_test_apps::{InferThread, ModelKind, Scores};
-use std::io;
 use std::thread;
 use std::time::{Duration, Instant};
+use std::{fs, io};
 
 /// By how much a score may differ from what the request alone gives, as a share of the largest. (A state that
 /// is carried on carries a difference on.)
@@ -165,7 +165,8 @@ impl Asks<'_> {
         Ok(report)
     }
 
-    /// GET /health at a steady rate; each counts from when it is due.
+    /// GET /health at a steady rate; each counts from when it is due, without the time that this thread itself then
+    /// waited for a CPU: where the server has all CPUs of the machine, that is a client's on another one.
     fn be_well_until(&self, begin: Instant, end: Instant, number: u32) -> io::Result<Report> {
         let mut report = Report::default();
         let mut connection = Connection::open(&Transport::Plain, self.port, PATIENCE)?;
@@ -179,13 +180,23 @@ impl Asks<'_> {
             let early = due.saturating_duration_since(Instant::now());
             thread::sleep(early);
             let since = if early.is_zero() { due } else { Instant::now() };
+            let waited = waited_for_cpu();
             connection.send(b"GET /health HTTP/1.1\r\nHost: localhost\r\n\r\n")?;
             let answer = connection.receive()?;
-            report.health_us.push(since.elapsed().as_secs_f64() * 1e6);
+            let elapsed = since.elapsed();
+            let own = waited_for_cpu().saturating_sub(waited);
+            report.health_us.push(elapsed.saturating_sub(own).as_secs_f64() * 1e6);
             report.errors += u64::from(answer.status != 200);
         }
         Ok(report)
     }
+}
+
+/// How long the calling thread has been ready to run in all, and was not run; nothing where the kernel does not tell.
+fn waited_for_cpu() -> Duration {
+    let told = fs::read_to_string("/proc/thread-self/schedstat").unwrap_or_default();
+    let waited = told.split_whitespace().nth(1).and_then(|waited| waited.parse().ok());
+    Duration::from_nanos(waited.unwrap_or_default())
 }
 
 fn own_cpu() -> Duration {
