@@ -3,9 +3,10 @@
 //! For several numbers of connections everything is measured for one after the other; a line then stands for a variant
 //! and a number, and is compared with stock for the same number, in the same round.
 
-use super::infer_client::{self, Asks, Expected};
+use super::infer_client::{self, Asks, Expected, Report};
+use super::interrupt;
 use super::options::{Common, Plan};
-use super::outcome::Outcome;
+use super::outcome::{Outcome, Series};
 use super::rounds::{Workload, compare};
 use super::sample::{Sample, key};
 use super::variant::{BATCHED, Variant};
@@ -13,9 +14,12 @@ use crate::failure::Failure;
 use interlude_test_apps::{AppServer, HarnessError, ModelFile, ModelKind, Preload, inference};
 use serde_json::{Map, Value, json};
 use std::path::Path;
+use std::time::Duration;
 
 /// What is compared with stock where nothing else is asked for.
 const VARIANTS: [&str; 4] = ["block", "spin", "coroutine", BATCHED];
+/// Stock, once more.
+const AGAIN: &str = "again";
 /// How runs of the engine `onnx` are counted, by the requests in them: names, least and most.
 const RUNS: [(&str, usize, usize); 5] = [
     ("runs_of_1", 1, 1),
@@ -48,6 +52,11 @@ pub(crate) struct Args {
     #[arg(long, value_name = "R", default_value_t = 0)]
     #[arg(value_parser = clap::value_parser!(u32).range(0..=10_000))]
     health: u32,
+    /// Have all servers serve side by side, in turns of so many milliseconds, until each has served for as long as
+    /// otherwise; and stock once more ("again"), to see by how much two measurements of the same differ
+    #[arg(long, value_name = "MS", conflicts_with = "health")]
+    #[arg(value_parser = clap::value_parser!(u32).range(1..=10_000))]
+    turns: Option<u32>,
     #[command(flatten)]
     pub(crate) common: Common,
 }
@@ -73,7 +82,11 @@ pub(crate) fn run(args: &Args) -> Result<Outcome, Failure> {
     stock.stop().map_err(failed)?;
     let measured = args.connections.iter().map(|&connections| {
         let (model, expected) = (model.path(), &expected);
-        compare(&Infer { args, plan: &plan, model, connections, expected }, &plan)
+        let infer = Infer { args, plan: &plan, model, connections, expected };
+        match args.turns {
+            None => compare(&infer, &plan),
+            Some(turns) => infer.side_by_side(Duration::from_millis(turns.into())),
+        }
     });
     let outcomes: Vec<Outcome> = measured.collect::<Result<_, _>>()?;
     Ok(together(outcomes, &args.connections))
@@ -132,15 +145,8 @@ impl Workload for Infer<'_> {
     }
 
     fn measure(&self, variant: &Variant) -> Result<Sample, Failure> {
-        let cpus = &self.plan.placement.server;
-        let server = inference::start(self.args.model, self.model, &variant.preload, cpus);
-        let server = server.map_err(failed)?;
-        let asks = Asks {
-            port: server.port(),
-            connections: self.connections,
-            health: self.args.health,
-            expected: self.expected,
-        };
+        let server = self.start(variant)?;
+        let asks = self.asks(&server);
         // What is found out about a session is found out at its beginning.
         asks.run(1, &self.plan.placement)?;
         let before = server.cpu_time();
@@ -149,14 +155,7 @@ impl Workload for Infer<'_> {
         if let Some(ended) = server.ended() {
             return Err(Failure::not_so(format!("the server ended: {ended}")));
         }
-        let sample = Sample::default()
-            .with(key::PER_SECOND, report.answers() as f64 / report.elapsed)
-            .with(key::PER_SERVER_CPU_SECOND, report.answers() as f64 / cpu.max(0.01))
-            .with(key::P50_US, report.quantile(0.5))
-            .with(key::P99_US, report.quantile(0.99))
-            .with(key::CLIENT_CPU, report.cpu / report.elapsed)
-            .with("largest_difference_ppm", f64::from(report.difference) * 1e6)
-            .errors(report.errors);
+        let sample = sample_of(&report, cpu);
         let sample = match self.args.health {
             0 => sample,
             _ => sample.with("health_p99_us", report.health_quantile(0.99)),
@@ -165,6 +164,83 @@ impl Workload for Infer<'_> {
         server.stop().map_err(failed)?;
         Ok(sample)
     }
+}
+
+impl Infer<'_> {
+    fn start(&self, variant: &Variant) -> Result<AppServer, Failure> {
+        let cpus = &self.plan.placement.server;
+        inference::start(self.args.model, self.model, &variant.preload, cpus).map_err(failed)
+    }
+
+    fn asks(&self, server: &AppServer) -> Asks<'_> {
+        Asks {
+            port: server.port(),
+            connections: self.connections,
+            health: self.args.health,
+            expected: self.expected,
+        }
+    }
+
+    /// Every variant's server, in turns of a fraction of a second: what the machine does besides changes too much
+    /// between measurements that come one after the other. A ratio is the median of the turns'.
+    fn side_by_side(&self, time: Duration) -> Result<Outcome, Failure> {
+        let Plan { variants, placement, seconds, rounds, .. } = self.plan;
+        let again = Variant { name: AGAIN.to_owned(), preload: Preload::Stock };
+        let variants: Vec<&Variant> = variants.iter().chain([&again]).collect();
+        let servers: Vec<AppServer> =
+            variants.iter().map(|variant| self.start(variant)).collect::<Result<_, _>>()?;
+        let asks: Vec<Asks> = servers.iter().map(|server| self.asks(server)).collect();
+        let mut askers: Vec<_> = asks.iter().map(Asks::askers).collect();
+        let mut series: Vec<Series> = variants
+            .iter()
+            .map(|variant| Series { name: variant.name.clone(), samples: Vec::new() })
+            .collect();
+        let turns = Duration::from_secs(u64::from(*seconds) * u64::from(*rounds));
+        let turns = turns.as_millis().div_ceil(time.as_millis().max(1)) as usize;
+        for turn in 0..=turns {
+            for place in 0..servers.len() {
+                interrupt::check()?;
+                let index = (place + turn) % servers.len();
+                let (server, asks, askers) = (&servers[index], &asks[index], &mut askers[index]);
+                // What is found out about a session is found out at its beginning.
+                let time = if turn == 0 { Duration::from_secs(1) } else { time };
+                let before = server.cpu_time();
+                let report = asks.turn(askers, time, placement)?;
+                let cpu = server.cpu_time().saturating_sub(before).as_secs_f64();
+                if let Some(ended) = server.ended() {
+                    return Err(Failure::not_so(format!("the server ended: {ended}")));
+                }
+                if turn > 0 {
+                    series[index].samples.push(sample_of(&report, cpu));
+                }
+            }
+            if turn > 0 && turn.is_multiple_of(turns.div_ceil(10)) {
+                eprintln!("infer: turn {turn} of {turns}");
+            }
+        }
+        drop(askers);
+        for server in servers {
+            server.stop().map_err(failed)?;
+        }
+        let mut params = self.params();
+        self.plan.add_to(&mut params);
+        params.insert("turns".into(), json!(turns));
+        params.insert("turn_ms".into(), json!(time.as_millis() as u64));
+        let ratios = &[key::PER_SECOND, key::PER_SERVER_CPU_SECOND, key::P50_US];
+        Ok(Outcome::of(Self::NAME, params, &series, ratios))
+    }
+}
+
+/// What every way of measuring gives.
+fn sample_of(report: &Report, cpu: f64) -> Sample {
+    Sample::default()
+        .with(key::PER_SECOND, report.answers() as f64 / report.elapsed)
+        .with(key::PER_SERVER_CPU_SECOND, report.answers() as f64 / cpu.max(1e-6))
+        .with(key::P50_US, report.quantile(0.5))
+        .with(key::P99_US, report.quantile(0.99))
+        .with(key::CLIENT_CPU, report.cpu / report.elapsed)
+        .with("largest_difference_ppm", f64::from(report.difference) * 1e6)
+        .errors(report.errors)
 }
 
 /// How many requests there were in a run, by the server's own counters, with those of its beginning.
@@ -190,7 +266,6 @@ fn failed(error: HarnessError) -> Failure {
 
 #[cfg(test)]
 mod tests {
-    use super::super::outcome::Series;
     use super::*;
 
     fn outcome(connections: u32, rates: [f64; 2]) -> Outcome {

@@ -10,8 +10,7 @@ use super::placement::Placement;
 use super::sample::quantile;
 use crate::failure::Failure;
 use interlude_test_apps::crowd::{Connection, Transport};
-use interlude_test_apps::usage::Status;
-use interlude_test_apps::{InferThread, ModelKind, Scores};
+use interlude_test_apps::{InferThread, ModelKind, Scores, usage};
 use std::thread;
 use std::time::{Duration, Instant};
 use std::{fs, io};
@@ -19,9 +18,10 @@ use std::{fs, io};
 /// By how much a score may differ from what the request alone gives, as a share of the largest. (A state that
 /// is carried on carries a difference on.)
 pub(crate) const TOLERANCE: f64 = 1e-3;
-/// Sequences of requests that differ, and requests in each.
+/// Sequences of requests that differ, and requests in each: of a model that is asked often, and of a slow one.
 const SEQUENCES: u32 = 4;
-const LENGTH: u32 = 32;
+const LENGTH: u32 = 256;
+const LENGTH_IF_SLOW: u32 = 32;
 /// Connections for GET /health.
 const HEALTH: u32 = 8;
 /// How long an answer may take.
@@ -34,9 +34,10 @@ pub(crate) struct Expected(Vec<Vec<(Vec<u8>, Scores)>>);
 impl Expected {
     /// Asks a stock server, by one connection at a time.
     pub(crate) fn ask(model: ModelKind, words: usize, port: u16) -> Result<Self, Failure> {
+        let length = if model == ModelKind::MiniLm { LENGTH_IF_SLOW } else { LENGTH };
         let ask = |sequence: u32| -> io::Result<Vec<(Vec<u8>, Scores)>> {
             let mut connection = Connection::open(&Transport::Plain, port, PATIENCE)?;
-            let numbers = (0..LENGTH).map(|index| u64::from(sequence * LENGTH + index));
+            let numbers = (0..length).map(|index| u64::from(sequence * length + index));
             let bodies = numbers.map(|number| model.body_of(number, words));
             bodies
                 .map(|body| {
@@ -47,6 +48,58 @@ impl Expected {
         };
         let all: io::Result<Vec<_>> = (0..SEQUENCES).map(ask).collect();
         all.map(Self).map_err(|error| Failure::not_so(format!("the stock server: {error}")))
+    }
+}
+
+/// A client with a connection that goes through one sequence after the other.
+#[derive(Debug)]
+pub(crate) struct Asker<'a> {
+    asks: &'a Asks<'a>,
+    /// The number of the sequence that comes next.
+    next: usize,
+    begun: Option<Begun<'a>>,
+}
+
+/// A sequence, and what is left of it.
+#[derive(Debug)]
+struct Begun<'a> {
+    connection: Connection,
+    order: InferThread,
+    left: std::slice::Iter<'a, (Vec<u8>, Scores)>,
+}
+
+impl<'a> Asker<'a> {
+    fn ask_until(&mut self, end: Instant) -> io::Result<Report> {
+        let mut report = Report::default();
+        while Instant::now() < end && !interrupt::requested() {
+            let begun = match &mut self.begun {
+                Some(begun) => begun,
+                none => none.insert(Begun::of(self.asks, self.next)?),
+            };
+            let Some((body, expected)) = begun.left.next() else {
+                self.next += 1;
+                self.begun = None;
+                continue;
+            };
+            let start = Instant::now();
+            let answer = infer(&mut begun.connection, body)?;
+            report.latencies_us.push(start.elapsed().as_secs_f64() * 1e6);
+            let difference = answer.difference(expected);
+            report.difference = report.difference.max(difference);
+            let is_right = begun.order.is_next(body, &answer) && f64::from(difference) <= TOLERANCE;
+            report.errors += u64::from(!is_right);
+        }
+        Ok(report)
+    }
+}
+
+impl<'a> Begun<'a> {
+    fn of(asks: &'a Asks<'a>, number: usize) -> io::Result<Self> {
+        let sequences = &asks.expected.0;
+        let sequence =
+            sequences.get(number % sequences.len().max(1)).ok_or(io::ErrorKind::NotFound)?;
+        let connection = Connection::open(&Transport::Plain, asks.port, PATIENCE)?;
+        Ok(Self { connection, order: InferThread::default(), left: sequence.iter() })
     }
 }
 
@@ -109,24 +162,40 @@ impl Report {
 }
 
 impl Asks<'_> {
-    /// Asks for so many seconds, from a thread for each connection on the clients' CPUs.
+    /// One for each connection.
+    pub(crate) fn askers(&self) -> Vec<Asker<'_>> {
+        (0..self.connections as usize).map(|next| Asker { asks: self, next, begun: None }).collect()
+    }
+
+    /// Asks for so many seconds.
     pub(crate) fn run(&self, seconds: u32, placement: &Placement) -> Result<Report, Failure> {
+        self.turn(&mut self.askers(), Duration::from_secs(seconds.into()), placement)
+    }
+
+    /// Has these ask for so long, each from a thread of its own on the clients' CPUs. They keep their connections.
+    pub(crate) fn turn(
+        &self,
+        askers: &mut [Asker<'_>],
+        time: Duration,
+        placement: &Placement,
+    ) -> Result<Report, Failure> {
         let (begin, cpu) = (Instant::now(), own_cpu());
-        let end = begin + Duration::from_secs(seconds.into());
-        let others = if self.health > 0 { HEALTH } else { 0 };
+        let end = begin + time;
+        let healths = if self.health > 0 { HEALTH } else { 0 };
         let outcome: io::Result<Report> = thread::scope(|scope| {
-            let threads: Vec<_> = (0..self.connections + others)
-                .map(|number| {
-                    let body = move || {
-                        pin(&placement.client)?;
-                        match number.checked_sub(self.connections) {
-                            None => self.ask_until(end, number),
-                            Some(number) => self.be_well_until(begin, end, number),
-                        }
-                    };
-                    thread::Builder::new().spawn_scoped(scope, body)
+            let asking = askers.iter_mut().map(|asker| {
+                thread::Builder::new().spawn_scoped(scope, move || {
+                    pin(&placement.client)?;
+                    asker.ask_until(end)
                 })
-                .collect();
+            });
+            let mut threads: Vec<_> = asking.collect();
+            threads.extend((0..healths).map(|number| {
+                thread::Builder::new().spawn_scoped(scope, move || {
+                    pin(&placement.client)?;
+                    self.be_well_until(begin, end, number)
+                })
+            }));
             let mut all = Report::default();
             for thread in threads {
                 let ended = thread?.join();
@@ -137,31 +206,6 @@ impl Asks<'_> {
         let mut report = outcome.map_err(|error| Failure::not_so(format!("requests: {error}")))?;
         report.elapsed = begin.elapsed().as_secs_f64();
         report.cpu = own_cpu().saturating_sub(cpu).as_secs_f64();
-        Ok(report)
-    }
-
-    fn ask_until(&self, end: Instant, number: u32) -> io::Result<Report> {
-        let mut report = Report::default();
-        let sequences = &self.expected.0;
-        let mut next = number as usize;
-        while Instant::now() < end && !interrupt::requested() {
-            let Some(sequence) = sequences.get(next % sequences.len()) else { break };
-            next += 1;
-            let mut connection = Connection::open(&Transport::Plain, self.port, PATIENCE)?;
-            let mut order = InferThread::default();
-            for (body, expected) in sequence {
-                if Instant::now() >= end || interrupt::requested() {
-                    break;
-                }
-                let start = Instant::now();
-                let answer = infer(&mut connection, body)?;
-                report.latencies_us.push(start.elapsed().as_secs_f64() * 1e6);
-                let difference = answer.difference(expected);
-                report.difference = report.difference.max(difference);
-                let is_right = order.is_next(body, &answer) && f64::from(difference) <= TOLERANCE;
-                report.errors += u64::from(!is_right);
-            }
-        }
         Ok(report)
     }
 
@@ -200,5 +244,5 @@ fn waited_for_cpu() -> Duration {
 }
 
 fn own_cpu() -> Duration {
-    Status::of(std::process::id()).map_or(Duration::ZERO, |status| status.cpu)
+    usage::cpu_time(std::process::id()).unwrap_or_default()
 }
