@@ -30,7 +30,7 @@ use interlude_settings::Settings;
 use interlude_test_apps::AppServer;
 use interlude_test_apps::HarnessError;
 use interlude_test_apps::objects::Corpora;
-use mode::{MODES, Mode, SOFTWARE};
+use mode::{CUSTOM_LC, MODES, Mode, SOFTWARE};
 use serde_json::{Map, Value, json};
 use std::path::PathBuf;
 use std::process::ExitCode;
@@ -93,6 +93,13 @@ pub(crate) struct Args {
     json: bool,
 }
 
+/// The parameter that says up to how many bytes mode custom-lc compresses in place.
+const IN_PLACE: &str = "custom_lc_in_place_up_to";
+
+/// Turns of each server in a round: what the machine does besides changes too much between measurements that come one
+/// after the other.
+const TURNS: u32 = 8;
+
 /// What all measurements share.
 struct Bench {
     time: Duration,
@@ -121,9 +128,18 @@ pub(crate) fn run(args: &Args) -> Result<ExitCode, Failure> {
     }
     let device = description()?;
     let folder = args.figures.as_deref().map(Folder::open).transpose()?;
-    let (rounds, series) = bench.rounds(&modes, args.rounds.unwrap_or(rounds))?;
+    let in_place = match modes.iter().any(|mode| mode.name == CUSTOM_LC) {
+        true => Some(sweep::in_place_up_to(&bench)?),
+        false => None,
+    };
+    let rounds = args.rounds.unwrap_or(rounds);
+    let series = bench.rounds(&modes, rounds, in_place)?;
     let sweeps = if args.no_sweeps { Sweeps::default() } else { Sweeps::measure(&bench)? };
-    let outcome = Outcome::against(SOFTWARE, "device", bench.params(rounds), &series, &RATIOS);
+    let mut params = bench.params(rounds);
+    if let Some(bytes) = in_place {
+        params.insert(IN_PLACE.to_owned(), json!(bytes));
+    }
+    let outcome = Outcome::against(SOFTWARE, "device", params, &series, &RATIOS);
     if let Some(folder) = folder {
         let charts = figures::charts(&outcome, &sweeps, &device);
         charts.iter().try_for_each(|chart| folder.write(chart))?;
@@ -184,37 +200,49 @@ impl Bench {
         params
     }
 
-    /// Each mode once in each round; every other round runs backwards.
-    fn rounds(&self, modes: &[Mode], rounds: u32) -> Result<(u32, Vec<Series>), Failure> {
-        let mut series: Vec<Series> = modes
-            .iter()
-            .map(|mode| Series { name: mode.name.to_owned(), samples: Vec::new() })
-            .collect();
-        for round in 0..rounds {
-            let mut pairs: Vec<(&Mode, &mut Series)> = modes.iter().zip(&mut series).collect();
-            if !round.is_multiple_of(2) {
-                pairs.reverse();
+    /// All workloads by each mode's server, which serve side by side, in turns.
+    fn rounds(
+        &self,
+        modes: &[Mode],
+        rounds: u32,
+        in_place: Option<u32>,
+    ) -> Result<Vec<Series>, Failure> {
+        let start = |mode: &Mode| {
+            let least = in_place.filter(|_| mode.name == CUSTOM_LC);
+            let settings = least.map(|bytes| format!("jobs.deflate_min={}", bytes + 1));
+            mode.start(settings.as_slice(), &self.placement.server)
+        };
+        let servers: Vec<AppServer> = modes.iter().map(start).collect::<Result<_, _>>()?;
+        let named = |mode: &Mode| Series { name: mode.name.to_owned(), samples: Vec::new() };
+        let mut series: Vec<Series> = modes.iter().map(named).collect();
+        for turn in 0..rounds * TURNS {
+            let mut all: Vec<_> = modes.iter().zip(&servers).zip(&mut series).collect();
+            let first = turn as usize % all.len().max(1);
+            all.rotate_left(first);
+            for ((mode, server), series) in all {
+                interrupt::check()?;
+                let turn = self.turn(server).map_err(|failure| failure.within(mode.name))?;
+                series.samples.push(turn);
             }
-            for (mode, series) in pairs {
-                let sample = self.mode(mode).map_err(|failure| failure.within(mode.name))?;
-                let rate = sample.value(CACHE1.keys.per_second).unwrap_or_default();
-                let round = round + 1;
-                eprintln!("device: round {round} of {rounds}, {}: {rate:.0} per s", mode.name);
-                series.samples.push(sample);
-            }
+            let (round, turn) = (turn / TURNS + 1, turn % TURNS + 1);
+            eprintln!("device: round {round} of {rounds}, turn {turn} of {TURNS}");
         }
-        Ok((rounds, series))
+        for server in servers {
+            server.stop().map_err(|error: HarnessError| Failure::not_so(error.to_string()))?;
+        }
+        Ok(series)
     }
 
     /// All workloads, by one server.
-    fn mode(&self, mode: &Mode) -> Result<Sample, Failure> {
-        self.served(mode, &[], |server| {
-            let mut sample = Sample::default();
-            for workload in Workload::ALL {
-                sample = self.workload(server, workload, self.time, sample)?;
-            }
-            Ok(sample)
-        })
+    fn turn(&self, server: &AppServer) -> Result<Sample, Failure> {
+        let mut sample = Sample::default();
+        for workload in Workload::ALL {
+            sample = self.workload(server, workload, self.time / TURNS, sample)?;
+        }
+        match server.ended() {
+            Some(ended) => Err(Failure::not_so(format!("the server ended: {ended}"))),
+            None => Ok(sample),
+        }
     }
 
     /// Runs `body` with a server of its own.

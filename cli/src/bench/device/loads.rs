@@ -10,7 +10,7 @@
 
 use super::mode::{ADAPTIVE, LOADS, Mode};
 use super::workload::Workload;
-use super::{Bench, description};
+use super::{Bench, TURNS, description};
 use crate::bench::sample::{Sample, median};
 use crate::bench::table;
 use crate::failure::Failure;
@@ -19,9 +19,6 @@ use interlude_test_apps::AppServer;
 use serde_json::{Map, Value, json};
 use std::fmt::Write;
 use std::process::ExitCode;
-
-/// Turns of each in a round.
-const TURNS: u32 = 8;
 
 /// A size and a number of connections.
 struct Point {

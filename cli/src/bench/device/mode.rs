@@ -37,6 +37,10 @@ pub(crate) const SOFTWARE: &str = "software";
 pub(crate) const ASYNC: &str = "async";
 /// The one that spins.
 pub(crate) const SYNC: &str = "sync";
+/// What computes in place beside those that have a device.
+pub(crate) const INLINE: &str = "inline";
+/// The one that spins but for small sizes.
+pub(crate) const CUSTOM_LC: &str = "custom-lc";
 
 /// In the order of the table.
 pub(crate) const MODES: [Mode; 8] = [
@@ -48,7 +52,7 @@ pub(crate) const MODES: [Mode; 8] = [
         has_device: false,
     },
     Mode {
-        name: "inline",
+        name: INLINE,
         title: "libdeflate in place: what the modes below would do in software",
         library: "libdeflate",
         settings: Some(&["mode=inline"]),
@@ -76,10 +80,10 @@ pub(crate) const MODES: [Mode; 8] = [
         has_device: true,
     },
     Mode {
-        name: "custom-lc",
-        title: "libdeflate in place up to 256 bytes, else sync",
+        name: CUSTOM_LC,
+        title: "libdeflate in place up to the size where that is as quick as the device, else sync",
         library: "libdeflate",
-        settings: Some(&["mode=spin", "device.poll_interval_ns=0", "jobs.deflate_min=257"]),
+        settings: Some(&["mode=spin", "device.poll_interval_ns=0"]),
         has_device: true,
     },
     Mode {

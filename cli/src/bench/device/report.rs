@@ -3,10 +3,10 @@
 //!
 //! Must not: show what an emulated device decides without saying so.
 
-use super::device_us;
 use super::mode::{ASYNC, MODES, SOFTWARE, SYNC};
 use super::sweep::Sweeps;
 use super::workload::{CACHE1, FEED1, Workload, isal_us};
+use super::{IN_PLACE, device_us};
 use crate::bench::options;
 use crate::bench::outcome::Outcome;
 use crate::bench::sample::Sample;
@@ -99,6 +99,9 @@ pub(crate) fn text(outcome: &Outcome, sweeps: &Sweeps, device: &Description) -> 
         if outcome.variants.iter().any(|(name, _)| name == mode.name) {
             let _ = writeln!(text, "{:<13} {}", mode.name, mode.title);
         }
+    }
+    if let Some(bytes) = outcome.params.get(IN_PLACE) {
+        let _ = writeln!(text, "{:<13} (here: up to {bytes} bytes; the thesis: up to 256)", "");
     }
     for workload in Workload::ALL {
         let _ = writeln!(text, "\n{}", meets(workload, outcome, device));

@@ -2,7 +2,7 @@
 //!
 //! Must not: run beyond the time that `--quick` has; a point that has no time is left out.
 
-use super::mode::{ASYNC, Mode, SOFTWARE, SYNC};
+use super::mode::{ASYNC, INLINE, Mode, SOFTWARE, SYNC};
 use super::workload::CACHE1;
 use super::{Bench, Expected};
 use crate::bench::sample::{Sample, median};
@@ -19,6 +19,8 @@ const INTERVALS: [u32; 7] = [50, 100, 500, 1000, 2000, 5000, 10_000];
 const BATCHES: [u32; 6] = [1, 2, 4, 8, 16, 32];
 /// In bytes.
 const SIZES: [u32; 11] = [64, 128, 256, 512, 1024, 2048, 4096, 8192, 16384, 32768, 65536];
+/// What may be better compressed in place.
+const SMALL: u32 = 1024;
 /// Requests of one size and kind.
 const REQUESTS: usize = 40;
 /// A point takes that share of a measurement.
@@ -103,23 +105,46 @@ fn points(bench: &Bench, key: &str, values: &[u32]) -> Result<Vec<(u32, Sample)>
 
 /// By both, and as far as both have come.
 fn latencies(bench: &Bench) -> Result<Vec<Latency>, Failure> {
-    let (software, device) = (alone(bench, SOFTWARE)?, alone(bench, SYNC)?);
+    let (software, device) =
+        (alone(bench, SOFTWARE, SIZES.iter())?, alone(bench, SYNC, SIZES.iter())?);
     let both = software.into_iter().zip(device);
     Ok(both
         .map(|((kind, bytes, software), (.., device))| Latency { kind, bytes, software, device })
         .collect())
 }
 
+/// Up to which of these sizes compressing in place takes a request no longer than the device does (emulated); 0: at no
+/// size. What the device computes is not asked for twice: so the smallest sizes tell.
+pub(super) fn in_place_up_to(bench: &Bench) -> Result<u32, Failure> {
+    let small = |mode| alone(bench, mode, SIZES.iter().filter(|bytes| **bytes <= SMALL));
+    let (in_place, device) = (small(INLINE)?, small(SYNC)?);
+    Ok(crossover(&in_place, &device))
+}
+
+/// By the medians over all kinds of data of each size.
+fn crossover(in_place: &[(Kind, u32, f64)], device: &[(Kind, u32, f64)]) -> u32 {
+    let of = |all: &[(Kind, u32, f64)], size: u32| {
+        median(all.iter().filter(|(_, bytes, _)| *bytes == size).map(|(.., took)| *took))
+    };
+    let is_as_quick = |size: &u32| of(in_place, *size) <= of(device, *size);
+    let quick = SIZES.into_iter().filter(|size| *size <= SMALL).take_while(is_as_quick);
+    quick.last().unwrap_or(0)
+}
+
 /// Requests one at a time, on one connection: medians in microseconds.
-fn alone(bench: &Bench, mode: &str) -> Result<Vec<(Kind, u32, f64)>, Failure> {
+fn alone<'a>(
+    bench: &Bench,
+    mode: &str,
+    sizes: impl Iterator<Item = &'a u32> + Clone,
+) -> Result<Vec<(Kind, u32, f64)>, Failure> {
     let Some(mode) = Mode::named(mode) else { return Ok(Vec::new()) };
     bench.served(&mode, &[], |server| {
         let failed = |error: std::io::Error| Failure::not_so(format!("objects: {error}"));
         let mut stream = TcpStream::connect(("127.0.0.1", server.port())).map_err(failed)?;
         stream.set_nodelay(true).map_err(failed)?;
         let mut medians = Vec::new();
-        for (kind, bytes) in Kind::ALL.into_iter().flat_map(|kind| SIZES.map(|bytes| (kind, bytes)))
-        {
+        let kinds = Kind::ALL.into_iter();
+        for (kind, bytes) in kinds.flat_map(|kind| sizes.clone().map(move |bytes| (kind, *bytes))) {
             if !has_time(bench) {
                 break;
             }
@@ -134,4 +159,21 @@ fn alone(bench: &Bench, mode: &str) -> Result<Vec<(Kind, u32, f64)>, Failure> {
         }
         Ok(medians)
     })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn in_place_goes_up_to_where_the_device_is_quicker() {
+        let html = |took: [f64; 5]| -> Vec<(Kind, u32, f64)> {
+            let sizes = SIZES.into_iter().zip(took);
+            sizes.map(|(bytes, took)| (Kind::Html, bytes, took)).collect()
+        };
+        let device = html([5.0, 5.0, 5.0, 6.0, 6.0]);
+        assert_eq!(crossover(&html([1.0, 2.0, 5.0, 7.0, 1.0]), &device), 256);
+        assert_eq!(crossover(&html([6.0, 2.0, 2.0, 2.0, 2.0]), &device), 0);
+        assert_eq!(crossover(&html([1.0; 5]), &device), SMALL);
+    }
 }
