@@ -43,6 +43,8 @@ pub(crate) struct Thread {
     pub(crate) resting: Cell<bool>,
     /// Was it armed by something to offload, of which the scheduler has not heard yet?
     pub(crate) wanted: Cell<bool>,
+    /// Is what it parks for next done sooner by the engine than in place?
+    pub(crate) sped_up: Cell<bool>,
     /// Has something begun of which the scheduler has to know: a connection, or another registration?
     pub(crate) stirred: Cell<bool>,
     /// When its latest turn, or wait, began while it rests, by the real monotonic clock.
@@ -116,6 +118,7 @@ impl Thread {
             armed: Cell::new(false),
             resting: Cell::new(false),
             wanted: Cell::new(false),
+            sped_up: Cell::new(false),
             stirred: Cell::new(false),
             began: Cell::new(0),
             unsliceable: Cell::new(false),

@@ -329,6 +329,14 @@ impl Policy {
         estimates.into_iter().flatten().min()
     }
 
+    /// Is such a call done sooner by the engine, with nobody else's, than in place, as far as both are known?
+    #[must_use]
+    pub fn is_sped_up(&self, kind: usize, size: Size) -> bool {
+        let in_place = self.costs.estimate(kind, size);
+        let service = self.service(kind, size).map(|service| service + PARK);
+        service.zip(in_place).is_some_and(|(service, in_place)| service < in_place)
+    }
+
     /// A job was handed over, which took from `since` until `now`, to an engine that was as `seen` before.
     /// `waits`: the thread waits for it.
     pub fn submitted(

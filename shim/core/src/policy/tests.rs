@@ -223,6 +223,21 @@ fn what_a_call_takes_in_place_is_looked_at_now_and_then() {
 }
 
 #[test]
+fn a_call_is_sped_up_where_engine_and_park_take_less() {
+    let mut policy = by_time(1);
+    let asked = asked(4096, Class::Batch);
+    let is_sped_up = |policy: &Policy| policy.is_sped_up(asked.kind, asked.size);
+    assert!(!is_sped_up(&policy));
+    policy.took(asked.kind, asked.size, micros(100));
+    assert!(!is_sped_up(&policy), "the engine's time is not known");
+    job(&mut policy, &asked, (0, 20), false);
+    assert!(is_sped_up(&policy));
+    policy.took(asked.kind, asked.size, micros(20));
+    policy.took(asked.kind, asked.size, micros(20));
+    assert!(!is_sped_up(&policy), "a park takes time, too");
+}
+
+#[test]
 fn what_an_engine_runs_elsewhere_tells_nothing_of_a_call_in_place() {
     let (policy, call) = (by_time(1), asked(8192, Class::Batch));
     let mut policy = policy.deaf_to_runs();

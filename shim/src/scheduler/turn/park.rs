@@ -6,7 +6,8 @@ impl Scheduler<'_> {
     /// Until what it waits for is there.
     pub(super) fn park(&mut self, waiting: Waiting) {
         let id = CoroutineId(self.thread.current.get());
-        self.quiet.parked(!self.parked.is_empty());
+        let is_sped_up = matches!(waiting, Waiting::Job) && self.thread.sped_up.take();
+        self.quiet.parked(!self.parked.is_empty(), is_sped_up);
         let mut slice = self.parked.slice();
         self.seat.save(&mut slice);
         count(Counter::CoroutineParked);

@@ -1,6 +1,7 @@
 //! When a loop does without the scheduler for a while.
 //!
-//! A thread of which nobody has parked for many events, or only in vain (nobody else was served meanwhile), to which
+//! A thread of which nobody has parked for many events, or only in vain (nobody else was served meanwhile, and the engine
+//! is no quicker than the thread), to which
 //! nobody has come just now, and which has no connection to a peer, rests: its waits are the kernel's, its hooks look
 //! at nothing, and it costs what it did before its first heavy call. A call that would park, a connection that is
 //! accepted or made, and a registration end that: the next wait is the scheduler's again ([`Thread::stir`],
@@ -37,10 +38,11 @@ impl Quiet {
         self.since_stirred = self.since_stirred.saturating_add(events);
     }
 
-    /// Somebody parks, `beside` others or alone. Alone, that is worth something only if somebody is served meanwhile.
-    pub(super) fn parked(&mut self, beside: bool) {
+    /// Somebody parks, `beside` others or alone. Alone, that is worth something only if somebody is served meanwhile, or
+    /// if the engine is quicker than the call would be in place.
+    pub(super) fn parked(&mut self, beside: bool, is_sped_up: bool) {
         self.in_vain = true;
-        if beside {
+        if beside || is_sped_up {
             self.served_beside();
         }
     }
@@ -124,13 +126,20 @@ mod tests {
     fn a_park_counts_if_somebody_was_served_meanwhile() {
         let mut quiet = Quiet::default();
         quiet.delivered(1000);
-        quiet.parked(false);
+        quiet.parked(false, false);
         assert_eq!(left(&quiet), 24);
         quiet.served_beside();
         assert_eq!(left(&quiet), 1024);
         quiet.delivered(1000);
         // Beside somebody else's.
-        quiet.parked(true);
+        quiet.parked(true, false);
+        assert_eq!(left(&quiet), 1024);
+        quiet.delivered(1000);
+        // What is quicker is worth it, whoever is served.
+        quiet.parked(false, true);
+        quiet.delivered(1000);
+        assert_eq!(left(&quiet), 24);
+        quiet.wanted(1024);
         assert_eq!(left(&quiet), 1024);
     }
 
@@ -141,14 +150,14 @@ mod tests {
         quiet.wanted(1024);
         assert_eq!(left(&quiet), 1024, "nobody has parked in vain so far");
         quiet.delivered(10);
-        quiet.parked(false);
+        quiet.parked(false, false);
         quiet.delivered(2000);
         quiet.wanted(1024);
         assert_eq!(left(&quiet), 64);
         quiet.delivered(60);
         quiet.wanted(1024);
         assert_eq!(left(&quiet), 64, "what is wanted again begins again");
-        quiet.parked(true);
+        quiet.parked(true, false);
         quiet.delivered(2000);
         quiet.wanted(1024);
         assert_eq!(left(&quiet), 1024);
