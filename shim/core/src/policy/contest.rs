@@ -266,21 +266,23 @@ impl Contest {
         self.length = ((rate * EPOCH) as u32).clamp(CALLS, MOST);
         if let Some((trial, before)) = self.trial.take().zip(self.before) {
             let lost = now.saturating_sub(trial.since) as f64 - trial.done / before;
-            let (before, after) = (before.ln(), rate.ln());
             // Else there was a pause, or something else began.
-            let is_steady = (before - after).abs() < 2.0 * CLAMP;
+            let is_steady = is_near(before, rate);
+            let (before, after) = (before.ln(), rate.ln());
             let lost = lost.clamp(if is_steady { -most } else { 0.0 }, most);
             self.credits[self.turn] -= lost;
             let gain = trial.rate.ln() - f64::midpoint(before, after);
             self.records[self.turn].add(is_steady.then_some(gain), lost);
         }
+        // What comes after a pause is nothing to measure a challenger by: it would seem good, and go on for long.
+        let is_usual = self.before.is_some_and(|before| is_near(before, rate));
         self.before = Some(rate);
         if let Some(better) = (0..ARMS.len()).find(|arm| self.records[*arm].is_better(ARMS[*arm])) {
             self.records = Default::default();
             self.incumbent = better;
             self.before = None;
             self.run(now, better, crowd);
-        } else if let Some(challenger) = self.challenger() {
+        } else if let Some(challenger) = self.challenger().filter(|_| is_usual) {
             self.turn = challenger;
             self.trial = Some(Trial { since: now, done: 0.0, rate });
             self.run(now, challenger, crowd);
@@ -307,6 +309,11 @@ impl Contest {
         self.warm_up = crowd.max(self.length / 8).max(2 * CHECKED);
         self.begin(now, true);
     }
+}
+
+/// May two rates be of the same load?
+fn is_near(one: f64, other: f64) -> bool {
+    (one.ln() - other.ln()).abs() < 2.0 * CLAMP
 }
 
 #[cfg(test)]

@@ -83,6 +83,21 @@ fn pauses_are_nobodys_merit() {
     assert!(of_model > 700_000, "{of_model}");
 }
 
+/// A load that comes in bursts: a challenger that is much worse is found out as soon after a pause as otherwise.
+#[test]
+fn a_pause_makes_no_trial_dear() {
+    let mut thread = Thread::new([10_000, 150_000, 10_000]);
+    let mut in_place = 0_u64;
+    for call in 1..=1_000_000_u64 {
+        in_place += u64::from(thread.call(0, 0) == Arm::InPlace);
+        if call % 20_000 == 0 {
+            thread.now += 500_000_000;
+        }
+    }
+    // Of 10 seconds of calls, and as much again as all the pauses allow for.
+    assert!(in_place < 1000, "{in_place}");
+}
+
 /// Calls that come as they come, whoever makes the one before: of the thread it does not depend how many are done.
 #[test]
 fn what_comes_as_it_comes_is_the_models() {
