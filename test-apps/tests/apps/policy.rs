@@ -156,6 +156,28 @@ fn what_a_slow_engine_does_is_left_to_it_only_where_no_times_are_looked_at() {
     }
 }
 
+/// A lone client, beside whom nobody is served: its calls are parked all the same, again and again.
+#[test]
+fn a_loop_does_not_rest_where_the_engine_is_quicker() {
+    let mut device = NamedTempFile::new().unwrap();
+    let text = "name = \"quick\"\nqueue = 64\nunits = 1\nring = 64\n\
+                [operations.compress]\nsetup_ns = 100\nlatency_ns = 1000\n";
+    device.write_all(text.as_bytes()).unwrap();
+    let server = Server::start(&[
+        ("INTERLUDE_DEVICE_DESCRIPTION", device.path().to_str().unwrap()),
+        ("INTERLUDE_DEVICE_RESULTS", "remembered"),
+        ("INTERLUDE_MIN_US", "1"),
+        // More than the policy ever makes in place in a row, to see.
+        ("INTERLUDE_LOOP_REST_AFTER", "512"),
+    ]);
+    server.ask(1, 65536, 64);
+    let rested = server.app.counter("loop.rested");
+    let Calls { parked, in_place, .. } = server.ask(1, 65536, 1600);
+    assert!(parked > in_place, "{parked} {in_place}");
+    assert_eq!(server.app.counter("loop.rested"), rested);
+    server.app.stop().unwrap();
+}
+
 /// Completions of the parked ones come while the thread waits for another's.
 #[test]
 fn those_that_are_parked_and_those_that_are_waited_for_get_their_own_answers() {

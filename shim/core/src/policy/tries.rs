@@ -7,8 +7,9 @@ use crate::cost::{CLASSES, Size};
 const STEPS: (u16, u16) = (16, 8192);
 /// After so many jobs of which nothing was learnt a call is made in place, the first time and at most; each doubles it.
 const STALE: (u16, u16) = (16, 32_768);
-/// One call in so many is looked at closely that need not be, so that what it goes by is learnt.
-const LOOKED_AT: u8 = 8;
+/// One call in so many is looked at closely that need not be, so that what it goes by is learnt: after a call that was
+/// kept from the engine, and at most. Each that shows the same doubles it.
+const LOOKED_AT: (u8, u8) = (8, 64);
 
 #[derive(Debug, Clone, Copy)]
 struct Try {
@@ -17,11 +18,13 @@ struct Try {
     /// Calls since it was last seen what one takes in place, and how many there may be.
     unseen: u16,
     stale: u16,
-    /// Calls that could be passed, since one was looked at closely.
+    /// Calls that could be passed, since one was looked at closely, and with how many another one is.
     passed: u8,
+    pass: u8,
 }
 
-const FRESH: Try = Try { left: STEPS.0, step: STEPS.0, unseen: 0, stale: STALE.0, passed: 0 };
+const FRESH: Try =
+    Try { left: STEPS.0, step: STEPS.0, unseen: 0, stale: STALE.0, passed: 0, pass: LOOKED_AT.0 };
 
 /// For each kind and size.
 #[derive(Debug)]
@@ -54,9 +57,13 @@ impl Tries {
     /// One more call of which nothing is learnt; or is it time to look at one, or at what it takes in place?
     pub(super) fn may_pass(&mut self, kind: usize, size: Size) -> bool {
         self.of(kind, size).is_some_and(|of| {
-            of.passed = (of.passed + 1) % LOOKED_AT;
-            let may_pass = of.passed > 0 && of.unseen < of.stale;
-            of.unseen += u16::from(may_pass);
+            of.passed = of.passed.saturating_add(1);
+            let may_pass = of.passed < of.pass && of.unseen < of.stale;
+            if may_pass {
+                of.unseen += 1;
+            } else if of.passed >= of.pass {
+                (of.passed, of.pass) = (0, of.pass.saturating_mul(2).min(LOOKED_AT.1));
+            }
             may_pass
         })
     }
@@ -85,6 +92,7 @@ impl Tries {
     /// One more is kept from the engine; or is it time for a try?
     pub(super) fn is_due(&mut self, kind: usize, size: Size) -> bool {
         self.of(kind, size).is_some_and(|of| {
+            of.pass = LOOKED_AT.0;
             of.left = of.left.saturating_sub(1);
             let is_due = of.left == 0;
             if is_due {
@@ -103,6 +111,24 @@ impl Tries {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn close_looks_become_seldom_while_the_engine_gets_all() {
+        let size = Size::of_input(8192);
+        let mut tries = Tries::new(1);
+        let mut looks = |tries: &mut Tries, calls| {
+            let passed = (0..calls).filter(|_| {
+                tries.known(0, size);
+                tries.may_pass(0, size)
+            });
+            calls - passed.count()
+        };
+        assert_eq!(looks(&mut tries, 8 + 16 + 32), 3);
+        assert_eq!(looks(&mut tries, 640), 10);
+        // One was kept from it.
+        tries.is_due(0, size);
+        assert_eq!(looks(&mut tries, 8 + 16), 2);
+    }
 
     #[test]
     fn a_try_that_could_not_be_made_is_made_by_the_next_call() {
