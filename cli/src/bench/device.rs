@@ -293,7 +293,7 @@ impl Bench {
         let errors = sample.errors + report.errors;
         Ok(sample
             .with(keys.per_second, answers / report.elapsed)
-            .with(keys.per_server_cpu_second, answers / cpu.max(0.01))
+            .with(keys.per_server_cpu_second, answers / cpu.max(1e-6))
             .with(keys.mean_us, report.mean_us())
             .with(keys.p50_us, report.quantile_us(0.5))
             .with(keys.p90_us, report.quantile_us(0.9))

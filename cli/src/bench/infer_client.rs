@@ -127,6 +127,8 @@ pub(crate) struct Asks<'a> {
 pub(crate) struct Report {
     latencies_us: Vec<f64>,
     health_us: Vec<f64>,
+    /// The same without what the client itself waited for a CPU.
+    served_us: Vec<f64>,
     /// Requests without an answer, or with one that is out of order or differs by too much.
     pub(crate) errors: u64,
     /// The largest difference from what was expected.
@@ -148,14 +150,15 @@ impl Report {
         quantile(&self.latencies_us, share)
     }
 
-    /// The same of GET /health.
-    pub(crate) fn health_quantile(&self, share: f64) -> f64 {
-        quantile(&self.health_us, share)
+    /// The same of GET /health; and without what the client itself waited for a CPU, from when it was about to send.
+    pub(crate) fn health_quantiles(&self, share: f64) -> (f64, f64) {
+        (quantile(&self.health_us, share), quantile(&self.served_us, share))
     }
 
     fn add(&mut self, other: Self) {
         self.latencies_us.extend(other.latencies_us);
         self.health_us.extend(other.health_us);
+        self.served_us.extend(other.served_us);
         self.errors += other.errors;
         self.difference = self.difference.max(other.difference);
     }
@@ -209,8 +212,9 @@ impl Asks<'_> {
         Ok(report)
     }
 
-    /// GET /health at a steady rate; each counts from when it is due, without the time that this thread itself then
-    /// waited for a CPU: where the server has all CPUs of the machine, that is a client's on another one.
+    /// GET /health at a steady rate; each counts from when it is due. Where the server has all CPUs of the machine, this
+    /// thread waits for one, too: without that it is about what a client on another machine would see. (If it is
+    /// interrupted before it waits for the answer, all that comes until it goes on counts as its own.)
     fn be_well_until(&self, begin: Instant, end: Instant, number: u32) -> io::Result<Report> {
         let mut report = Report::default();
         let mut connection = Connection::open(&Transport::Plain, self.port, PATIENCE)?;
@@ -229,7 +233,8 @@ impl Asks<'_> {
             let answer = connection.receive()?;
             let elapsed = since.elapsed();
             let own = waited_for_cpu().saturating_sub(waited);
-            report.health_us.push(elapsed.saturating_sub(own).as_secs_f64() * 1e6);
+            report.health_us.push(elapsed.as_secs_f64() * 1e6);
+            report.served_us.push(elapsed.saturating_sub(own).as_secs_f64() * 1e6);
             report.errors += u64::from(answer.status != 200);
         }
         Ok(report)

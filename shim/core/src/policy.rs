@@ -329,12 +329,16 @@ impl Policy {
         estimates.into_iter().flatten().min()
     }
 
-    /// Is such a call done sooner by the engine, with nobody else's, than in place, as far as both are known?
+    /// Is such a call done sooner by the engine, with nobody else's and all that a park takes, than in place, as far as both
+    /// are known? What is tried does not tell.
     #[must_use]
     pub fn is_sped_up(&self, kind: usize, size: Size) -> bool {
-        let in_place = self.costs.estimate(kind, size);
-        let service = self.service(kind, size).map(|service| service + PARK);
-        service.zip(in_place).is_some_and(|(service, in_place)| service < in_place)
+        let known = self.service(kind, size).zip(self.costs.estimate(kind, size));
+        known.filter(|_| !self.contest.is_trial()).is_some_and(|(service, in_place)| {
+            let alone = self.alone.estimate(kind, size).unwrap_or_default();
+            let setup = self.setups.estimate(kind, size).unwrap_or_default();
+            setup + PARK + service.max(alone) < in_place
+        })
     }
 
     /// A job was handed over, which took from `since` until `now`, to an engine that was as `seen` before.
@@ -372,6 +376,10 @@ impl Policy {
             known.map_or(most, |known| known.clamp(least.min(most), most))
         };
         let time = seen(learnt, Flight::service_by);
+        let before = learnt.estimate(flight.kind, flight.size);
+        if before.is_some_and(|before| time > before * 2) {
+            self.tries.doubts(flight.kind, flight.size);
+        }
         let mut improves = learn(learnt, of, time);
         if flight.is_alone && !flight.waits {
             // By that it is told whether the next one is parked.

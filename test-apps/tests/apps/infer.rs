@@ -188,7 +188,6 @@ fn a_model_for_one_row_is_run_in_place() {
     client.stop();
 }
 
-/// What its own thread would do without them is done by helpers: all of it, since nothing is too short here.
 /// One of 16 is looked at and timed; that is no reason for a loop to wake.
 #[test]
 fn requests_that_are_best_run_in_place_do_not_wake_a_loop_that_rests() {
@@ -207,6 +206,7 @@ fn requests_that_are_best_run_in_place_do_not_wake_a_loop_that_rests() {
     client.stop();
 }
 
+/// What its own thread would do without them is done by helpers: all of it, since nothing is too short here.
 #[test]
 fn with_helper_threads_what_cannot_share_a_run_is_run_by_them() {
     if !is_there() {

@@ -19,8 +19,6 @@ const INTERVALS: [u32; 7] = [50, 100, 500, 1000, 2000, 5000, 10_000];
 const BATCHES: [u32; 6] = [1, 2, 4, 8, 16, 32];
 /// In bytes.
 const SIZES: [u32; 11] = [64, 128, 256, 512, 1024, 2048, 4096, 8192, 16384, 32768, 65536];
-/// What may be better compressed in place.
-const SMALL: u32 = 1024;
 /// Requests of one size and kind.
 const REQUESTS: usize = 40;
 /// A point takes that share of a measurement.
@@ -105,8 +103,7 @@ fn points(bench: &Bench, key: &str, values: &[u32]) -> Result<Vec<(u32, Sample)>
 
 /// By both, and as far as both have come.
 fn latencies(bench: &Bench) -> Result<Vec<Latency>, Failure> {
-    let (software, device) =
-        (alone(bench, SOFTWARE, SIZES.iter())?, alone(bench, SYNC, SIZES.iter())?);
+    let (software, device) = (alone(bench, SOFTWARE)?, alone(bench, SYNC)?);
     let both = software.into_iter().zip(device);
     Ok(both
         .map(|((kind, bytes, software), (.., device))| Latency { kind, bytes, software, device })
@@ -114,37 +111,34 @@ fn latencies(bench: &Bench) -> Result<Vec<Latency>, Failure> {
 }
 
 /// Up to which of these sizes compressing in place takes a request no longer than the device does (emulated); 0: at no
-/// size. What the device computes is not asked for twice: so the smallest sizes tell.
+/// size.
 pub(super) fn in_place_up_to(bench: &Bench) -> Result<u32, Failure> {
-    let small = |mode| alone(bench, mode, SIZES.iter().filter(|bytes| **bytes <= SMALL));
-    let (in_place, device) = (small(INLINE)?, small(SYNC)?);
-    Ok(crossover(&in_place, &device))
+    Ok(crossover(&alone(bench, INLINE)?, &alone(bench, SYNC)?))
 }
 
-/// By the medians over all kinds of data of each size.
+/// By the medians over all kinds of data of each size, as far as both were measured.
 fn crossover(in_place: &[(Kind, u32, f64)], device: &[(Kind, u32, f64)]) -> u32 {
     let of = |all: &[(Kind, u32, f64)], size: u32| {
-        median(all.iter().filter(|(_, bytes, _)| *bytes == size).map(|(.., took)| *took))
+        let took: Vec<f64> =
+            all.iter().filter(|(_, bytes, _)| *bytes == size).map(|(.., took)| *took).collect();
+        (!took.is_empty()).then(|| median(took.into_iter()))
     };
-    let is_as_quick = |size: &u32| of(in_place, *size) <= of(device, *size);
-    let quick = SIZES.into_iter().filter(|size| *size <= SMALL).take_while(is_as_quick);
-    quick.last().unwrap_or(0)
+    let is_as_quick = |size: &u32| {
+        of(in_place, *size).zip(of(device, *size)).is_some_and(|(here, there)| here <= there)
+    };
+    SIZES.into_iter().take_while(is_as_quick).last().unwrap_or(0)
 }
 
 /// Requests one at a time, on one connection: medians in microseconds.
-fn alone<'a>(
-    bench: &Bench,
-    mode: &str,
-    sizes: impl Iterator<Item = &'a u32> + Clone,
-) -> Result<Vec<(Kind, u32, f64)>, Failure> {
+fn alone(bench: &Bench, mode: &str) -> Result<Vec<(Kind, u32, f64)>, Failure> {
     let Some(mode) = Mode::named(mode) else { return Ok(Vec::new()) };
     bench.served(&mode, &[], |server| {
         let failed = |error: std::io::Error| Failure::not_so(format!("objects: {error}"));
         let mut stream = TcpStream::connect(("127.0.0.1", server.port())).map_err(failed)?;
         stream.set_nodelay(true).map_err(failed)?;
         let mut medians = Vec::new();
-        let kinds = Kind::ALL.into_iter();
-        for (kind, bytes) in kinds.flat_map(|kind| sizes.clone().map(move |bytes| (kind, *bytes))) {
+        for (kind, bytes) in Kind::ALL.into_iter().flat_map(|kind| SIZES.map(|bytes| (kind, bytes)))
+        {
             if !has_time(bench) {
                 break;
             }
@@ -174,6 +168,7 @@ mod tests {
         let device = html([5.0, 5.0, 5.0, 6.0, 6.0]);
         assert_eq!(crossover(&html([1.0, 2.0, 5.0, 7.0, 1.0]), &device), 256);
         assert_eq!(crossover(&html([6.0, 2.0, 2.0, 2.0, 2.0]), &device), 0);
-        assert_eq!(crossover(&html([1.0; 5]), &device), SMALL);
+        assert_eq!(crossover(&html([1.0; 5]), &device), 1024, "as far as it was measured");
+        assert_eq!(crossover(&[], &device), 0);
     }
 }

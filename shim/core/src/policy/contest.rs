@@ -51,6 +51,8 @@ const TIE: f64 = 32.0;
 const BETTER: f64 = 0.01;
 /// and by so many times the standard error of that, which is not held to be less than if single trials were so far apart.
 const SURE: (f64, f64) = (3.5, 0.02);
+/// The best of an incumbent's epochs counts for so much after each.
+const FADES: f64 = 0.98;
 /// An epoch has at most so many calls.
 const MOST: u32 = 1 << 14;
 
@@ -152,6 +154,8 @@ pub(super) struct Contest {
     warm_up: u32,
     /// What the incumbent's last epoch got done, by the nanosecond.
     before: Option<f64>,
+    /// The best of its epochs, of late.
+    best: f64,
     trial: Option<Trial>,
     records: [Record; ARMS.len()],
     /// Who had its turn last.
@@ -175,6 +179,7 @@ impl Contest {
             length: CALLS,
             warm_up: 1,
             before: None,
+            best: 0.0,
             trial: None,
             records: Default::default(),
             turn: 0,
@@ -206,6 +211,11 @@ impl Contest {
         ARMS[self.runs]
     }
 
+    /// Is it a challenger's turn?
+    pub(super) fn is_trial(&self) -> bool {
+        self.runs != self.incumbent
+    }
+
     /// Some calls have come.
     fn go_on(&mut self, now: u64, crowd: usize) {
         if now < self.since {
@@ -217,7 +227,7 @@ impl Contest {
         // A warm-up may be all about having jobs out.
         let done = if self.warms_up { f64::from(self.calls) } else { self.done };
         let rate = done.max(1.0) / elapsed;
-        let is_trial = self.runs != self.incumbent;
+        let is_trial = self.is_trial();
         let slower = if self.calls < 4 * CHECKED { SLOWER.1 } else { SLOWER.0 };
         let is_slow = is_trial && self.before.is_some_and(|before| rate * slower < before);
         let length = if self.warms_up { self.warm_up } else { self.length };
@@ -236,7 +246,7 @@ impl Contest {
 
     /// Until the next look at the clock.
     fn plan(&mut self, calls: u32) {
-        let is_trial = self.runs != self.incumbent;
+        let is_trial = self.is_trial();
         self.left = calls.min(if is_trial { CHECKED } else { calls }).max(1);
         self.planned = self.left;
     }
@@ -274,13 +284,14 @@ impl Contest {
             let gain = trial.rate.ln() - f64::midpoint(before, after);
             self.records[self.turn].add(is_steady.then_some(gain), lost);
         }
-        // What comes after a pause is nothing to measure a challenger by: it would seem good, and go on for long.
-        let is_usual = self.before.is_some_and(|before| is_near(before, rate));
+        // An epoch with a pause in it is nothing to measure a challenger by: it would seem good, and go on for long.
+        self.best = rate.max(self.best * FADES);
+        let is_usual = is_near(self.best, rate);
         self.before = Some(rate);
         if let Some(better) = (0..ARMS.len()).find(|arm| self.records[*arm].is_better(ARMS[*arm])) {
             self.records = Default::default();
             self.incumbent = better;
-            self.before = None;
+            (self.before, self.best) = (None, 0.0);
             self.run(now, better, crowd);
         } else if let Some(challenger) = self.challenger().filter(|_| is_usual) {
             self.turn = challenger;

@@ -62,7 +62,7 @@ impl Tries {
             if may_pass {
                 of.unseen += 1;
             } else if of.passed >= of.pass {
-                (of.passed, of.pass) = (0, of.pass.saturating_mul(2).min(LOOKED_AT.1));
+                of.passed = 0;
             }
             may_pass
         })
@@ -72,6 +72,16 @@ impl Tries {
     pub(super) fn gains(&mut self, kind: usize, size: Size) {
         if let Some(of) = self.of(kind, size) {
             (of.left, of.step) = (STEPS.0, STEPS.0);
+            if of.passed == 0 {
+                of.pass = of.pass.saturating_mul(2).min(LOOKED_AT.1);
+            }
+        }
+    }
+
+    /// It takes much longer than was thought, at least this time.
+    pub(super) fn doubts(&mut self, kind: usize, size: Size) {
+        if let Some(of) = self.of(kind, size) {
+            of.pass = LOOKED_AT.0;
         }
     }
 
@@ -116,17 +126,23 @@ mod tests {
     fn close_looks_become_seldom_while_the_engine_gets_all() {
         let size = Size::of_input(8192);
         let mut tries = Tries::new(1);
-        let mut looks = |tries: &mut Tries, calls| {
-            let passed = (0..calls).filter(|_| {
+        let looks = |tries: &mut Tries, calls| {
+            let looked = (0..calls).filter(|_| {
                 tries.known(0, size);
-                tries.may_pass(0, size)
+                let looks = !tries.may_pass(0, size);
+                if looks {
+                    tries.gains(0, size);
+                }
+                looks
             });
-            calls - passed.count()
+            looked.count()
         };
         assert_eq!(looks(&mut tries, 8 + 16 + 32), 3);
         assert_eq!(looks(&mut tries, 640), 10);
-        // One was kept from it.
+        // One was kept from it; one took long.
         tries.is_due(0, size);
+        assert_eq!(looks(&mut tries, 8 + 16), 2);
+        tries.doubts(0, size);
         assert_eq!(looks(&mut tries, 8 + 16), 2);
     }
 

@@ -98,6 +98,25 @@ fn a_pause_makes_no_trial_dear() {
     assert!(in_place < 1000, "{in_place}");
 }
 
+/// However its bursts fall into the epochs.
+#[test]
+fn bursts_keep_nobody_from_his_turn() {
+    for (burst, pause) in [(64, 10_000_000), (120, 10_000_000), (128, 10_000_000), (164, 2_000_000)]
+    {
+        let mut thread = Thread::new([10_000; 3]);
+        thread.percent(50_000);
+        thread.trials = [0; 3];
+        for call in 1..=400_000_u64 {
+            thread.call(0, 0);
+            if call % burst == 0 {
+                thread.now += pause;
+            }
+        }
+        let trials = thread.trials.iter().sum::<u32>();
+        assert!(trials >= 8, "{burst}, {pause}: {trials}");
+    }
+}
+
 /// Calls that come as they come, whoever makes the one before: of the thread it does not depend how many are done.
 #[test]
 fn what_comes_as_it_comes_is_the_models() {
