@@ -67,6 +67,9 @@ pub(crate) struct Args {
     /// always there
     #[arg(long, value_name = "LIST", value_delimiter = ',')]
     modes: Vec<String>,
+    /// Mode custom-lc compresses so many bytes in place and no more (the thesis: 256); measured where not given
+    #[arg(long, value_name = "BYTES", value_parser = clap::value_parser!(u32).range(0..=65536))]
+    in_place_up_to: Option<u32>,
     /// No sweeps, and no latency by size
     #[arg(long)]
     no_sweeps: bool,
@@ -129,7 +132,10 @@ pub(crate) fn run(args: &Args) -> Result<ExitCode, Failure> {
     let device = description()?;
     let folder = args.figures.as_deref().map(Folder::open).transpose()?;
     let in_place = match modes.iter().any(|mode| mode.name == CUSTOM_LC) {
-        true => Some(sweep::in_place_up_to(&bench)?),
+        true => Some(match args.in_place_up_to {
+            Some(bytes) => bytes,
+            None => sweep::in_place_up_to(&bench)?,
+        }),
         false => None,
     };
     let rounds = args.rounds.unwrap_or(rounds);

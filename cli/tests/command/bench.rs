@@ -87,10 +87,12 @@ fn on_device(variant: &serde_json::Value, workload: &str) -> f64 {
 #[test]
 fn each_mode_of_bench_device_answers_right_and_uses_the_device_as_it_says() {
     let args = ["bench", "device", "--time", "10", "--rounds", "1", "--no-sweeps", "--json"];
+    let args = [&args[..], &["--in-place-up-to", "256"]].concat();
     let output = command(&args).output().unwrap();
     assert!(output.status.success(), "{}", text(&output.stderr));
     let outcome: serde_json::Value = serde_json::from_slice(&output.stdout).unwrap();
     assert_eq!(outcome["bench"], "device");
+    assert_eq!(outcome["params"]["custom_lc_in_place_up_to"], 256);
     assert_eq!(outcome["params"]["emulated"], true);
     assert_eq!(outcome["params"]["device"], "bluefield2-offchip (emulated)");
     let variants = outcome["variants"].as_array().unwrap();
