@@ -209,7 +209,9 @@ fn choose(load: Load) -> Result<(&'static Thread, bool, Option<Seen>), Bypass> {
                     Ok((thread, true, seen))
                 }
                 Choice::Wait | Choice::Park => {
-                    let is_sped_up = thread.policy.borrow().is_sped_up(asked.kind, asked.size);
+                    // Beside others it does not matter.
+                    let is_sped_up = thread.parked.get() == 0
+                        && thread.policy.borrow().is_sped_up(asked.kind, asked.size);
                     thread.sped_up.set(is_sped_up);
                     let may_park = may_park_for_job(thread, kind);
                     if matches!(may_park, Err(Bypass::NoLoop)) {

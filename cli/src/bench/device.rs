@@ -19,6 +19,7 @@ mod workload;
 
 use super::outcome::{Outcome, Series};
 use super::placement::Placement;
+use super::rounds::in_turn;
 use super::sample::Sample;
 use super::{interrupt, options};
 use crate::failure::Failure;
@@ -222,13 +223,11 @@ impl Bench {
         let named = |mode: &Mode| Series { name: mode.name.to_owned(), samples: Vec::new() };
         let mut series: Vec<Series> = modes.iter().map(named).collect();
         for turn in 0..rounds * TURNS {
-            let mut all: Vec<_> = modes.iter().zip(&servers).zip(&mut series).collect();
-            let first = turn as usize % all.len().max(1);
-            all.rotate_left(first);
-            for ((mode, server), series) in all {
+            for index in in_turn(turn as usize, modes.len()) {
                 interrupt::check()?;
-                let turn = self.turn(server).map_err(|failure| failure.within(mode.name))?;
-                series.samples.push(turn);
+                let sample = self.turn(&servers[index]);
+                let sample = sample.map_err(|failure| failure.within(modes[index].name))?;
+                series[index].samples.push(sample);
             }
             let (round, turn) = (turn / TURNS + 1, turn % TURNS + 1);
             eprintln!("device: round {round} of {rounds}, turn {turn} of {TURNS}");

@@ -7,7 +7,7 @@ use super::infer_client::{self, Asks, Expected, Report};
 use super::interrupt;
 use super::options::{Common, Plan};
 use super::outcome::{Outcome, Series};
-use super::rounds::{Workload, compare};
+use super::rounds::{Workload, compare, in_turn};
 use super::sample::{Sample, key};
 use super::variant::{BATCHED, Variant};
 use crate::failure::Failure;
@@ -207,11 +207,8 @@ impl Infer<'_> {
         let turns = Duration::from_secs(u64::from(*seconds) * u64::from(*rounds));
         let turns = turns.as_millis().div_ceil(time.as_millis().max(1)) as usize;
         for turn in 0..=turns {
-            for place in 0..servers.len() {
+            for index in in_turn(turn, servers.len()) {
                 interrupt::check()?;
-                // Each has other neighbours in every other turn.
-                let place = if turn % 2 == 0 { place } else { servers.len() - 1 - place };
-                let index = (place + turn / 2) % servers.len();
                 let (server, asks, askers) = (&servers[index], &asks[index], &mut askers[index]);
                 // What is found out about a session is found out at its beginning.
                 let time = if turn == 0 { Duration::from_secs(1) } else { time };

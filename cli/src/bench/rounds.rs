@@ -66,6 +66,15 @@ fn order(variants: usize, round: u32) -> Box<dyn Iterator<Item = usize>> {
     if round.is_multiple_of(2) { Box::new(0..variants) } else { Box::new((0..variants).rev()) }
 }
 
+/// Who comes in which place of a turn, where all serve side by side: each in every place, and beside others in every other
+/// turn.
+pub(crate) fn in_turn(turn: usize, servers: usize) -> impl Iterator<Item = usize> {
+    (0..servers).map(move |place| {
+        let place = if turn.is_multiple_of(2) { place } else { servers - 1 - place };
+        (place + turn / 2) % servers
+    })
+}
+
 fn progress(bench: &str, round: u32, rounds: u32, variant: &str, sample: &Sample) -> String {
     let rate = sample.value(key::PER_SECOND).unwrap_or_default();
     let errors =
@@ -106,6 +115,18 @@ mod tests {
         assert_eq!(outcome.params["size"], 1);
         // Rounds 1, 2, 3 and 6, 5, 4.
         assert_eq!(outcome.ratios[1].1, [(key::PER_SECOND, (3.0 + 4.0 / 6.0) / 2.0)]);
+    }
+
+    #[test]
+    fn each_comes_once_in_a_turn_and_in_each_place() {
+        let turns: Vec<Vec<usize>> = (0..6).map(|turn| in_turn(turn, 3).collect()).collect();
+        assert_eq!(turns[..3], [vec![0, 1, 2], vec![2, 1, 0], vec![1, 2, 0]]);
+        for place in 0..3 {
+            let mut there: Vec<usize> = turns.iter().map(|turn| turn[place]).collect();
+            there.sort_unstable();
+            assert_eq!(there, [0, 0, 1, 1, 2, 2]);
+        }
+        assert_eq!(in_turn(7, 0).count(), 0);
     }
 
     #[test]

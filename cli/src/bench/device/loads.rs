@@ -11,6 +11,7 @@
 use super::mode::{ADAPTIVE, LOADS, Mode};
 use super::workload::Workload;
 use super::{Bench, TURNS, description};
+use crate::bench::rounds::in_turn;
 use crate::bench::sample::{Sample, median};
 use crate::bench::table;
 use crate::failure::Failure;
@@ -119,8 +120,8 @@ impl Point {
         servers: [&AppServer; LOADS.len() + 1],
         turn: impl Fn(&AppServer) -> Result<Sample, Failure>,
     ) -> Result<(), Failure> {
-        for place in 0..TURNS as usize * servers.len() {
-            let variant = (place + place / servers.len()) % servers.len();
+        let turns = (0..TURNS as usize).flat_map(|turn| in_turn(turn, servers.len()));
+        for variant in turns {
             let sample = turn(servers[variant])?;
             match self.samples.get_mut(variant) {
                 Some(samples) => samples.push(sample),
