@@ -81,6 +81,18 @@ impl Server {
     }
 }
 
+/// A device that takes so long for a compression.
+fn description(latency_ns: u64) -> NamedTempFile {
+    let mut file = NamedTempFile::new().unwrap();
+    write!(
+        file,
+        "name = \"of one time\"\nqueue = 64\nunits = 1\nring = 64\n\
+         [operations.compress]\nsetup_ns = 100\nlatency_ns = {latency_ns}\n"
+    )
+    .unwrap();
+    file
+}
+
 /// The engine `chaos`: what does no damage to what is compared here, but for what is set besides.
 const CHAOS: [(&str, &str); 7] = [
     ("INTERLUDE_ENGINE", "chaos"),
@@ -138,10 +150,7 @@ fn thresholds_are_the_engines_the_kinds_and_the_classes() {
 /// The device takes 30 ms for what takes this thread some 30 us.
 #[test]
 fn what_a_slow_engine_does_is_left_to_it_only_where_no_times_are_looked_at() {
-    let mut device = NamedTempFile::new().unwrap();
-    let text = "name = \"slow\"\nqueue = 64\nunits = 1\nring = 64\n\
-                [operations.compress]\nsetup_ns = 100\nlatency_ns = 30000000\n";
-    device.write_all(text.as_bytes()).unwrap();
+    let device = description(30_000_000);
     let slow = ("INTERLUDE_DEVICE_DESCRIPTION", device.path().to_str().unwrap());
     let looks = ("INTERLUDE_MIN_US", "1");
     let server = Server::start(&[slow, looks]);
@@ -167,10 +176,7 @@ fn what_a_slow_engine_does_is_left_to_it_only_where_no_times_are_looked_at() {
 /// A lone client, beside whom nobody is served: its calls are parked all the same, again and again.
 #[test]
 fn a_loop_does_not_rest_where_the_engine_is_quicker() {
-    let mut device = NamedTempFile::new().unwrap();
-    let text = "name = \"quick\"\nqueue = 64\nunits = 1\nring = 64\n\
-                [operations.compress]\nsetup_ns = 100\nlatency_ns = 1000\n";
-    device.write_all(text.as_bytes()).unwrap();
+    let device = description(1000);
     let ports = [free_port().unwrap(), free_port().unwrap()];
     let set = [
         ("INTERLUDE_DEVICE_DESCRIPTION", device.path().to_str().unwrap()),
